@@ -1,0 +1,1 @@
+"""Noise schedules, training losses, samplers and guidance, shared by every diffusion model here."""

@@ -1,0 +1,1 @@
+"""Metrics: each names the variant it computes."""

@@ -1,0 +1,1 @@
+"""Pure geometry between motion representations; numpy in, numpy out."""

@@ -1,0 +1,1 @@
+"""Graphs, videos and reports from what the runs left on disk."""
