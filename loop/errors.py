@@ -52,6 +52,10 @@ class InvalidCaptionError(ScscError):
     """A caption file is missing, empty, or has a line that does not parse."""
 
 
+class InvalidSamplesError(ScscError):
+    """Feature vectors for a metric: not finite, too few, or of widths that do not fit together."""
+
+
 class InvalidOptionError(ScscError):
     """Options that do not fit together, or a value out of range."""
 
@@ -66,3 +70,7 @@ class RunLockedError(ScscError):
 
 class RunStateError(ScscError):
     """A run directory does not hold what resuming needs, or belongs to another configuration."""
+
+
+class StorageError(ScscError):
+    """The disk is full, the folder is read-only, or a file could not be written for another reason."""

@@ -1,0 +1,92 @@
+"""Mixing policies: which rows of the real and of the synthetic sets make the next training set.
+
+A policy is a pure function of the number of real rows, the sizes of the stored synthetic sets
+(oldest first, newest last) and a stream. It names rows; it never sees data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from loop.errors import InvalidOptionError
+from loop.interfaces import Rows
+from loop.streams import Stream
+
+ALL = slice(None)
+NONE = slice(0, 0)
+
+
+class Selection(NamedTuple):
+    """Rows chosen from the real set and from each synthetic set."""
+
+    real: Rows
+    synthetic: list[Rows]
+
+
+Policy = Callable[[int, Sequence[int], Stream], Selection]
+
+
+def latest(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
+    """All real rows and the newest synthetic set (published code, MNIST and motion)."""
+    return Selection(ALL, _newest_only(sizes))
+
+
+def replace(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
+    """The newest synthetic set alone: the fully synthetic loop (Alemohammad et al., 2307.01850).
+
+    With no synthetic set yet there is only the real one to train on.
+    """
+    return Selection(NONE if len(sizes) else ALL, _newest_only(sizes))
+
+
+def accumulate(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
+    """All real rows and all synthetic sets (Gerstgrasser et al., arXiv 2404.01413)."""
+    return Selection(ALL, [ALL for _ in sizes])
+
+
+def triangular(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
+    """All real rows; of G stored sets, the first int((j+1)/G n_j) rows of set j (j = 0 the oldest).
+
+    The newest set enters whole, the oldest fades out (published Gaussian experiment).
+    """
+    total = len(sizes)
+    return Selection(ALL, [slice(0, int((j + 1) / total * size)) for j, size in enumerate(sizes)])
+
+
+def accumulate_subsample(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
+    """As many rows as there are real ones, drawn without replacement from all rows ever made.
+
+    The fixed-budget policy of Kazdan et al. (arXiv 2410.16713).
+    """
+    ends = np.cumsum([n_real, *sizes])
+    chosen = np.sort(np.random.default_rng(stream).choice(ends[-1], size=n_real, replace=False))
+    parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    starts = np.concatenate([[0], ends[:-1]])
+    real, *synthetic = (part - start for part, start in zip(parts, starts, strict=True))
+    return Selection(real, list(synthetic))
+
+
+def _newest_only(sizes: Sequence[int]) -> list[Rows]:
+    return [NONE] * (len(sizes) - 1) + [ALL] * bool(len(sizes))
+
+
+POLICIES: dict[str, Policy] = {
+    policy.__name__: policy
+    for policy in (latest, triangular, accumulate, accumulate_subsample, replace)
+}
+
+
+def policy_named(name: str) -> Policy:
+    """Look a policy up by name.
+
+    Raises:
+        InvalidOptionError: there is no policy of that name.
+    """
+    if name not in POLICIES:
+        raise InvalidOptionError(
+            "unknown mixing policy", found=name, expected=" | ".join(sorted(POLICIES))
+        )
+    return POLICIES[name]
