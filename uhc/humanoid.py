@@ -1,0 +1,364 @@
+"""The simulated body: a MuJoCo humanoid generated from a skeleton, with no mesh and no XML file.
+
+MuJoCo is z up. The conversion from and to our y-up metres happens in this module and nowhere
+else: the point (x, y, z) y up becomes (x, -z, y) z up, and a rotation follows its vector part.
+Body frames coincide with the world at rest, so local rotations convert the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.errors import InvalidMotionError, InvalidOptionError
+from uhc.poses import forward_kinematics, rotate
+
+if TYPE_CHECKING:
+    from body_models.skeleton import Skeleton
+
+Array = NDArray[np.float64]
+
+N_JOINTS = 22
+GRAVITY = 9.81
+TOTAL_MASS_KG = 73.4
+TIMESTEP_S = 1.0 / 240.0
+ARMATURE = 0.01
+JOINT_DAMPING = 3.0
+SOLE_BELOW_TOE_M = 0.025
+"""Height of the toe joint above the floor when the foot stands flat on it."""
+FOOT_SIZE_M = (0.24, 0.08, 0.04)
+FOOT_DROP_M = 0.045
+"""Height of the ankle above the toe joint of a flat foot (median of HumanML3D's resting feet)."""
+HEEL_BEHIND_ANKLE_M = 0.06
+
+ANKLES = (7, 8)
+LEAVES = (10, 11, 15, 20, 21)
+"""Joints without a body of their own: toes, head, wrists move with the body before them."""
+
+# Segment masses as fractions of the whole (Winter, Biomechanics and Motor Control of Human
+# Movement, table 4.1: head and neck .081, trunk .497, thigh .1, shank .0465, foot .0145, upper arm
+# .028, forearm and hand .022), the trunk split over its joints and the two collars.
+MASS_FRACTION = {
+    0: 0.142, 1: 0.1, 2: 0.1, 3: 0.07, 4: 0.0465, 5: 0.0465, 6: 0.069, 7: 0.0145, 8: 0.0145,
+    9: 0.196, 12: 0.081, 13: 0.01, 14: 0.01, 16: 0.028, 17: 0.028, 18: 0.022, 19: 0.022,
+}  # fmt: skip
+CAPSULE_RADIUS_M = {
+    0: 0.09, 1: 0.07, 2: 0.07, 3: 0.09, 4: 0.05, 5: 0.05, 6: 0.09,
+    9: 0.09, 12: 0.07, 13: 0.05, 14: 0.05, 16: 0.045, 17: 0.045, 18: 0.035, 19: 0.035,
+}  # fmt: skip
+# Four times the torque limits of UHC (protocol section 5), the stronger side on both sides.
+TORQUE_LIMIT_NM = {
+    1: 2000, 2: 2000, 3: 2000, 4: 2000, 5: 2000, 6: 2000, 7: 2000, 8: 2000, 9: 2000,
+    12: 1000, 13: 2000, 14: 2000, 16: 2000, 17: 2000, 18: 600, 19: 600,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Humanoid:
+    """A compiled body and the maps between its numbering and the 22 joints of the skeleton.
+
+    Bodies are numbered depth first without the world; `qpos` is [root position 3, root quaternion
+    wxyz 4, one local quaternion wxyz per further body], `qvel` is [root velocity 3 (world), then
+    three angular velocities (body frame) per body].
+    """
+
+    model: Any
+    """`mujoco.MjModel`, z up, metres, kilograms."""
+    body_joints: NDArray[np.int64]
+    """(17,) skeleton joint at the origin of each body."""
+    body_parents: NDArray[np.int64]
+    """(17,) index of the parent body; -1 for the root."""
+    body_offsets: Array
+    """(17, 3) origin of each body in its parent's frame, metres, z up (zero for the root)."""
+    joint_bodies: NDArray[np.int64]
+    """(22,) body that carries each skeleton joint."""
+    joint_offsets: Array
+    """(22, 3) skeleton joints in the frame of the body that carries them, metres, z up."""
+    corner_bodies: NDArray[np.int64]
+    """(8,) body of each foot corner: left foot's four, then right foot's four."""
+    corner_offsets: Array
+    """(8, 3) foot corners (on the sole) in the frame of their body, metres, z up."""
+    torque_limits: Array
+    """(nv,) Nm; infinite for the six root coordinates, which no motor drives."""
+
+    @property
+    def nq(self) -> int:
+        """Number of position coordinates (71)."""
+        return int(self.model.nq)
+
+    @property
+    def nv(self) -> int:
+        """Number of velocity coordinates (54)."""
+        return int(self.model.nv)
+
+    @cached_property
+    def mass(self) -> float:
+        """Total mass in kilograms."""
+        return float(np.sum(self.model.body_mass))
+
+    @cached_property
+    def body_weight(self) -> float:
+        """Total weight in newtons: the unit of residual forces."""
+        return self.mass * GRAVITY
+
+    @cached_property
+    def joint_sites(self) -> NDArray[np.int64]:
+        """(22,) MuJoCo site of each skeleton joint."""
+        return np.array([self.model.site(f"joint_{j}").id for j in range(N_JOINTS)])
+
+    @cached_property
+    def corner_sites(self) -> NDArray[np.int64]:
+        """(8,) MuJoCo site of each foot corner."""
+        return np.array([self.model.site(f"corner_{c}").id for c in range(len(self.corner_bodies))])
+
+
+def yup_to_zup(points_yup: NDArray[Any]) -> Array:
+    """Points or vectors (..., 3), y up, to z up."""
+    points = np.asarray(points_yup, dtype=np.float64)
+    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
+
+
+def zup_to_yup(points_zup: NDArray[Any]) -> Array:
+    """Points or vectors (..., 3), z up, to y up."""
+    points = np.asarray(points_zup, dtype=np.float64)
+    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
+
+
+def build_humanoid(skeleton: Skeleton, foot_drop: float = FOOT_DROP_M) -> Humanoid:
+    """Compile the humanoid of a skeleton (its `parents` and rest `offsets`, metres, y up).
+
+    `foot_drop` is the height of the ankle above the toe joint when the foot is flat, metres: the
+    box of the foot is level in that pose, whatever the rest pose of the skeleton looks like.
+    Raises InvalidOptionError when a bone is too short or too long to be a human's.
+    """
+    parents = np.asarray(skeleton.parents, dtype=np.int64)
+    offsets = yup_to_zup(np.asarray(skeleton.offsets))
+    _check_bones(offsets)
+    order = _depth_first(parents)
+    index = {joint: i for i, joint in enumerate(order)}
+    carriers = [int(parents[j]) if j in LEAVES else j for j in range(N_JOINTS)]
+    joint_offsets = np.array([offsets[j] if j in LEAVES else np.zeros(3) for j in range(N_JOINTS)])
+    spec = _base_spec()
+    bodies: dict[int, Any] = {-1: spec.worldbody}
+    corners = []
+    for joint in order:
+        body = _add_body(bodies, joint, int(parents[joint]), offsets)
+        if joint in ANKLES:
+            toe = offsets[joint + 3]
+            corners.append(_add_foot(body, joint, toe, foot_drop))
+        else:
+            _add_segment(body, joint, [offsets[c] for c in range(1, 22) if parents[c] == joint])
+        bodies[joint] = body
+    for joint, carrier in enumerate(carriers):
+        bodies[carrier].add_site(name=f"joint_{joint}", pos=joint_offsets[joint])
+    for foot, ankle in enumerate(ANKLES):
+        for c in range(4):
+            bodies[ankle].add_site(name=f"corner_{4 * foot + c}", pos=corners[foot][c])
+    body_offsets = np.array([offsets[j] if j else np.zeros(3) for j in order])
+    limits = [np.inf] * 6 + [float(TORQUE_LIMIT_NM[j]) for j in order[1:] for _ in range(3)]
+    return Humanoid(
+        model=spec.compile(),
+        body_joints=np.array(order),
+        body_parents=np.array([-1] + [index[int(parents[j])] for j in order[1:]]),
+        body_offsets=body_offsets,
+        joint_bodies=np.array([index[c] for c in carriers]),
+        joint_offsets=joint_offsets,
+        corner_bodies=np.repeat([index[a] for a in ANKLES], 4),
+        corner_offsets=np.concatenate(corners),
+        torque_limits=np.array(limits),
+    )
+
+
+def pose_to_qpos(
+    humanoid: Humanoid, root_position_yup: NDArray[Any], local_quat_wxyz: NDArray[Any]
+) -> Array:
+    """Root positions (F, 3) and local rotations (F, 22, 4), y up, to qpos (F, nq), z up.
+
+    Rotations are those of the SMPL convention: joint j turns everything after it, joint 0 is the
+    root's rotation in the world. Rotations of leaves (toes, head, wrists) have no coordinate.
+    Raises InvalidMotionError for shapes that do not fit.
+    """
+    position = np.asarray(root_position_yup, dtype=np.float64)
+    quats = np.asarray(local_quat_wxyz, dtype=np.float64)
+    if quats.ndim != 3 or quats.shape[1:] != (N_JOINTS, 4) or position.shape != (len(quats), 3):
+        raise InvalidMotionError(
+            "A pose needs one root position and 22 rotations a frame.",
+            found=f"{position.shape} and {quats.shape}",
+            expected="(F, 3) and (F, 22, 4)",
+        )
+    qpos = np.empty((len(quats), humanoid.nq))
+    qpos[:, :3] = yup_to_zup(position)
+    chosen = quats[:, humanoid.body_joints]
+    turned = np.concatenate([chosen[..., :1], yup_to_zup(chosen[..., 1:])], axis=-1)
+    qpos[:, 3:] = (turned / np.linalg.norm(turned, axis=-1, keepdims=True)).reshape(len(quats), -1)
+    return qpos
+
+
+def qpos_to_pose(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
+    """Inverse of `pose_to_qpos`: root positions (F, 3) and rotations (F, 22, 4) wxyz, y up."""
+    qpos = np.asarray(qpos, dtype=np.float64)
+    quats = np.zeros((len(qpos), N_JOINTS, 4))
+    quats[..., 0] = 1.0
+    chosen = qpos[:, 3:].reshape(len(qpos), -1, 4)
+    quats[:, humanoid.body_joints] = np.concatenate(
+        [chosen[..., :1], zup_to_yup(chosen[..., 1:])], axis=-1
+    )
+    return zup_to_yup(qpos[:, :3]), quats
+
+
+def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+    """The 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
+    positions, quats = forward_kinematics(humanoid, qpos)
+    carriers = humanoid.joint_bodies
+    return positions[:, carriers] + rotate(quats[:, carriers], humanoid.joint_offsets)
+
+
+def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.float32]:
+    """The 22 joints (F, 22, 3) float32 in metres, y up, of poses (F, nq)."""
+    return zup_to_yup(qpos_to_joints_zup(humanoid, qpos)).astype(np.float32)
+
+
+def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+    """The 8 foot corners (F, 8, 3) in metres, z up: left foot's four, then right foot's four."""
+    positions, quats = forward_kinematics(humanoid, qpos)
+    carriers = humanoid.corner_bodies
+    return positions[:, carriers] + rotate(quats[:, carriers], humanoid.corner_offsets)
+
+
+def _check_bones(offsets: Array) -> None:
+    lengths = np.linalg.norm(offsets[1:], axis=1)
+    if offsets.shape != (N_JOINTS, 3) or not np.isfinite(lengths).all():
+        raise InvalidOptionError(
+            "A skeleton needs 22 finite offsets.", found=offsets.shape, expected="(22, 3)"
+        )
+    if lengths.min() < 0.005 or lengths.max() > 1.5:
+        raise InvalidOptionError(
+            "A bone of the skeleton has no human length.",
+            found=f"{lengths.min():.4f} to {lengths.max():.4f} m",
+            expected="0.005 to 1.5 m",
+            remedy="check the unit: joints are in metres",
+        )
+
+
+def _depth_first(parents: NDArray[np.int64]) -> list[int]:
+    """Joints that have a body, in the order MuJoCo numbers them (children by joint number)."""
+    order: list[int] = []
+
+    def visit(joint: int) -> None:
+        order.append(joint)
+        for child in range(joint + 1, N_JOINTS):
+            if parents[child] == joint and child not in LEAVES:
+                visit(child)
+
+    visit(0)
+    return order
+
+
+def _base_spec() -> Any:
+    spec = mujoco.MjSpec()
+    spec.modelname = "scsc_humanoid"
+    spec.option.timestep = TIMESTEP_S
+    spec.option.gravity = [0.0, 0.0, -GRAVITY]
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
+    spec.option.impratio = 10.0
+    spec.option.iterations = 50
+    spec.option.ls_iterations = 50  # 10 breaks the elliptic cone: bounces, then NaN
+    spec.worldbody.add_geom(
+        name="floor",
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[0, 0, 1],
+        contype=1,
+        conaffinity=2,
+        friction=[1.0, 0.005, 0.0001],
+    )
+    return spec
+
+
+def _add_body(bodies: dict[int, Any], joint: int, parent: int, offsets: Array) -> Any:
+    position = offsets[joint] if joint else np.zeros(3)
+    body = bodies[parent].add_body(name=f"body_{joint}", pos=position)
+    if joint:
+        body.add_joint(
+            name=f"ball_{joint}",
+            type=mujoco.mjtJoint.mjJNT_BALL,
+            armature=ARMATURE,
+            damping=[JOINT_DAMPING, 0.0, 0.0],
+        )
+    else:
+        body.add_freejoint(name="root")
+    return body
+
+
+def _add_segment(body: Any, joint: int, ends: list[Array]) -> None:
+    """Capsules from a joint to its children share the segment's mass; only the floor is hit.
+
+    The forearm is made a hand longer than the wrist, the neck's capsule ends in the head.
+    """
+    for k, end in enumerate(ends):
+        reach = 1.35 if joint in (18, 19) else 1.0
+        body.add_geom(
+            name=f"geom_{joint}_{k}",
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            fromto=[0.0, 0.0, 0.0, *(reach * end)],
+            size=[CAPSULE_RADIUS_M[joint], 0, 0],
+            mass=TOTAL_MASS_KG * MASS_FRACTION[joint] / len(ends),
+            contype=2,
+            conaffinity=1,
+        )
+
+
+def _add_foot(body: Any, joint: int, toe: Array, drop: float) -> Array:
+    """Box of the foot, level when the ankle stands `drop` above the toe; returns its sole's corners.
+
+    The pitch between the rest pose and the flat foot turns about the foot's lateral axis.
+    """
+    length = float(np.linalg.norm(toe))
+    if not 0.0 <= drop < 0.95 * length:
+        raise InvalidOptionError(
+            "The ankle of a flat foot cannot be that high above its toe.",
+            found=f"{drop} m",
+            expected=f"0 to {0.95 * length:.3f} m",
+        )
+    forward = np.array([toe[0], toe[1], 0.0])
+    forward /= np.linalg.norm(forward)
+    lateral = np.cross([0.0, 0.0, 1.0], forward)
+    pitch = np.arcsin(drop / length) - np.arcsin(np.clip(-toe[2] / length, -1.0, 1.0))
+    # Turning the body by +pitch about `lateral` lays the foot flat, so the box is turned by -pitch.
+    half = -0.5 * pitch
+    quat = np.concatenate([[np.cos(half)], np.sin(half) * lateral])
+    flat_toe = np.sqrt(length**2 - drop**2) * forward - [0.0, 0.0, drop]
+    half_size = 0.5 * np.array(FOOT_SIZE_M)
+    centre = (half_size[0] - HEEL_BEHIND_ANKLE_M) * forward
+    centre = centre + [0.0, 0.0, flat_toe[2] - SOLE_BELOW_TOE_M + half_size[2]]
+    signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=np.float64)
+    corners = centre + (
+        signs[:, :1] * half_size[0] * forward
+        + signs[:, 1:] * half_size[1] * lateral
+        - [0.0, 0.0, half_size[2]]
+    )
+    heading = np.array([np.cos(0.5 * _yaw(forward)), 0.0, 0.0, np.sin(0.5 * _yaw(forward))])
+    box_quat = np.zeros(4)
+    mujoco.mju_mulQuat(box_quat, quat, heading)
+    body.add_geom(
+        name=f"geom_{joint}_0",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=rotate(quat, centre),
+        quat=box_quat,
+        size=half_size,
+        mass=TOTAL_MASS_KG * MASS_FRACTION[joint],
+        contype=2,
+        conaffinity=1,
+        friction=[1.0, 0.005, 0.0001],
+    )
+    return rotate(quat, corners)
+
+
+def _yaw(forward: Array) -> float:
+    return float(np.arctan2(forward[1], forward[0]))
