@@ -73,4 +73,4 @@ class RunStateError(ScscError):
 
 
 class StorageError(ScscError):
-    """The disk is full, the folder is read-only, or a file could not be written for another reason."""
+    """The disk is full, or the folder cannot be written."""

@@ -94,8 +94,8 @@ class Generator(Protocol[BatchT]):
         """Write all that `load` needs into `folder`; returns the name of the checkpoint file."""
         ...
 
-    def load(self, folder: Path) -> None:
-        """Become the model that `save` wrote."""
+    def load(self, folder: Path) -> str:
+        """Become the model that `save` wrote; returns the name of the checkpoint file."""
         ...
 
 

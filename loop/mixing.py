@@ -23,7 +23,7 @@ class Selection(NamedTuple):
     """Rows chosen from the real set and from each synthetic set."""
 
     real: Rows
-    synthetic: list[Rows]
+    synthetic: Sequence[Rows]
 
 
 Policy = Callable[[int, Sequence[int], Stream], Selection]
@@ -70,7 +70,8 @@ def accumulate_subsample(n_real: int, sizes: Sequence[int], stream: Stream) -> S
 
 
 def _newest_only(sizes: Sequence[int]) -> list[Rows]:
-    return [NONE] * (len(sizes) - 1) + [ALL] * bool(len(sizes))
+    older: list[Rows] = [NONE] * (len(sizes) - 1)
+    return older + [ALL] * bool(len(sizes))
 
 
 POLICIES: dict[str, Policy] = {

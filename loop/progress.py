@@ -15,7 +15,7 @@ logger = logging.getLogger("scsc")
 
 
 def setup_logging(level: int = logging.INFO) -> None:
-    """Send the log of a command to standard error, one timed line a message; call it in `main` only."""
+    """Send the log of a command to standard error; call it in `main` only."""
     logging.basicConfig(level=level, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     for chatty in ("httpx", "matplotlib", "numba", "transformers", "imageio_ffmpeg"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -29,7 +29,7 @@ def track(
     Args:
         items: the work that is left.
         description: what is being done.
-        total: how much work there is in all; taken from `items` (plus `done`) where it has a length.
+        total: how much work there is in all; by default `done` plus the length of `items`.
         done: how much of `total` an earlier, interrupted run did already.
     """
     if total is None and isinstance(items, Collection):
@@ -40,9 +40,7 @@ def track(
         yield from _lines(items, description, total, done)
 
 
-def _bar(
-    items: Iterable[Item], description: str, total: int | None, done: int
-) -> Iterator[Item]:
+def _bar(items: Iterable[Item], description: str, total: int | None, done: int) -> Iterator[Item]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -67,9 +65,7 @@ def _bar(
             progress.advance(task)
 
 
-def _lines(
-    items: Iterable[Item], description: str, total: int | None, done: int
-) -> Iterator[Item]:
+def _lines(items: Iterable[Item], description: str, total: int | None, done: int) -> Iterator[Item]:
     last = time.monotonic()
     for number, item in enumerate(items, start=done + 1):
         yield item

@@ -1,0 +1,87 @@
+"""Files that are either whole or absent, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from loop.errors import CorruptFileError, MissingAssetError, StorageError
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space and repeat the command; finished work is kept",
+    errno.EDQUOT: "your disk quota is used up; free some space and repeat the command",
+    errno.EROFS: "the folder is on a read-only file system; choose another output folder",
+    errno.EACCES: "you may not write there; choose another output folder",
+}
+
+
+@contextmanager
+def storage(path: Path) -> Iterator[None]:
+    """Turn an operating-system error about `path` into one that says what to do.
+
+    Raises:
+        StorageError: the disk is full, the folder is read-only or not ours.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        raise StorageError(
+            "cannot write", path=path, found=os.strerror(error.errno), remedy=_REMEDIES[error.errno]
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file or none: temporary sibling, fsync, rename.
+
+    Raises:
+        StorageError: the disk is full, the folder is read-only or not ours.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storage(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_bytes` of indented JSON; floats are written so that they read back exactly."""
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Parsed JSON.
+
+    Raises:
+        MissingAssetError: there is no such file.
+        CorruptFileError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise MissingAssetError("file is missing", path=path, expected="a JSON file") from error
+    except ValueError as error:
+        raise CorruptFileError(
+            "file is not JSON", path=path, found=str(error), remedy="restore or remove it"
+        ) from error

@@ -1,0 +1,172 @@
+"""The self-correcting self-consuming loop (Algorithm 1 of arXiv 2402.07087), for every domain.
+
+    generation 0:   train on the real data
+    generation g:   synthesise -> correct -> mix with the real data -> fine-tune -> evaluate
+
+Each stage is kept when it ends, each generation appears as a whole, and each stage draws from a
+random stream of its own; so a run that is stopped anywhere and started again gives what an unbroken
+one gives.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic
+
+from loop.errors import InvalidOptionError
+from loop.interfaces import BatchT, Corrected, Domain, Generator, Metrics, Mixture
+from loop.mixing import policy_named
+from loop.rundir import EvaluationFile, Run, Work
+from loop.streams import Streams
+
+logger = logging.getLogger("scsc")
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What turns the crank.
+
+    Attributes:
+        seed: fixes every random draw of the run.
+        arm: name of the arm; part of the key of every random stream.
+        generations: the last generation to make.
+        synthetic_count: samples drawn in each generation, lambda times the number of real items;
+            0 is the baseline, which goes on training on the real data alone.
+        mixing: name of the mixing policy (`loop.mixing`).
+    """
+
+    seed: int
+    arm: str
+    generations: int
+    synthetic_count: int
+    mixing: str = "latest"
+
+    def __post_init__(self) -> None:
+        policy_named(self.mixing)
+        if self.generations < 0 or self.synthetic_count < 0:
+            raise InvalidOptionError(
+                "counts cannot be negative",
+                found=f"generations={self.generations}, synthetic_count={self.synthetic_count}",
+            )
+
+
+def run_loop(domain: Domain[BatchT], settings: LoopSettings, run: Run[BatchT]) -> None:
+    """Make every generation of an arm that does not exist yet, up to `settings.generations`."""
+    last = run.last()
+    for generation in range(0 if last is None else last + 1, settings.generations + 1):
+        run_generation(domain, settings, run, generation)
+        logger.info("%s: generation %d of %d done", settings.arm, generation, settings.generations)
+
+
+def run_generation(
+    domain: Domain[BatchT], settings: LoopSettings, run: Run[BatchT], generation: int
+) -> Metrics:
+    """One turn of the loop: make generation `generation` from the one before; returns metrics."""
+    streams = Streams(settings.seed, settings.arm)
+    generator = domain.generator
+    sampled: BatchT | None = None
+    corrected: Corrected[BatchT] | None = None
+    with run.open(generation) as work:
+        if generation > 0:
+            run.restore(generator, generation - 1)
+            if settings.synthetic_count > 0:
+                sampled, corrected = _synthesise_and_correct(
+                    domain, settings, work, generation, streams
+                )
+        training_set = _mix(domain, settings, run, corrected, generation, streams)
+        checkpoint = work.once(
+            "fit",
+            lambda: generator.fit(
+                training_set, generation, streams.at(generation, "fit"), work.scratch
+            ),
+            _GeneratorFiles(generator),
+        )
+        metrics = work.once(
+            "evaluate",
+            lambda: domain.evaluator.evaluate(
+                generator, sampled, corrected, streams.at(generation, "evaluate")
+            ),
+            EvaluationFile(checkpoint or "model"),
+        )
+        work.commit(corrected, metrics)
+    return metrics
+
+
+def _synthesise_and_correct(
+    domain: Domain[BatchT],
+    settings: LoopSettings,
+    work: Work[BatchT],
+    generation: int,
+    streams: Streams,
+) -> tuple[BatchT, Corrected[BatchT]]:
+    sampled = work.once(
+        "synthesise",
+        lambda: domain.generator.synthesise(
+            settings.synthetic_count, streams.at(generation, "synthesise")
+        ),
+        domain.samples,
+    )
+    corrected = work.once(
+        "correct",
+        lambda: domain.correction.correct(sampled, streams.at(generation, "correct")),
+        domain.corrections,
+    )
+    return sampled, corrected
+
+
+def _mix(
+    domain: Domain[BatchT],
+    settings: LoopSettings,
+    run: Run[BatchT],
+    corrected: Corrected[BatchT] | None,
+    generation: int,
+    streams: Streams,
+) -> Mixture[BatchT]:
+    earlier = run.history(domain) if corrected is not None else ()
+    history = _Appended(earlier, corrected.batch) if corrected is not None else ()
+    policy = policy_named(settings.mixing)
+    rows = policy(len(domain.real), _Sizes(history), streams.at(generation, "mix"))
+    return Mixture(domain.real, history, rows.real, rows.synthetic)
+
+
+class _Appended(Sequence[BatchT]):
+    """A sequence and one more item, without copying or loading the sequence."""
+
+    def __init__(self, earlier: Sequence[BatchT], newest: BatchT) -> None:
+        self._earlier, self._newest = earlier, newest
+        self._count = len(earlier)
+
+    def __len__(self) -> int:
+        return self._count + 1
+
+    def __getitem__(self, index):
+        return self._newest if index == self._count else self._earlier[index]
+
+
+class _Sizes(Sequence[int]):
+    """Sizes of stored sets, looked up only when a policy asks (a set may have to be loaded)."""
+
+    def __init__(self, sets: Sequence[BatchT]) -> None:
+        self._sets = sets
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    def __getitem__(self, index):
+        return len(self._sets[index])
+
+
+@dataclass(frozen=True)
+class _GeneratorFiles(Generic[BatchT]):
+    """Codec of the fit stage: its value is the generator itself, by the name of its checkpoint."""
+
+    generator: Generator[BatchT]
+
+    def save(self, value: object, folder: Path) -> None:
+        self.generator.save(folder)
+
+    def load(self, folder: Path) -> str:
+        return self.generator.load(folder)

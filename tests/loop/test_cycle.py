@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loop.cycle import LoopSettings, run_loop
+from loop.errors import InvalidOptionError, MissingAssetError, RunLockedError, RunStateError
+from loop.rundir import MemoryRun, RunDirectory
+from loop.sweep import hand_over
+
+sys.path.insert(0, str(Path(__file__).parent))
+from toy import MeanModel, toy_domain
+
+SETTINGS = LoopSettings(seed=3, arm="arm", generations=4, synthetic_count=5)
+STAGES = ("synthesise", "correct", "fit", "evaluate")
+
+
+def run(folder: Path, model: MeanModel, settings: LoopSettings = SETTINGS) -> None:
+    with RunDirectory(folder, {"seed": settings.seed}) as directory:
+        run_loop(toy_domain(model), settings, directory)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """All files that are part of the result, by relative path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("times.csv", ".lock")
+    }
+
+
+def test_memory_and_disk_give_the_same_metrics(tmp_path: Path) -> None:
+    run(tmp_path, MeanModel())
+    memory: MemoryRun = MemoryRun()
+    run_loop(toy_domain(MeanModel()), SETTINGS, memory)
+    stored = [
+        json.loads((tmp_path / f"generation_{g}" / "eval_dict.json").read_text())["model.txt"]
+        for g in range(5)
+    ]
+    assert stored == memory.metrics
+
+
+def test_the_loop_is_the_recursion_written_by_hand() -> None:
+    """No noise in the fit: the expected means follow from the definition of the loop."""
+    memory: MemoryRun = MemoryRun()
+    model = MeanModel()
+    run_loop(toy_domain(model), SETTINGS, memory)
+    assert model.seen == [[10], [10, 5], [10, 5], [10, 5], [10, 5]]
+    assert [m.get("corrected") for m in memory.metrics] == [None, 5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("generation", [1, 3])
+def test_a_run_stopped_in_any_stage_ends_with_the_same_bytes(
+    tmp_path: Path, stage: str, generation: int
+) -> None:
+    run(tmp_path / "unbroken", MeanModel())
+    short = LoopSettings(seed=3, arm="arm", generations=generation - 1, synthetic_count=5)
+    run(tmp_path / "broken", MeanModel(), short)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", MeanModel(die_in=stage))
+    resumed = MeanModel(mean=np.nan)
+    run(tmp_path / "broken", resumed)
+    assert results(tmp_path / "broken") == results(tmp_path / "unbroken")
+
+
+def test_finished_stages_are_not_computed_again(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, MeanModel(die_in="evaluate"))
+    resumed = MeanModel()
+    run(tmp_path, resumed, LoopSettings(seed=3, arm="arm", generations=0, synthetic_count=5))
+    assert resumed.seen == []
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path, {}), pytest.raises(RunLockedError, match="another process"):
+        RunDirectory(tmp_path, {}).__enter__()
+    with RunDirectory(tmp_path, {}):
+        pass
+
+
+def test_other_settings_are_refused_and_the_lock_is_free_again(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path, {"lr": 1}):
+        pass
+    with pytest.raises(RunStateError, match="other settings"):
+        RunDirectory(tmp_path, {"lr": 2}).__enter__()
+    with RunDirectory(tmp_path, {"lr": 1}):
+        pass
+
+
+def test_a_missing_generation_is_reported(tmp_path: Path) -> None:
+    run(tmp_path, MeanModel())
+    (tmp_path / "generation_2").rename(tmp_path / "elsewhere")
+    with pytest.raises(RunStateError, match=r"not \[2\]"):
+        run(tmp_path, MeanModel())
+
+
+def test_an_incomplete_generation_is_reported(tmp_path: Path) -> None:
+    run(tmp_path, MeanModel())
+    (tmp_path / "generation_4" / "eval_dict.json").unlink()
+    with pytest.raises(RunStateError, match="not complete"):
+        run(tmp_path, MeanModel(), LoopSettings(3, "arm", 5, 5))
+
+
+def test_the_baseline_never_synthesises(tmp_path: Path) -> None:
+    model = MeanModel()
+    run(tmp_path, model, LoopSettings(seed=3, arm="arm", generations=2, synthetic_count=0))
+    assert model.seen == [[10], [10], [10]]
+    assert not list(tmp_path.rglob("sampled.npy"))
+
+
+def test_arms_and_seeds_draw_different_numbers() -> None:
+    means = set()
+    for seed, arm in ((3, "a"), (3, "b"), (4, "a")):
+        memory: MemoryRun = MemoryRun()
+        run_loop(toy_domain(MeanModel()), LoopSettings(seed, arm, 1, 5), memory)
+        means.add(memory.metrics[-1]["mean"])
+    assert len(means) == 3
+
+
+def test_hand_over_starts_an_arm_from_generation_0(tmp_path: Path) -> None:
+    with pytest.raises(MissingAssetError, match="not finished"):
+        hand_over(tmp_path / "zero" / "generation_0", tmp_path / "arm")
+    run(tmp_path / "zero", MeanModel(), LoopSettings(3, "zero", 0, 5))
+    hand_over(tmp_path / "zero" / "generation_0", tmp_path / "arm")
+    hand_over(tmp_path / "zero" / "generation_0", tmp_path / "arm")
+    model = MeanModel()
+    run(tmp_path / "arm", model)
+    assert len(model.seen) == 4
+    zero = (tmp_path / "zero/generation_0/model.txt").read_text()
+    assert (tmp_path / "arm/generation_0/model.txt").read_text() == zero
+
+
+@pytest.mark.parametrize("wrong", [{"generations": -1}, {"mixing": "blend"}])
+def test_impossible_settings_are_refused(wrong: dict) -> None:
+    arguments = {"seed": 1, "arm": "a", "generations": 1, "synthetic_count": 1} | wrong
+    with pytest.raises(InvalidOptionError):
+        LoopSettings(**arguments)
