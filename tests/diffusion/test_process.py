@@ -18,7 +18,7 @@ def gaussians(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) ->
 
 
 def test_marginals_equal_the_chain_of_single_steps() -> None:
-    """Noising step by step, x_t = sqrt(1 - beta) x + sqrt(beta) e, has the mean and variance of q."""
+    """Noising by x_t = sqrt(1 - beta) x + sqrt(beta) e has the mean and variance of q."""
     mean, variance = 1.0, 0.0
     one, zero = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     for step, beta in enumerate(COSINE.betas):
