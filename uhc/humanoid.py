@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import mujoco
+import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidMotionError, InvalidOptionError
-from uhc.poses import forward_kinematics, rotate
+from translation.rotations import qmul, qrot
+from uhc.poses import forward_kinematics
 
 if TYPE_CHECKING:
     from body_models.skeleton import Skeleton
 
 Array = NDArray[np.float64]
+mujoco: Any = _mujoco  # its compiled parts carry no types
 
 N_JOINTS = 22
 GRAVITY = 9.81
@@ -215,7 +217,7 @@ def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     """The 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
     positions, quats = forward_kinematics(humanoid, qpos)
     carriers = humanoid.joint_bodies
-    return positions[:, carriers] + rotate(quats[:, carriers], humanoid.joint_offsets)
+    return positions[:, carriers] + qrot(quats[:, carriers], humanoid.joint_offsets)
 
 
 def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.float32]:
@@ -227,7 +229,7 @@ def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     """The 8 foot corners (F, 8, 3) in metres, z up: left foot's four, then right foot's four."""
     positions, quats = forward_kinematics(humanoid, qpos)
     carriers = humanoid.corner_bodies
-    return positions[:, carriers] + rotate(quats[:, carriers], humanoid.corner_offsets)
+    return positions[:, carriers] + qrot(quats[:, carriers], humanoid.corner_offsets)
 
 
 def _check_bones(offsets: Array) -> None:
@@ -315,7 +317,7 @@ def _add_segment(body: Any, joint: int, ends: list[Array]) -> None:
 
 
 def _add_foot(body: Any, joint: int, toe: Array, drop: float) -> Array:
-    """Box of the foot, level when the ankle stands `drop` above the toe; returns its sole's corners.
+    """Box of the foot, level when the ankle is `drop` above the toe; returns its sole's corners.
 
     The pitch between the rest pose and the flat foot turns about the foot's lateral axis.
     """
@@ -336,7 +338,7 @@ def _add_foot(body: Any, joint: int, toe: Array, drop: float) -> Array:
     flat_toe = np.sqrt(length**2 - drop**2) * forward - [0.0, 0.0, drop]
     half_size = 0.5 * np.array(FOOT_SIZE_M)
     centre = (half_size[0] - HEEL_BEHIND_ANKLE_M) * forward
-    centre = centre + [0.0, 0.0, flat_toe[2] - SOLE_BELOW_TOE_M + half_size[2]]
+    centre[2] += flat_toe[2] - SOLE_BELOW_TOE_M + half_size[2]
     signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=np.float64)
     corners = centre + (
         signs[:, :1] * half_size[0] * forward
@@ -344,20 +346,18 @@ def _add_foot(body: Any, joint: int, toe: Array, drop: float) -> Array:
         - [0.0, 0.0, half_size[2]]
     )
     heading = np.array([np.cos(0.5 * _yaw(forward)), 0.0, 0.0, np.sin(0.5 * _yaw(forward))])
-    box_quat = np.zeros(4)
-    mujoco.mju_mulQuat(box_quat, quat, heading)
     body.add_geom(
         name=f"geom_{joint}_0",
         type=mujoco.mjtGeom.mjGEOM_BOX,
-        pos=rotate(quat, centre),
-        quat=box_quat,
+        pos=qrot(quat, centre),
+        quat=qmul(quat, heading),
         size=half_size,
         mass=TOTAL_MASS_KG * MASS_FRACTION[joint],
         contype=2,
         conaffinity=1,
         friction=[1.0, 0.005, 0.0001],
     )
-    return rotate(quat, corners)
+    return qrot(quat, corners)
 
 
 def _yaw(forward: Array) -> float:

@@ -12,38 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from translation.rotations import qinv, qmul, qrot
+
 if TYPE_CHECKING:
     from uhc.humanoid import Humanoid
 
 Array = NDArray[np.float64]
-
-
-def multiply(left: NDArray[Any], right: NDArray[Any]) -> Array:
-    """Hamilton product of quaternions (..., 4) wxyz."""
-    lw, lx, ly, lz = np.moveaxis(np.asarray(left), -1, 0)
-    rw, rx, ry, rz = np.moveaxis(np.asarray(right), -1, 0)
-    return np.stack(
-        [
-            lw * rw - lx * rx - ly * ry - lz * rz,
-            lw * rx + lx * rw + ly * rz - lz * ry,
-            lw * ry - lx * rz + ly * rw + lz * rx,
-            lw * rz + lx * ry - ly * rx + lz * rw,
-        ],
-        axis=-1,
-    )
-
-
-def conjugate(quat: NDArray[Any]) -> Array:
-    """Inverse of unit quaternions (..., 4) wxyz."""
-    return np.asarray(quat) * np.array([1.0, -1.0, -1.0, -1.0])
-
-
-def rotate(quat: NDArray[Any], vector: NDArray[Any]) -> Array:
-    """Vectors (..., 3) turned by unit quaternions (..., 4) wxyz."""
-    quat = np.asarray(quat)
-    axis = quat[..., 1:]
-    twice = 2.0 * np.cross(axis, vector)
-    return vector + quat[..., :1] * twice + np.cross(axis, twice)
 
 
 def rotvec_to_quat(rotvec: NDArray[Any]) -> Array:
@@ -75,10 +49,10 @@ def forward_kinematics(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, A
     positions[:, 0], quats[:, 0] = qpos[:, :3], local[:, 0]
     for body in range(1, local.shape[1]):
         parent = humanoid.body_parents[body]
-        positions[:, body] = positions[:, parent] + rotate(
+        positions[:, body] = positions[:, parent] + qrot(
             quats[:, parent], humanoid.body_offsets[body]
         )
-        quats[:, body] = multiply(quats[:, parent], local[:, body])
+        quats[:, body] = qmul(quats[:, parent], local[:, body])
     return positions, quats
 
 
@@ -91,17 +65,17 @@ def qpos_difference(start: NDArray[Any], end: NDArray[Any], dt: float = 1.0) -> 
     end = np.asarray(end, dtype=np.float64)
     first = start[..., 3:].reshape(*start.shape[:-1], -1, 4)
     second = end[..., 3:].reshape(*end.shape[:-1], -1, 4)
-    turn = quat_to_rotvec(multiply(conjugate(first), second))
+    turn = quat_to_rotvec(qmul(qinv(first), second))
     linear = end[..., :3] - start[..., :3]
     return np.concatenate([linear, turn.reshape(*start.shape[:-1], -1)], axis=-1) / dt
 
 
 def qpos_integrate(qpos: NDArray[Any], qvel: NDArray[Any], dt: float = 1.0) -> Array:
-    """Poses (..., nq) after moving with velocities (..., nv) for `dt` seconds (`mj_integratePos`)."""
+    """Poses (..., nq) after moving with velocities (..., nv) for `dt` seconds."""
     qpos = np.asarray(qpos, dtype=np.float64)
     step = np.asarray(qvel, dtype=np.float64) * dt
     quats = qpos[..., 3:].reshape(*qpos.shape[:-1], -1, 4)
-    turned = multiply(quats, rotvec_to_quat(step[..., 3:].reshape(*step.shape[:-1], -1, 3)))
+    turned = qmul(quats, rotvec_to_quat(step[..., 3:].reshape(*step.shape[:-1], -1, 3)))
     turned /= np.linalg.norm(turned, axis=-1, keepdims=True)
     return np.concatenate(
         [qpos[..., :3] + step[..., :3], turned.reshape(*qpos.shape[:-1], -1)], axis=-1
