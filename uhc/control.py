@@ -1,0 +1,232 @@
+"""One step of computed-torque control with contact forces, compiled.
+
+The controller wants the acceleration `a* = a_ref + 2 zeta w (v_ref - v) + w^2 (q_ref - q)`. Inverse
+dynamics say which generalised force that takes; what the six root coordinates need must come from
+the floor. Forces at the foot corners that touch are chosen by regularised non-negative least
+squares (friction pyramid), a bounded wrench at the root makes up the rest, and the joints do what
+remains. Ideas: computed torque (Luh, Walker and Paul 1980), contact-force optimisation as in
+PhysCap (Shimada et al. 2020), residual forces (Yuan and Kitani 2020).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+FRICTION = 0.9
+EFFORT = 0.05
+"""Regularisation of the contact forces, in units where a force of one body weight is 1."""
+TORQUE_WEIGHT = 4.0
+NEWTON_ITERATIONS = 40
+NEWTON_TOLERANCE = 1e-8
+
+
+@njit(cache=True)
+def rotation_error(quat: Array, goal: Array) -> Array:
+    """Rotation vector (3,) in the frame of `quat` that turns `quat` into `goal` (both wxyz)."""
+    w = quat[0] * goal[0] + quat[1] * goal[1] + quat[2] * goal[2] + quat[3] * goal[3]
+    x = quat[0] * goal[1] - quat[1] * goal[0] - quat[2] * goal[3] + quat[3] * goal[2]
+    y = quat[0] * goal[2] - quat[2] * goal[0] - quat[3] * goal[1] + quat[1] * goal[3]
+    z = quat[0] * goal[3] - quat[3] * goal[0] - quat[1] * goal[2] + quat[2] * goal[1]
+    if w < 0.0:
+        w, x, y, z = -w, -x, -y, -z
+    sine = np.sqrt(x * x + y * y + z * z)
+    scale = 2.0 * np.arctan2(sine, w) / sine if sine > 1e-12 else 2.0
+    return np.array([scale * x, scale * y, scale * z])
+
+
+@njit(cache=True)
+def turn(rotvec: Array, vector: Array) -> Array:
+    """Vector (3,) turned by a rotation vector (3,): Rodrigues' formula."""
+    angle = np.sqrt(rotvec[0] ** 2 + rotvec[1] ** 2 + rotvec[2] ** 2)
+    if angle < 1e-9:
+        return vector.copy()
+    axis = rotvec / angle
+    c, s = np.cos(angle), np.sin(angle)
+    dot = axis[0] * vector[0] + axis[1] * vector[1] + axis[2] * vector[2]
+    out = np.empty(3)
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        cross = axis[j] * vector[k] - axis[k] * vector[j]
+        out[i] = c * vector[i] + s * cross + (1.0 - c) * dot * axis[i]
+    return out
+
+
+@njit(cache=True)
+def desired_acceleration(
+    qpos: Array,
+    qvel: Array,
+    ref_qpos: Array,
+    ref_qvel: Array,
+    ref_qacc: Array,
+    root_rate: float,
+    joint_rate: float,
+) -> Array:
+    """Acceleration (nv,) that a critically damped spring to the moving reference asks for.
+
+    `root_rate` and `joint_rate` are its angular frequencies, rad/s. The reference's angular
+    velocities and accelerations are turned into the body's present frame first.
+    """
+    nv = qvel.shape[0]
+    want = np.empty(nv)
+    for i in range(3):
+        want[i] = (
+            ref_qacc[i]
+            + 2.0 * root_rate * (ref_qvel[i] - qvel[i])
+            + root_rate**2 * (ref_qpos[i] - qpos[i])
+        )
+    for ball in range((nv - 3) // 3):
+        rate = root_rate if ball == 0 else joint_rate
+        p, v = 3 + 4 * ball, 3 + 3 * ball
+        error = rotation_error(qpos[p : p + 4], ref_qpos[p : p + 4])
+        velocity = turn(error, ref_qvel[v : v + 3])
+        acceleration = turn(error, ref_qacc[v : v + 3])
+        for i in range(3):
+            want[v + i] = (
+                acceleration[i] + 2.0 * rate * (velocity[i] - qvel[v + i]) + rate**2 * error[i]
+            )
+    return want
+
+
+@njit(cache=True)
+def contact_forces(
+    demand: Array, columns: Array, effort: float, dual: Array
+) -> tuple[Array, Array]:
+    """Minimise |demand - columns f|^2 + effort |f|^2 over f >= 0; returns f (K,) and its dual.
+
+    Newton's method on the dual, an unconstrained piecewise quadratic in as many unknowns as
+    `demand` has rows (6): min over y of |y|^2 / 2 + |max(0, columns' y)|^2 / (2 effort) - demand y,
+    f = max(0, columns' y) / effort. `dual` is where to start (a solution of a nearby problem).
+    """
+    rows, count = columns.shape
+    y = dual.copy()
+    pull = columns.T @ y
+    for _ in range(NEWTON_ITERATIONS):
+        gradient = y - demand
+        hessian = np.eye(rows)
+        value = 0.5 * np.dot(y, y) - np.dot(demand, y)
+        for k in range(count):
+            if pull[k] > 0.0:
+                value += 0.5 * pull[k] ** 2 / effort
+                for i in range(rows):
+                    gradient[i] += columns[i, k] * pull[k] / effort
+                    for j in range(rows):
+                        hessian[i, j] += columns[i, k] * columns[j, k] / effort
+        if np.max(np.abs(gradient)) < NEWTON_TOLERANCE:
+            break
+        step = -np.linalg.solve(hessian, gradient)
+        slope = np.dot(step, gradient)
+        length = 1.0
+        for _ in range(20):
+            trial = y + length * step
+            pull = columns.T @ trial
+            trial_value = 0.5 * np.dot(trial, trial) - np.dot(demand, trial)
+            for k in range(count):
+                if pull[k] > 0.0:
+                    trial_value += 0.5 * pull[k] ** 2 / effort
+            if trial_value <= value + 1e-4 * length * slope + 1e-14:
+                break
+            length *= 0.5
+        y = trial
+    return np.maximum(pull, 0.0) / effort, y
+
+
+@njit(cache=True)
+def _touching_columns(
+    corners: Array, root_position: Array, root_matrix: Array, weight: float
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Root wrench (6, K) of each generator of the touching corners, its direction, and its corner.
+
+    Force rows in the world, torque rows in the root's frame (MuJoCo's free joint).
+    """
+    touching = 0
+    for c in range(corners.shape[0]):
+        if corners[c, 2] < 0.0:
+            touching += 1
+    columns = np.empty((6, 4 * touching))
+    directions = np.empty((4 * touching, 3))
+    owners = np.empty(4 * touching, dtype=np.int64)
+    k = 0
+    for c in range(corners.shape[0]):
+        if corners[c, 2] >= 0.0:
+            continue
+        arm = corners[c] - root_position
+        for edge in range(4):
+            force = np.zeros(3)
+            force[edge // 2] = FRICTION * (1.0 - 2.0 * (edge % 2)) * weight
+            force[2] = weight
+            columns[:3, k] = force
+            columns[3:, k] = root_matrix.T @ np.cross(arm, force)
+            directions[k] = force
+            owners[k] = c
+            k += 1
+    return columns, directions, owners
+
+
+@njit(cache=True)
+def computed_torque(
+    want: Array,
+    mass_matrix: Array,
+    bias: Array,
+    passive: Array,
+    body_positions: Array,
+    body_matrices: Array,
+    corners: Array,
+    corner_bodies: NDArray[np.int64],
+    body_parents: NDArray[np.int64],
+    torque_limits: Array,
+    weight: float,
+    clamp_force: float,
+    clamp_torque: float,
+    dual: Array,
+) -> tuple[Array, Array]:
+    """Generalised force (nv,) to apply, and the dual of its contact problem (6,) for a warm start.
+
+    Args:
+        want: (nv,) desired acceleration.
+        mass_matrix, bias, passive: terms of M a + bias = passive + applied + contacts.
+        body_positions, body_matrices: (17, 3) and (17, 9) body frames in the world.
+        corners, corner_bodies: (8, 3) foot corners in the world and the body that carries each.
+        body_parents: (17,) parent of each body, -1 for the root.
+        torque_limits: (nv,) of the joints, Nm.
+        weight: body weight, N.
+        clamp_force, clamp_torque: bounds on each axis of the residual root wrench, N and Nm.
+        dual: (6,) starting point.
+
+    The first six numbers of the result are the residual root wrench: force in the world, torque in
+    the root's frame.
+    """
+    need = mass_matrix @ want + bias - passive
+    scale = np.array([1.0, 1.0, 1.0, TORQUE_WEIGHT, TORQUE_WEIGHT, TORQUE_WEIGHT]) / weight
+    columns, directions, owners = _touching_columns(
+        corners, body_positions[0], body_matrices[0].reshape(3, 3), weight
+    )
+    demand = need[:6] * scale
+    for i in range(6):
+        columns[i] *= scale[i]
+    forces, dual = contact_forces(demand, columns, EFFORT, dual)
+    applied = need.copy()
+    for k in range(forces.shape[0]):
+        if forces[k] <= 0.0:
+            continue
+        push = forces[k] * directions[k]
+        applied[:6] -= forces[k] * columns[:, k] / scale
+        body = corner_bodies[owners[k]]
+        while body > 0:
+            moment = np.cross(corners[owners[k]] - body_positions[body], push)
+            dof = 3 + 3 * body
+            applied[dof : dof + 3] -= body_matrices[body].reshape(3, 3).T @ moment
+            body = body_parents[body]
+    missing = np.empty(6)
+    for i in range(6):
+        limit = clamp_force if i < 3 else clamp_torque
+        delivered = min(max(applied[i], -limit), limit)
+        missing[i] = applied[i] - delivered
+    # What nobody delivers, the root accelerates less; the joints keep their own accelerations.
+    applied -= mass_matrix[:, :6] @ np.linalg.solve(mass_matrix[:6, :6].copy(), missing)
+    for i in range(6, applied.shape[0]):
+        applied[i] = min(max(applied[i], -torque_limits[i]), torque_limits[i])
+    return applied, dual
