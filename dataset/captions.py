@@ -1,0 +1,90 @@
+"""Captions in the HumanML3D text format: read, write.
+
+One caption a line, four fields separated by `#`: the caption, its tokens as `word/POS` separated by
+spaces, and the start and end in seconds of the segment it describes (both 0: the whole clip).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.errors import InvalidCaptionError
+
+_DOCTOR = "run `python -m dataset.doctor` on the dataset folder, then restore or remove this file"
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One description: the text and its tokens, each `word/POS` (lemma and part of speech)."""
+
+    text: str
+    tokens: tuple[str, ...]
+
+
+def read_captions(path: Path) -> list[tuple[Caption, float, float]]:
+    """All captions of one file as (caption, start_s, end_s); start = end = 0 is the whole clip.
+
+    A time that is not a number counts as 0, as published. Blank lines are skipped.
+
+    Raises:
+        InvalidCaptionError: the file is missing, is not text, holds no caption, or has a line with
+            an empty caption, other than four fields, or a time that does not parse.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InvalidCaptionError("Caption file is missing.", path=path, remedy=_DOCTOR) from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise InvalidCaptionError(
+            "Caption file cannot be read as UTF-8 text.", path=path, found=error, remedy=_DOCTOR
+        ) from error
+    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise InvalidCaptionError(
+            "Caption file is empty.",
+            path=path,
+            found=f"{len(text)} characters, no caption",
+            expected="at least one line `caption#word/POS ...#start#end`",
+            remedy=_DOCTOR,
+        )
+    return [_parse_line(line, f"{path}:{i}") for i, line in lines]
+
+
+def _parse_line(line: str, where: str) -> tuple[Caption, float, float]:
+    fields = line.strip().split("#")
+    if len(fields) != 4:
+        raise InvalidCaptionError(
+            "Caption line does not have four fields.",
+            path=where,
+            found=f"{len(fields)} fields in {line[:80]!r}",
+            expected="caption#word/POS word/POS ...#start#end",
+            remedy=_DOCTOR,
+        )
+    text = fields[0].strip()
+    if not text:
+        raise InvalidCaptionError(
+            "Caption text is empty.", path=where, found=repr(line[:80]), remedy=_DOCTOR
+        )
+    try:
+        start, end = (float(field) for field in fields[2:])
+    except ValueError as error:
+        raise InvalidCaptionError(
+            "Start or end of a caption is not a number.",
+            path=where,
+            found=fields[2:],
+            expected="seconds, 0.0 and 0.0 for the whole clip",
+            remedy=_DOCTOR,
+        ) from error
+    start, end = (0.0 if math.isnan(t) else t for t in (start, end))
+    return Caption(text, tuple(fields[1].split())), start, end
+
+
+def format_captions(captions: Iterable[tuple[Caption, float, float]]) -> str:
+    """The text of a caption file; `read_captions` gives the same captions back."""
+    return "".join(
+        f"{caption.text}#{' '.join(caption.tokens)}#{start}#{end}\n"
+        for caption, start, end in captions
+    )

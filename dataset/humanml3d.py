@@ -1,0 +1,234 @@
+"""Read motion datasets in the published HumanML3D layout.
+
+A dataset is a folder with `new_joint_vecs/ID.npy` (F, 263), `new_joints/ID.npy` (F, 22, 3),
+`texts/ID.txt`, the split lists `train.txt val.txt test.txt train_val.txt` (one id a line) and
+`Mean.npy Std.npy` (263,). Mirrored clips carry an `M` before their number. Motions run at 20 fps.
+Bad files are errors, not gaps: a dataset that silently shrinks gives numbers nobody can compare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataset.captions import Caption, read_captions
+from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
+
+__all__ = [
+    "FPS",
+    "MOTION_DIM",
+    "SPLITS",
+    "Caption",
+    "MotionItem",
+    "MotionSet",
+    "first_caption",
+    "load_split",
+    "read_captions",
+    "read_ids",
+    "read_motion",
+    "read_statistics",
+]
+
+FPS = 20
+MOTION_DIM = 263
+SPLITS = ("train", "val", "test", "train_val")
+_DOCTOR = "run `python -m dataset.doctor` on the dataset folder, then restore or remove this clip"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MotionItem:
+    """What one draw of the loader is about: a clip, or the segment of a clip that captions name.
+
+    Attributes:
+        id: id of the clip in the split list (`000021`, `M000021`).
+        name: unique name of the item; the id for a whole clip, `md5_id` for a segment.
+        vectors: (F, 263) float32, 20 fps, not normalised.
+        captions: every caption of this item, at least one.
+    """
+
+    id: str
+    name: str
+    vectors: np.ndarray
+    captions: tuple[Caption, ...]
+
+
+@dataclass(frozen=True)
+class MotionSet:
+    """The items of one split with the statistics that normalise them.
+
+    Attributes:
+        items: in the order of the split list, a clip's segments before the whole clip.
+        mean: (263,) float32.
+        std: (263,) float32, positive.
+        root: the dataset folder.
+        split: name of the split.
+    """
+
+    items: tuple[MotionItem, ...]
+    mean: np.ndarray
+    std: np.ndarray
+    root: Path
+    split: str
+
+
+def load_split(
+    root: Path | str, split: str, *, min_frames: int = 40, max_frames: int = 200
+) -> MotionSet:
+    """All items of one split, with the published rules of the HumanML3D loader.
+
+    A caption with a time span makes the frames [int(20 start), int(20 end)) an item of its own; the
+    captions of the whole clip share one item. Items with fewer than `min_frames` frames, or
+    `max_frames` and more, are left out; so are the segments of a clip of such a length. Unlike the
+    published loader, a segment never changes the name of the items after it, so that none is lost.
+
+    Raises:
+        MissingAssetError: the folder, the split list, the statistics or a listed motion is missing.
+        InvalidMotionError, CorruptFileError: see `read_motion`; also when no item is left.
+        InvalidCaptionError: see `read_captions`.
+    """
+    root = Path(root)
+    mean, std = read_statistics(root)
+    items: dict[str, MotionItem] = {}
+    clips = read_ids(root, split)
+    for clip in clips:
+        vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
+        captions = read_captions(root / "texts" / f"{clip}.txt")
+        if min_frames <= len(vectors) < max_frames:
+            for item in _items_of_clip(clip, vectors, captions):
+                if min_frames <= len(item.vectors) < max_frames:
+                    items[item.name] = item
+    if not items:
+        raise InvalidMotionError(
+            f"No motion of split {split!r} has a usable length.",
+            path=root,
+            found=f"{len(clips)} clips listed",
+            expected=f"clips of {min_frames} to {max_frames - 1} frames",
+            remedy="choose another dataset or other length limits",
+        )
+    logger.info("%s, split %s: %d items from %d clips", root, split, len(items), len(clips))
+    return MotionSet(tuple(items.values()), mean, std, root, split)
+
+
+def _items_of_clip(
+    clip: str, vectors: np.ndarray, captions: list[tuple[Caption, float, float]]
+) -> list[MotionItem]:
+    items, whole = [], []
+    for caption, start, end in captions:
+        if start == end == 0.0:
+            whole.append(caption)
+            continue
+        digest = hashlib.md5(f"{start}_{end}_{clip}_{caption.text}".encode()).hexdigest()
+        segment = vectors[int(start * FPS) : int(end * FPS)]
+        items.append(MotionItem(clip, f"{digest}_{clip}", segment, (caption,)))
+    if whole:
+        items.append(MotionItem(clip, clip, vectors, tuple(whole)))
+    return items
+
+
+def first_caption(root: Path | str, clip: str) -> Caption:
+    """The first line of a clip's caption file: the published prompt of its synthetic sibling.
+
+    Published behaviour includes captions that describe a segment only.
+
+    Raises:
+        InvalidCaptionError: see `read_captions`.
+    """
+    return read_captions(Path(root) / "texts" / f"{clip}.txt")[0][0]
+
+
+def read_ids(root: Path | str, split: str) -> list[str]:
+    """The clip ids of one split in file order.
+
+    Raises:
+        MissingAssetError: there is no such list.
+    """
+    path = Path(root) / f"{split}.txt"
+    if not path.is_file():
+        raise MissingAssetError(
+            f"There is no list of split {split!r}.",
+            path=path,
+            expected="one clip id a line",
+            remedy="point to a dataset in HumanML3D layout; `python -m dataset.demo_clips --out "
+            "dataset/demo` makes one without any account",
+        )
+    return path.read_text(encoding="utf-8").split()
+
+
+def read_motion(path: Path | str) -> np.ndarray:
+    """One motion file: (F, 263) float32 HumanML3D vectors, 20 fps, all finite, F >= 1.
+
+    Raises:
+        MissingAssetError: the file is not there.
+        CorruptFileError: it is no readable .npy file.
+        InvalidMotionError: wrong shape, no frame, or values that are not finite.
+    """
+    vectors = _load_array(Path(path), "Motion")
+    if vectors.ndim != 2 or vectors.shape[1] != MOTION_DIM or len(vectors) == 0:
+        raise InvalidMotionError(
+            "Motion has the wrong shape.",
+            path=path,
+            found=f"shape {vectors.shape}",
+            expected=f"(frames, {MOTION_DIM})",
+            remedy=_DOCTOR,
+        )
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise InvalidMotionError(
+            "Motion holds values that are not finite.",
+            path=path,
+            found=f"{np.count_nonzero(~finite)} bad frames, the first is {int(np.argmin(finite))}",
+            expected="finite numbers",
+            remedy=_DOCTOR,
+        )
+    return vectors.astype(np.float32, copy=False)
+
+
+def read_statistics(root: Path | str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of a dataset, each (263,) float32.
+
+    Raises:
+        MissingAssetError, CorruptFileError: a file is missing or unreadable.
+        InvalidMotionError: wrong shape, not finite, or a deviation that is not positive.
+    """
+    mean, std = (_load_array(Path(root) / f"{name}.npy", "Statistics") for name in ("Mean", "Std"))
+    for name, value in (("Mean", mean), ("Std", std)):
+        if value.shape != (MOTION_DIM,) or not np.isfinite(value).all():
+            raise InvalidMotionError(
+                "Statistics have the wrong shape or are not finite.",
+                path=Path(root) / f"{name}.npy",
+                found=f"shape {value.shape}",
+                expected=f"{MOTION_DIM} finite numbers",
+                remedy="restore the file, or rebuild the dataset",
+            )
+    if std.min() <= 0:
+        raise InvalidMotionError(
+            "A standard deviation is not positive, so motions cannot be normalised.",
+            path=Path(root) / "Std.npy",
+            found=f"{std.min()} in dimension {int(std.argmin())}",
+            remedy="restore the file, or rebuild the dataset",
+        )
+    return mean.astype(np.float32), std.astype(np.float32)
+
+
+def _load_array(path: Path, what: str) -> np.ndarray:
+    if not path.is_file():
+        raise MissingAssetError(f"{what} file is missing.", path=path, remedy=_DOCTOR)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CorruptFileError(
+            f"{what} file cannot be read.",
+            path=path,
+            found=error,
+            expected="a NumPy .npy file",
+            remedy=_DOCTOR,
+        ) from error
+    if not np.issubdtype(array.dtype, np.number):
+        raise CorruptFileError(f"{what} file holds no numbers.", path=path, found=array.dtype)
+    return array
