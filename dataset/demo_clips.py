@@ -1,0 +1,238 @@
+"""Build the demo dataset: real motion capture for everybody, no account, no licence to sign.
+
+`python -m dataset.demo_clips --out dataset/demo` takes the DeepMimic clips out of the pybullet
+wheel, turns them into 22 joints at 20 fps, unrolls loops, cuts overlapping windows of 2 to 3 s,
+mirrors each, and writes the HumanML3D layout, with `clips/NAME.npy` (whole clips), `clips.json` (what became of which clip)
+and `source/` (the text files) beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from body_models import skeleton
+from dataset import captions, demo_captions, demo_source, tagging, writer
+from dataset.demo_captions import CAPTIONS, CLIPS, DemoClip
+from dataset.tagging import mirror_text, tag
+from dataset.writer import MARKER, DatasetClip, staged_folder, write_layout
+from loop.errors import CorruptFileError, MissingAssetError, ScscError
+from loop.progress import setup_logging
+from translation import deepmimic, humanml, rotations
+from translation.humanml import FPS, face_forward, joints_to_vectors, mirror_joints, start_at_origin
+
+SHORTEST, LONGEST = 40, 60
+"""Frames (vectors) of a window: 2 to 3 s."""
+WINDOWS = 7
+"""Windows a clip, evenly spaced over one cycle of a loop or over what a clip has room for."""
+CAPTIONS_A_WINDOW = 4
+SEED = 20240207
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class WholeClip:
+    """A source clip as joints.
+
+    Attributes:
+        clip: where it comes from.
+        joints: (F, 22, 3) float32 metres at 20 fps, y up, floor at 0, starting at the origin and
+            facing +z; a loop is unrolled to one cycle and one longest window.
+        loop: whether the source is a loop.
+        starts: how many frames a window may start at: one cycle of a loop; for others as many as
+            leave a shortest window, none if the clip is too short.
+    """
+
+    clip: DemoClip
+    joints: np.ndarray
+    loop: bool
+    starts: int
+
+
+def build(out: Path | str = "dataset/demo", wheel: Path | None = None) -> dict[str, int]:
+    """Make the demo dataset in `out`, or leave it as it is when it is whole and up to date.
+
+    Args:
+        out: folder to make; a dataset that an earlier call made there is replaced.
+        wheel: a pybullet 3.2.7 wheel on disk; without it pip downloads one, unless the text files
+            are still in `out/source`.
+
+    Returns:
+        Number of items by split.
+
+    Raises:
+        MissingAssetError, CorruptFileError: the wheel is not to be had, or is another one.
+        InvalidOptionError: `out` holds something else.
+    """
+    out = Path(out)
+    writer.check_replaceable(out)
+    if not _is_current(out):
+        source = _source(out, wheel)
+        with staged_folder(out, {"dataset": "demo", "recipe": _recipe()}) as folder:
+            _write(folder, source)
+            (folder / "files.json").write_text(json.dumps(_hashes(folder), indent=1) + "\n")
+        logger.info("made %s", out)
+    counts = {name: len((out / f"{name}.txt").read_text().split()) for name in _SPLITS}
+    logger.info("%s holds %s", out, ", ".join(f"{n} {name}" for name, n in counts.items()))
+    return counts
+
+
+_SPLITS = ("train", "val", "test")
+
+
+def load_whole_clips(root: Path | str) -> dict[str, np.ndarray]:
+    """The 20 whole clips of a built demo dataset, by name: (F, 22, 3) metres, 20 fps, y up.
+
+    Raises:
+        MissingAssetError: `root` holds no demo dataset.
+    """
+    paths = [Path(root) / "clips" / f"{clip.name}.npy" for clip in CLIPS]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise MissingAssetError(
+            "Whole demo clips are missing.",
+            path=missing[0],
+            remedy=f"python -m dataset.demo_clips --out {root}",
+        )
+    return {path.stem: np.load(path) for path in paths}
+
+
+def _source(out: Path, wheel: Path | None) -> dict[str, bytes]:
+    if wheel is not None:
+        return demo_source.read_wheel(wheel)
+    kept = {name: out / "source" / name for name in demo_source.FILES}
+    if all(path.is_file() for path in kept.values()):
+        content = {name: path.read_bytes() for name, path in kept.items()}
+        try:
+            demo_source.check_content(content, out / "source")
+        except CorruptFileError as error:
+            logger.warning("%s", error)
+        else:
+            return content
+    return demo_source.download()
+
+
+def _write(folder: Path, source: dict[str, bytes]) -> None:
+    for name, data in source.items():
+        path = folder / "source" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / "clips").mkdir()
+    report, windows, splits = {}, [], {name: [] for name in _SPLITS}
+    for number, whole in enumerate(read_whole_clips(folder / "source")):
+        np.save(folder / "clips" / f"{whole.clip.name}.npy", whole.joints)
+        cut = _windows(whole, number, first_id=len(windows) // 2)
+        windows += cut
+        splits[whole.clip.split] += [window.id for window in cut]
+        report[whole.clip.name] = _describe(whole, cut)
+        if not cut:
+            logger.info("%s is left out: %s", whole.clip.name, report[whole.clip.name]["excluded"])
+    write_layout(folder, windows, splits)
+    (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _describe(whole: WholeClip, windows: list[DatasetClip]) -> dict[str, Any]:
+    frames = len(whole.joints)
+    entry = {
+        "source": whole.clip.file,
+        "loop": whole.loop,
+        "frames": frames,
+        "split": whole.clip.split,
+        "ids": [window.id for window in windows],
+    }
+    if not windows:
+        entry["excluded"] = f"no loop, and {frames} frames are fewer than {SHORTEST + 1}"
+    return entry
+
+
+def read_whole_clips(source: Path) -> Iterator[WholeClip]:
+    """All clips of a source folder in the order of CLIPS, unrolled and resampled."""
+    humanoid = deepmimic.read_humanoid(source / "humanoid.urdf")
+    for clip in CLIPS:
+        motion = deepmimic.read_motion(source / "motions" / clip.file)
+        cycle = motion.times[-1]
+        unrolled = deepmimic.unroll(motion, cycle + (LONGEST + 1) / FPS)
+        joints = deepmimic.to_joints(unrolled, humanoid, FPS)
+        starts = round(cycle * FPS) if motion.loop else max(0, len(joints) - SHORTEST)
+        yield WholeClip(clip, _stand(joints), motion.loop, starts)
+
+
+def _stand(joints: np.ndarray) -> np.ndarray:
+    """At the origin and facing +z; the height stays, because the floor of the source is known."""
+    return face_forward(start_at_origin(joints)).astype(np.float32)
+
+
+def _windows(whole: WholeClip, number: int, first_id: int) -> list[DatasetClip]:
+    """Windows of one clip, each followed by its mirror image."""
+    count = min(WINDOWS, whole.starts)
+    rng = np.random.default_rng([SEED, number])
+    windows = []
+    for index in range(count):
+        start = index * whole.starts // count
+        longest = min(LONGEST, len(whole.joints) - 1 - start)
+        frames = int(rng.integers(SHORTEST, longest, endpoint=True))
+        joints = whole.joints[start : start + frames + 1]
+        texts = CAPTIONS[whole.clip.action]
+        chosen = [texts[(index + k) % len(texts)] for k in range(CAPTIONS_A_WINDOW)]
+        name = f"{first_id + index:06d}"
+        windows.append(_window(name, joints, chosen))
+        mirrored = mirror_joints(joints)
+        windows.append(_window(f"M{name}", mirrored, [mirror_text(text) for text in chosen]))
+    return windows
+
+
+def _window(name: str, joints: np.ndarray, texts: list[str]) -> DatasetClip:
+    vectors = joints_to_vectors(_stand(joints), placed=True)
+    return DatasetClip(name, vectors, [(tag(text), 0.0, 0.0) for text in texts])
+
+
+def _recipe() -> str:
+    """Digest of the code that decides what the dataset looks like: other code, other dataset."""
+    modules = (captions, demo_captions, demo_source, tagging, writer, deepmimic, humanml)
+    paths = [Path(m.__file__ or "") for m in (*modules, rotations, skeleton)] + [Path(__file__)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name not in (MARKER, "files.json")
+    }
+
+
+def _is_current(out: Path) -> bool:
+    try:
+        marker = json.loads((out / MARKER).read_bytes())
+        files = json.loads((out / "files.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return marker.get("recipe") == _recipe() and files == _hashes(out)
+
+
+def main(out: Path = Path("dataset/demo"), wheel: Path | None = None) -> None:
+    """Build the demo dataset from the DeepMimic clips in the pybullet wheel.
+
+    Args:
+        out: folder to make.
+        wheel: a pybullet 3.2.7 wheel on disk, for machines without network.
+    """
+    setup_logging()
+    try:
+        build(out, wheel)
+    except ScscError as error:
+        raise SystemExit(f"{error}") from error
+
+
+if __name__ == "__main__":
+    import tyro
+
+    tyro.cli(main)
