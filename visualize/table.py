@@ -1,0 +1,130 @@
+"""The figures of a folder of runs as a table: `python -m visualize.table exp_outputs/demo`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from eval.statistics import mean_interval
+from loop.atomic import storage, write_bytes
+from loop.progress import setup_logging
+from visualize.curves import arm_styles
+from visualize.records import BASELINE, CORRECTED, FINETUNING, Record, read_runs, size_name
+
+logger = logging.getLogger("scsc")
+
+COLUMNS = {
+    "FID": "FID_test",
+    "floor": "FID floor",
+    "div.": "Diversity_test",
+    "match": "Matching Score_test",
+    "pen.": "Penetrate_test",
+    "float": "Float_test",
+    "skate": "Skate_test",
+    "force": "Residual force_correction",
+    "failed": "Failed imitations_correction",
+}
+ATTEMPTED = "Attempted imitations_correction"
+ARM_NAMES = {BASELINE: "baseline", FINETUNING: "fine-tuned", CORRECTED: "corrected"}
+LEGEND = (
+    "floor: FID of real against real; div., match: diversity, matching score\n"
+    "pen., float: penetration and floating in mm; skate: mm a frame\n"
+    "force: residual force in body weights; failed: failed of attempted imitations"
+)
+
+
+def summary_table(records: Sequence[Record], title: str) -> Table:
+    """Arm x generation, mean over seeds, "-" where a metric does not exist; 80 characters wide."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=LEGEND,
+        caption_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        min_width=78,
+    )
+    table.add_column("arm", no_wrap=True)
+    for name in ("gen", *COLUMNS):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm, percent in _arms(records):
+        mine = [r for r in records if (r.arm, r.percent) == (arm, percent)]
+        generations = sorted({record.generation for record in mine})
+        for generation in generations:
+            cells = [_cell(mine, generation, metric) for metric in COLUMNS.values()]
+            label = _name(arm, percent) if generation == generations[0] else ""
+            table.add_row(label, str(generation), *cells, end_section=generation == generations[-1])
+    return table
+
+
+def write_summary(records: Sequence[Record], path: Path) -> None:
+    """CSV with one row for each arm, percentage, seed and generation, one column a metric.
+
+    Raises StorageError when the file cannot be written.
+    """
+    metrics = sorted({record.metric for record in records})
+    rows: dict[tuple, dict[str, float]] = {}
+    for record in records:
+        rows.setdefault(record[:2] + record[3:5], {})[record.metric] = record.value
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(["arm", "percent", "seed", "generation", *metrics])
+    for key in sorted(rows):
+        writer.writerow([*key, *(rows[key].get(metric, "") for metric in metrics)])
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, buffer.getvalue().encode())
+
+
+def _arms(records: Sequence[Record]) -> list[tuple[str, int]]:
+    order = list(arm_styles(record.arm for record in records))
+    pairs = {(record.arm, record.percent) for record in records}
+    return sorted(pairs, key=lambda pair: (pair[1], order.index(pair[0])))
+
+
+def _name(arm: str, percent: int) -> str:
+    name = ARM_NAMES.get(arm, arm.removeprefix(FINETUNING).strip("_"))
+    return name if arm == BASELINE else f"{name} {percent}%"
+
+
+def _cell(records: Sequence[Record], generation: int, metric: str) -> str:
+    mine = {(r.seed, r.metric): r.value for r in records if r.generation == generation}
+    values = [value for (_, name), value in mine.items() if name == metric]
+    if not values:
+        return "-"
+    mean = mean_interval(values).value
+    attempted = [value for (_, name), value in mine.items() if name == ATTEMPTED]
+    if metric == COLUMNS["failed"]:
+        return f"{mean:.3g}/{mean_interval(attempted).value:.3g}" if attempted else f"{mean:.3g}"
+    decimals = next(d for d, limit in ((3, 1), (2, 100), (0, np.inf)) if abs(mean) < limit)
+    return f"{mean:.{decimals}f}"
+
+
+def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -> None:
+    """Print the table of a folder of runs and write summary.csv beside its graphs.
+
+    Args:
+        runs_dirs: a size folder such as exp_outputs/demo; several that differ in the seed are
+            averaged.
+        out: the CSV file; default <first folder>/graphs/summary.csv.
+    """
+    setup_logging()
+    records = read_runs(runs_dirs)
+    path = out or runs_dirs[0] / "graphs" / "summary.csv"
+    write_summary(records, path)
+    Console().print(summary_table(records, f"Runs of {size_name(runs_dirs[0])}"))
+    logger.info("wrote %s", path)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
