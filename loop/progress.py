@@ -17,7 +17,7 @@ logger = logging.getLogger("scsc")
 def setup_logging(level: int = logging.INFO) -> None:
     """Send the log of a command to standard error; call it in `main` only."""
     logging.basicConfig(level=level, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for chatty in ("httpx", "matplotlib", "numba", "transformers", "imageio_ffmpeg"):
+    for chatty in ("fontTools", "httpx", "matplotlib", "numba", "transformers", "imageio_ffmpeg"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
