@@ -76,7 +76,8 @@ def test_it_loads_with_the_network_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_importing_the_module_does_not_import_transformers() -> None:
-    code = "import sys, model.text_encoder as m; m.MiniLMEncoder(); print('transformers' in sys.modules)"
+    code = "import sys, model.text_encoder as m; m.MiniLMEncoder();"
+    code += "print('transformers' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
 
