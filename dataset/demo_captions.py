@@ -21,19 +21,22 @@ class DemoClip:
         file: path below the wheel's `pybullet_data/data/motions/`.
         action: key of CAPTIONS.
         split: train, val or test.
+        starts: windows start only within the first so many frames, where the cycle is longer than
+            a window and a later one would miss the action.
     """
 
     name: str
     file: str
     action: str
     split: str = "train"
+    starts: int | None = None
 
 
 CLIPS: tuple[DemoClip, ...] = (
     DemoClip("walk", "humanoid3d_walk.txt", "walk"),
     DemoClip("run", "humanoid3d_run.txt", "run"),
     DemoClip("jump", "humanoid3d_jump.txt", "jump"),
-    DemoClip("spin", "humanoid3d_spin.txt", "spin"),
+    DemoClip("spin", "humanoid3d_spin.txt", "spin", starts=25),
     DemoClip("dance_a", "humanoid3d_dance_a.txt", "dance"),
     DemoClip("dance_b", "humanoid3d_dance_b.txt", "dance", "test"),
     DemoClip("kick", "humanoid3d_kick.txt", "kick"),

@@ -2,8 +2,8 @@
 
 `python -m dataset.demo_clips --out dataset/demo` takes the DeepMimic clips out of the pybullet
 wheel, turns them into 22 joints at 20 fps, unrolls loops, cuts overlapping windows of 2 to 3 s,
-mirrors each, and writes the HumanML3D layout, with `clips/NAME.npy` (whole clips), `clips.json` (what became of which clip)
-and `source/` (the text files) beside it.
+mirrors each, and writes the HumanML3D layout; beside it `clips/NAME.npy` (whole clips), `clips.json`
+(what became of which clip) and `source/` (the text files).
 """
 
 from __future__ import annotations
@@ -49,12 +49,14 @@ class WholeClip:
         loop: whether the source is a loop.
         starts: how many frames a window may start at: one cycle of a loop; for others as many as
             leave a shortest window, none if the clip is too short.
+        shortest: vectors that a window needs: a cycle of a loop where a window can hold one.
     """
 
     clip: DemoClip
     joints: np.ndarray
     loop: bool
     starts: int
+    shortest: int
 
 
 def build(out: Path | str = "dataset/demo", wheel: Path | None = None) -> dict[str, int]:
@@ -161,7 +163,9 @@ def read_whole_clips(source: Path) -> Iterator[WholeClip]:
         unrolled = deepmimic.unroll(motion, cycle + (LONGEST + 1) / FPS)
         joints = deepmimic.to_joints(unrolled, humanoid, FPS)
         starts = round(cycle * FPS) if motion.loop else max(0, len(joints) - SHORTEST)
-        yield WholeClip(clip, _stand(joints), motion.loop, starts)
+        shortest = min(max(SHORTEST, starts), LONGEST) if motion.loop else SHORTEST
+        starts = min(starts, clip.starts or starts)
+        yield WholeClip(clip, _stand(joints), motion.loop, starts, shortest)
 
 
 def _stand(joints: np.ndarray) -> np.ndarray:
@@ -177,7 +181,7 @@ def _windows(whole: WholeClip, number: int, first_id: int) -> list[DatasetClip]:
     for index in range(count):
         start = index * whole.starts // count
         longest = min(LONGEST, len(whole.joints) - 1 - start)
-        frames = int(rng.integers(SHORTEST, longest, endpoint=True))
+        frames = int(rng.integers(whole.shortest, longest, endpoint=True))
         joints = whole.joints[start : start + frames + 1]
         texts = CAPTIONS[whole.clip.action]
         chosen = [texts[(index + k) % len(texts)] for k in range(CAPTIONS_A_WINDOW)]

@@ -33,9 +33,9 @@ _WORDS = {
     "exaggerated free raised sharp lively high front various steady quick strong several close",
 }
 _NOUNS = (
-    "person man woman figure foot leg arm hand knee elbow fist ground floor place pace circle side air "
-    "stomach body direction turn line boxer ball soccer basketball head dance cartwheel somersault "
-    "karate spin degree soda bottlecap traffic jack twist squat sword swordplay stride hip height "
+    "person man woman figure foot leg arm hand knee elbow fist ground floor place pace circle side "
+    "air stomach body direction turn line boxer ball soccer basketball head dance cartwheel "
+    "somersault karate spin degree soda bottlecap traffic jack twist squat sword swordplay stride hip height "
     "arabesque pirouette jete curve style spot roll flip backflip jump step kick punch position "
     "face walk run motion"
 )
