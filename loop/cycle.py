@@ -22,7 +22,7 @@ from loop.mixing import policy_named
 from loop.rundir import EvaluationFile, Run, Work
 from loop.streams import Streams
 
-logger = logging.getLogger("scsc")
+logger = logging.getLogger("scsc.loop")
 
 
 @dataclass(frozen=True)

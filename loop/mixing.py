@@ -20,7 +20,12 @@ NONE = slice(0, 0)
 
 
 class Selection(NamedTuple):
-    """Rows chosen from the real set and from each synthetic set."""
+    """Rows chosen from the real set and from each synthetic set.
+
+    Rows of a synthetic set are an index array, or a slice from its first row on. Sets of equal size
+    that are chosen by slices fade: an older set never keeps more rows than a newer one, and a row
+    once left out stays out. A domain may then keep running sums of what is in the training set.
+    """
 
     real: Rows
     synthetic: Sequence[Rows]
@@ -44,7 +49,7 @@ def replace(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
 
 def accumulate(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
     """All real rows and all synthetic sets (Gerstgrasser et al., arXiv 2404.01413)."""
-    return Selection(ALL, [ALL for _ in sizes])
+    return Selection(ALL, [ALL] * len(sizes))
 
 
 def triangular(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
@@ -52,8 +57,22 @@ def triangular(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
 
     The newest set enters whole, the oldest fades out (published Gaussian experiment).
     """
-    total = len(sizes)
-    return Selection(ALL, [slice(0, int((j + 1) / total * size)) for j, size in enumerate(sizes)])
+    return Selection(ALL, _Fading(sizes))
+
+
+class _Fading(Sequence[Rows]):
+    """Slices of the triangular rule, worked out when asked for: a size may cost a read from disk,
+    and a long history costs nothing to those who ask for few of its sets."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __getitem__(self, index):
+        place = range(len(self))[index]
+        return slice(0, int((place + 1) / len(self) * self._sizes[place]))
 
 
 def accumulate_subsample(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,29 @@ def test_triangular_is_the_published_rule(generations: int, size: int) -> None:
     selection = triangular(50, [size] * generations, Stream(0))
     lengths = [len(chosen(rows, size)) for rows in selection.synthetic]
     assert lengths == [int((j + 1) / generations * size) for j in range(generations)]
+
+
+@given(st.integers(1, 12), st.integers(1, 30))
+def test_sets_chosen_by_slices_fade(size: int, generations: int) -> None:
+    for name, policy in POLICIES.items():
+        before = np.full(generations, size)
+        for total in range(1, generations + 1):
+            rows = policy(9, [size] * total, Stream(0)).synthetic
+            if not isinstance(rows[-1], slice):
+                assert name == "accumulate_subsample"
+                continue
+            assert all(picked.start in (None, 0) for picked in rows)
+            stops = np.array([len(chosen(picked, size)) for picked in rows])
+            assert (np.diff(stops) >= 0).all(), f"{name}: an older set keeps more rows"
+            assert (stops <= before[:total]).all(), f"{name}: a row came back"
+            before[:total] = stops
+
+
+def test_triangular_looks_up_only_the_sizes_it_is_asked_for() -> None:
+    rows = triangular(5, Untouchable([4, 4, 4]), Stream(0)).synthetic
+    assert rows[2] == slice(0, 4)
+    with pytest.raises(AssertionError, match="old set"):
+        rows[0]
 
 
 class Untouchable(list):
