@@ -2,8 +2,8 @@
 
 `python -m dataset.demo_clips --out dataset/demo` takes the DeepMimic clips out of the pybullet
 wheel, turns them into 22 joints at 20 fps, unrolls loops, cuts overlapping windows of 2 to 3 s,
-mirrors each, and writes the HumanML3D layout; beside it `clips/NAME.npy` (whole clips), `clips.json`
-(what became of which clip) and `source/` (the text files).
+mirrors each, and writes the HumanML3D layout; beside it `clips/NAME.npy` (whole clips),
+`clips.json` (what became of which clip) and `source/` (the text files).
 """
 
 from __future__ import annotations

