@@ -195,15 +195,20 @@ def read_motion(path: Path | str) -> DeepMimicMotion:
             path=path,
             remedy=_BLAME,
         )
-    return DeepMimicMotion(times, frames[:, 1:4], _rotations(frames), loop)
+    return DeepMimicMotion(times, frames[:, 1:4], _rotations(frames, path), loop)
 
 
-def _rotations(frames: Array) -> Array:
+def _rotations(frames: Array, path: Path | str) -> Array:
     quats, column = np.zeros((len(frames), len(_BODIES), 4)), 4
     for body, (_, _, size) in enumerate(_BODIES):
         part = frames[:, column : column + size]
         if size == 4:
-            quats[:, body] = part / np.linalg.norm(part, axis=1, keepdims=True)
+            norm = np.linalg.norm(part, axis=1, keepdims=True)
+            if (np.abs(norm - 1) > 0.1).any():  # backflip is off by 0.005
+                raise InvalidMotionError(
+                    "DeepMimic rotations are no unit quaternions.", path=path, remedy=_BLAME
+                )
+            quats[:, body] = part / norm
         else:
             quats[:, body, 0], quats[:, body, 3] = np.cos(part[:, 0] / 2), np.sin(part[:, 0] / 2)
         column += size
