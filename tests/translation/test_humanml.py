@@ -46,7 +46,7 @@ def encode_frame_by_frame(joints: np.ndarray) -> np.ndarray:
         across = frame[17] - frame[16] - (frame[2] - frame[1])
         forward.append(np.cross([0, 1, 0], across / np.linalg.norm(across)))
     smooth = gaussian_filter1d(np.array(forward), 20, axis=0, mode="nearest")
-    heading = [about_y(-np.arctan2(x, z)) for x, _, z in smooth.tolist()]
+    heading = [about_y(angle) for angle in -np.arctan2(smooth[:, 0], smooth[:, 2])]
     heading[0] = Rotation.identity()
     rows = []
     for t in range(len(joints) - 1):
