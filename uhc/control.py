@@ -170,6 +170,7 @@ def _touching_columns(
 def computed_torque(
     want: Array,
     mass_matrix: Array,
+    implicit_damping: Array,
     bias: Array,
     passive: Array,
     body_positions: Array,
@@ -179,8 +180,7 @@ def computed_torque(
     body_parents: NDArray[np.int64],
     torque_limits: Array,
     weight: float,
-    clamp_force: float,
-    clamp_torque: float,
+    clamp: float,
     dual: Array,
 ) -> tuple[Array, Array]:
     """Generalised force (nv,) to apply, and the dual of its contact problem (6,) for a warm start.
@@ -188,18 +188,22 @@ def computed_torque(
     Args:
         want: (nv,) desired acceleration.
         mass_matrix, bias, passive: terms of M a + bias = passive + applied + contacts.
+        implicit_damping: (nv,) time step times joint damping, which the integrator adds to M's
+            diagonal.
         body_positions, body_matrices: (17, 3) and (17, 9) body frames in the world.
         corners, corner_bodies: (8, 3) foot corners in the world and the body that carries each.
         body_parents: (17,) parent of each body, -1 for the root.
         torque_limits: (nv,) of the joints, Nm.
         weight: body weight, N.
-        clamp_force, clamp_torque: bounds on each axis of the residual root wrench, N and Nm.
+        clamp: bound on each axis of the residual root wrench, N and Nm.
         dual: (6,) starting point.
 
     The first six numbers of the result are the residual root wrench: force in the world, torque in
-    the root's frame.
+    the root's frame. It is all NaN when the state is not finite.
     """
-    need = mass_matrix @ want + bias - passive
+    need = mass_matrix @ want + implicit_damping * want + bias - passive
+    if not np.isfinite(np.sum(need)):
+        return np.full_like(need, np.nan), dual
     scale = np.array([1.0, 1.0, 1.0, TORQUE_WEIGHT, TORQUE_WEIGHT, TORQUE_WEIGHT]) / weight
     columns, directions, owners = _touching_columns(
         corners, body_positions[0], body_matrices[0].reshape(3, 3), weight
@@ -222,11 +226,11 @@ def computed_torque(
             body = body_parents[body]
     missing = np.empty(6)
     for i in range(6):
-        limit = clamp_force if i < 3 else clamp_torque
-        delivered = min(max(applied[i], -limit), limit)
+        delivered = min(max(applied[i], -clamp), clamp)
         missing[i] = applied[i] - delivered
     # What nobody delivers, the root accelerates less; the joints keep their own accelerations.
-    applied -= mass_matrix[:, :6] @ np.linalg.solve(mass_matrix[:6, :6].copy(), missing)
+    root = np.ascontiguousarray(mass_matrix[:6])
+    applied -= np.linalg.solve(np.ascontiguousarray(root[:, :6]), missing) @ root
     for i in range(6, applied.shape[0]):
         applied[i] = min(max(applied[i], -torque_limits[i]), torque_limits[i])
     return applied, dual

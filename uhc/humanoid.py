@@ -270,6 +270,8 @@ def _base_spec() -> Any:
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
     spec.option.impratio = 10.0
+    # A diverged state has to be seen, not silently replaced by the rest pose.
+    spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     spec.option.iterations = 50
     spec.option.ls_iterations = 50  # 10 breaks the elliptic cone: bounces, then NaN
     spec.worldbody.add_geom(

@@ -1,0 +1,142 @@
+"""MuJoCo's state and the controller's, stepped together."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mujoco as _mujoco
+import numpy as np
+
+from uhc.control import computed_torque, desired_acceleration
+from uhc.humanoid import TIMESTEP_S, Humanoid
+from uhc.reference import Reference
+
+mujoco: Any = _mujoco  # its compiled parts carry no types
+logger = logging.getLogger(__name__)
+
+MAX_SPEED = 1000.0
+"""Generalised velocity, m/s or rad/s, above which the simulation has diverged."""
+DIVERGED = "the simulation diverged"
+
+
+@dataclass(frozen=True)
+class ControlRates:
+    """Angular frequencies of the springs that draw the body to the reference, rad/s."""
+
+    root: float = 20.0
+    joints: float = 25.0
+
+
+@dataclass
+class Average:
+    """A running mean."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, value: float) -> None:
+        """Count one more value."""
+        self.total += value
+        self.count += 1
+
+    @property
+    def mean(self) -> float:
+        """Mean of all values so far; 0 without any."""
+        return self.total / max(self.count, 1)
+
+
+class Simulation:
+    """One body following one reference; the residual root wrench is bounded to `clamp_n` an axis.
+
+    `force`, `torque` (of the residual root wrench) and `contact` (vertical) average newtons and
+    newton metres over all physics steps so far.
+    """
+
+    def __init__(
+        self, humanoid: Humanoid, reference: Reference, clamp_n: float, rates: ControlRates
+    ) -> None:
+        # Otherwise MuJoCo writes a log file into the working directory.
+        mujoco.set_mju_user_warning(lambda message: logger.debug("MuJoCo: %s", message))
+        self.humanoid, self.reference = humanoid, reference
+        self.clamp, self.rates = clamp_n, rates
+        self.force, self.torque, self.contact = Average(), Average(), Average()
+        self.data = mujoco.MjData(humanoid.model)
+        self._mass_matrix = np.zeros((humanoid.nv, humanoid.nv))
+        self._implicit = TIMESTEP_S * np.asarray(humanoid.model.dof_damping)
+        self._views = tuple(
+            getattr(self.data, name) for name in ("qfrc_bias", "qfrc_passive", "xpos", "xmat")
+        )
+        self.restart(0)
+
+    def restart(self, step: int) -> None:
+        """Put the body on the reference's pose and velocity of a physics step."""
+        mujoco.mj_resetData(self.humanoid.model, self.data)
+        self.data.qpos[:] = self.reference.qpos[step]
+        self.data.qvel[:] = self.reference.qvel[step]
+        self._dual = np.zeros(6)
+
+    def advance(self, start: int) -> str:
+        """Simulate one frame of the reference from step `start`; returns why it stopped, or ""."""
+        model, data = self.humanoid.model, self.data
+        applied, constraint = data.qfrc_applied, data.qfrc_constraint
+        for step in range(start, start + self.reference.stride):
+            mujoco.mj_step1(model, data)
+            force = self._control(step)
+            if not np.isfinite(force[0]):
+                return DIVERGED
+            applied[:] = force
+            mujoco.mj_step2(model, data)
+            self.force.add(float(np.sqrt(force[0] ** 2 + force[1] ** 2 + force[2] ** 2)))
+            self.torque.add(float(np.sqrt(force[3] ** 2 + force[4] ** 2 + force[5] ** 2)))
+            self.contact.add(float(constraint[2]))
+        finite = np.isfinite(data.qpos).all() and np.abs(data.qvel).max() < MAX_SPEED
+        return "" if finite else DIVERGED
+
+    def _control(self, step: int) -> np.ndarray:
+        data, humanoid, reference = self.data, self.humanoid, self.reference
+        bias, passive, positions, matrices = self._views
+        mujoco.mj_fullM(humanoid.model, data, self._mass_matrix)
+        want = desired_acceleration(
+            data.qpos,
+            data.qvel,
+            reference.qpos[step],
+            reference.qvel[step],
+            reference.qacc[step],
+            self.rates.root,
+            self.rates.joints,
+        )
+        force, self._dual = computed_torque(
+            want,
+            self._mass_matrix,
+            self._implicit,
+            bias,
+            passive,
+            positions[1:],
+            matrices[1:],
+            data.site_xpos[humanoid.corner_sites],
+            humanoid.corner_bodies,
+            humanoid.body_parents,
+            humanoid.torque_limits,
+            humanoid.body_weight,
+            self.clamp,
+            self._dual,
+        )
+        return force
+
+    def dump(self, folder: Path) -> Path:
+        """Save the state that went wrong, with the reference, as a new .npz in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"diverged_{len(list(folder.glob('diverged_*.npz'))):03d}.npz"
+        np.savez(
+            path,
+            qpos=self.data.qpos,
+            qvel=self.data.qvel,
+            qfrc_applied=self.data.qfrc_applied,
+            reference_qpos=self.reference.qpos,
+            clamp_n=self.clamp,
+        )
+        logger.warning("A simulation diverged; its state is in %s", path)
+        return path
