@@ -145,7 +145,7 @@ class RunDirectory(Generic[BatchT]):
                 path=path,
                 found={name: stored.get(name) for name in changed},
                 expected={name: self._settings.get(name) for name in changed},
-                remedy="choose another --save_dir, or pass --overwrite to start again",
+                remedy="choose another --save_dir, or move this folder away",
             )
 
     def generation(self, generation: int) -> Path:

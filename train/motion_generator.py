@@ -1,0 +1,160 @@
+"""The motion generator of the loop: a denoiser with its optimiser, in the loop's terms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dataset.batches import TrainingBatches
+from dataset.humanml3d import MotionItem, MotionSet
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+from loop.interfaces import Mixture
+from loop.streams import Stream, integer_seed
+from model.checkpoint import load_checkpoint, save_checkpoint
+from train.denoiser import UNIT, Denoiser
+from train.fitting import fit, restore_training, training_state
+from train.motion_files import MotionBatch
+from train.presets import MotionPreset, Protocol
+
+
+class MotionGenerator:
+    """Draws motions for the captions of training clips, and is fine-tuned on mixtures.
+
+    Args:
+        denoiser: the model.
+        real: the training set.
+        preset: numbers of steps, rates, sizes.
+        protocol: published or corrected behaviour.
+        seed: the run's seed.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        real: MotionSet,
+        preset: MotionPreset,
+        protocol: Protocol,
+        seed: int,
+    ) -> None:
+        self.denoiser = denoiser
+        self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
+        self._optimizer = self._new_optimizer()
+        self._steps = 0
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self.denoiser.network.parameters(),
+            lr=self._preset.learning_rate,
+            weight_decay=0.0,
+            fused=True,
+        )
+
+    def synthesise(self, count: int, stream: Stream) -> MotionBatch:
+        """`count` motions, each for a caption and of the length of another training clip.
+
+        Raises:
+            InvalidOptionError: more motions than training clips, whose ids name the files.
+        """
+        clips = [item for item in self._real.items if item.name == item.id]
+        if count > len(clips):
+            raise InvalidOptionError(
+                "a generation cannot have more synthetic motions than there are training clips",
+                found=count,
+                expected=f"at most {len(clips)}",
+                remedy="choose a synthetic_augmentation_percent of at most 1",
+            )
+        choice, noise = stream.spawn(2)
+        rng = np.random.default_rng(choice)
+        sources = [clips[i] for i in np.sort(rng.permutation(len(clips))[:count])]
+        picks = [rng.integers(len(item.captions)) for item in sources]
+        if self._protocol.first_caption_only:
+            picks = [0] * count
+        prompts = [item.captions[pick] for item, pick in zip(sources, picks, strict=True)]
+        motions = self.denoiser.sample(
+            [prompt.text for prompt in prompts],
+            [len(item.vectors) for item in sources],
+            self._noise(noise),
+            "synthesise",
+        )
+        every = self._protocol.captions == "all"
+        return MotionBatch(
+            tuple(
+                MotionItem(item.id, item.id, motion, item.captions if every else (prompt,))
+                for item, prompt, motion in zip(sources, prompts, motions, strict=True)
+            )
+        )
+
+    def _noise(self, stream: Stream) -> Stream:
+        """Published processes all start from the seed, so that their noise repeats."""
+        return Stream(self._seed) if self._protocol.repeat_noise else stream
+
+    def fit(
+        self,
+        training_set: Mixture[MotionBatch],
+        generation: int,
+        stream: Stream,
+        scratch: Path | None,
+    ) -> None:
+        """Train on the real and synthetic motions of `training_set` for the preset's steps."""
+        preset = self._preset
+        if generation > 0 and not self._protocol.carry_optimizer:
+            self._optimizer = self._new_optimizer()
+        self._steps = preset.steps_per_generation if generation else preset.generation_0_steps
+        batches = TrainingBatches(
+            [item for part in training_set.parts() for item in part.items],
+            self.denoiser.mean,
+            self.denoiser.std,
+            preset.batch_size,
+            preset.max_frames,
+            integer_seed(self._noise(stream)),
+            UNIT,
+        )
+        fit(
+            self.denoiser,
+            self._optimizer,
+            batches,
+            self._steps,
+            preset.condition_dropout,
+            None if scratch is None else scratch / "training.pt",
+        )
+
+    def save(self, folder: Path) -> str:
+        """Write `model<steps>.pt`, the weights one samples with, and `opt<steps>.pt`, the rest."""
+        denoiser = self.denoiser
+        weights = training_state(denoiser, self._optimizer)
+        drawn_with = dict(weights["network"])
+        if denoiser.ema is not None:
+            drawn_with |= weights["ema"]["average"]
+        name = f"model{self._steps:09d}.pt"
+        save_checkpoint(folder / name, drawn_with)
+        save_checkpoint(folder / f"opt{self._steps:09d}.pt", weights)
+        return name
+
+    def load(self, folder: Path) -> str:
+        """Become what `save` wrote.
+
+        Raises:
+            MissingAssetError: a file is missing.
+            CorruptFileError: a file is damaged.
+            RunStateError: the files belong to a network of other sizes.
+        """
+        models = sorted(folder.glob("model*.pt"))
+        if len(models) != 1:
+            raise MissingAssetError(
+                "expected one checkpoint in this generation",
+                path=folder,
+                found=[path.name for path in models],
+                expected="one model<steps>.pt",
+                remedy="restore it, or remove the generation's folder to compute it again",
+            )
+        steps = models[0].stem.removeprefix("model")
+        if not steps.isdigit():
+            raise CorruptFileError("checkpoint has no number of steps", path=models[0])
+        path = folder / f"opt{steps}.pt"
+        restore_training(
+            self.denoiser, self._optimizer, load_checkpoint(path, self.denoiser.device), path
+        )
+        self._steps = int(steps)
+        return models[0].name
