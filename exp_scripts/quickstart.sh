@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The whole self-correcting self-consuming loop on real human motion, on a laptop CPU, in minutes.
+# Ctrl-C at any moment; the same command again goes on where it was.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# 1. A virtual environment with everything that is needed.
+./setup.sh
+. .venv/bin/activate
+
+# 2. Real motion capture: 20 DeepMimic clips, cut into windows, in the HumanML3D layout.
+data=dataset/demo
+runs=exp_outputs/demo
+python -m dataset.demo_clips --out "$data"
+
+# 3. Generation 0, from which every arm starts.
+train() { python -m train.train_mdm_iterative_finetuning --preset demo --mini_dataset_dir "$data" "$@"; }
+train --save_dir "$runs/generation_0" --num_generations 0
+
+# 4. Three arms: real data only; 100 % of its own samples; the same samples corrected by physics.
+zero="$runs/generation_0/generation_0"
+train --save_dir "$runs/baseline" --start_from "$zero"
+train --save_dir "$runs/synthetic_percent_100_iterative_finetuning" --start_from "$zero" \
+  --synthetic_augmentation_percent 1.0 --augmentation_type raw_mdm_output
+train --save_dir "$runs/synthetic_percent_100_iterative_finetuning_with_correction" --start_from "$zero" \
+  --synthetic_augmentation_percent 1.0 --augmentation_type imitation_output
+
+# 5. Look at it.
+python -m visualize.graphs "$runs"
+python -m visualize.before_after "$runs/synthetic_percent_100_iterative_finetuning_with_correction"
+python -m visualize.table "$runs"
