@@ -4,6 +4,9 @@ Unknowns of a frame: 3 of the root's position, then 3 per joint with children (1
 turn in the joint's own frame, ``local <- local * exp(turn)``. Two unknowns meet in the normal
 matrix only when one joint is above the other in the tree, so factorising from the leaves to the
 root creates no further entries (Featherstone 2008, section 6.5).
+
+All in one file: numba's cache notices changes of the file that holds a function, not of files it
+calls into.
 """
 
 from __future__ import annotations
