@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loop.atomic import read_json
-from loop.errors import CorruptFileError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 
 logger = logging.getLogger("scsc")
 
@@ -49,8 +49,10 @@ def read_runs(folders: Sequence[Path]) -> list[Record]:
     """Records of several size folders that differ in the seed.
 
     The seed is taken from a folder name that ends in `_seed_<n>`, else it is the folder's place
-    in the list. Raises as `read_folder`.
+    in the list. Raises as `read_folder`, and InvalidOptionError without any folder.
     """
+    if not folders:
+        raise InvalidOptionError("no folder of runs was named", expected="such as exp_outputs/demo")
     records: list[Record] = []
     for place, folder in enumerate(folders):
         named = _SEED.search(folder.name)

@@ -127,4 +127,4 @@ def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(main, prog="python -m visualize.table")

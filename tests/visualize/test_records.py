@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.errors import CorruptFileError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from visualize.records import Record, read_folder, read_runs, size_name
 
 ARM = "synthetic_percent_025_iterative_finetuning"
@@ -63,6 +63,8 @@ def test_missing_folders_say_what_was_expected(tmp_path: Path, runs) -> None:
         read_folder(tmp_path / "nowhere")
     with pytest.raises(MissingAssetError, match="nothing has been evaluated"):
         read_folder(runs.folder)
+    with pytest.raises(InvalidOptionError):
+        read_runs([])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""Words in the pictures: titles, read-outs, the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+from visualize.body import BELOW, FLOATING, LEFT, PLANTED, RIGHT, SLIDING, Colour
+
+INK: Colour = (30, 34, 42)
+PAPER: Colour = (255, 255, 255)
+TITLE_HEIGHT, LEGEND_HEIGHT = 38, 30
+_MARGIN = 10
+
+_LEGEND: tuple[tuple[str, Colour, bool], ...] = (
+    ("left", LEFT, False),
+    ("right", RIGHT, False),
+    ("planted", PLANTED, True),
+    ("sliding", SLIDING, True),
+    ("below floor", BELOW, False),
+    ("floating", FLOATING, True),
+)
+"""Word, colour, and whether the sign is a ring on the floor (or else a filled dot)."""
+
+
+@cache
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib and covers more than Latin letters."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return ImageFont.truetype(str(folder / f"DejaVuSans{'-Bold' * bold}.ttf"), size)
+
+
+def title_strips(titles: Sequence[str], width: int) -> list[Image.Image]:
+    """Titles on white strips as wide as their panels, all in the size the longest one needs.
+
+    What does not even fit in the smallest letters is cut, with an ellipsis.
+    """
+    room = width - 2 * _MARGIN
+    size = 20
+    while size > 12 and any(font(size, True).getlength(title) > room for title in titles):
+        size -= 1
+    letters = font(size, True)
+    strips = []
+    for title in titles:
+        text = title
+        while letters.getlength(text) > room:
+            text = text.rstrip("…")[:-1].rstrip() + "…"
+        strip = Image.new("RGB", (width, TITLE_HEIGHT), PAPER)
+        place = (_MARGIN, TITLE_HEIGHT / 2)
+        ImageDraw.Draw(strip).text(place, text, fill=INK, font=letters, anchor="lm")
+        strips.append(strip)
+    return strips
+
+
+@cache
+def legend_strip(width: int) -> Image.Image:
+    """What the colours mean, in the middle of a strip as wide as the video."""
+    strip = Image.new("RGB", (width, LEGEND_HEIGHT), PAPER)
+    draw = ImageDraw.Draw(strip)
+    letters = font(13)
+    sign, gap = 18, 13
+    total = sum(sign + letters.getlength(word) + gap for word, _, _ in _LEGEND) - gap
+    x = max((width - total) / 2, 4)
+    middle = LEGEND_HEIGHT / 2
+    for word, colour, ring in _LEGEND:
+        if ring:
+            draw.ellipse((x, middle - 3.5, x + 13, middle + 3.5), outline=colour, width=2)
+        else:
+            draw.ellipse((x + 2, middle - 5, x + 12, middle + 5), fill=colour)
+        draw.text((x + sign, middle), word, fill=INK, font=letters, anchor="lm")
+        x += sign + letters.getlength(word) + gap
+    return strip
+
+
+@cache
+def readout(text: str, colour: Colour) -> Image.Image:
+    """A line of text on a white plate; few different ones exist, so each is drawn once."""
+    letters = font(15)
+    plate = Image.new("RGB", (int(letters.getlength(text)) + 16, 26), PAPER)
+    ImageDraw.Draw(plate).text((8, 13), text, fill=colour, font=letters, anchor="lm")
+    return plate
