@@ -1,0 +1,165 @@
+"""The correction function: motions in, motions out that a simulated body really performed.
+
+`none` hands a motion through, `kinematic` is the control without physics (inverse kinematics,
+clean-up, re-encoding), `refined` makes the clip explicable by floor contacts, `simulated` tracks
+the refined clip in MuJoCo with as little help from outside the physics as it takes, and reports it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.errors import ScscError
+from loop.progress import track as show_progress
+from translation.humanml import joints_to_vectors, vectors_to_joints
+from uhc.batch import WorkerLostError, run_batch
+from uhc.kinodynamic import RefineOptions
+from uhc.pipeline import FPS, Method, Outcome, Request, correct_clip
+from uhc.tracker import TrackerOptions
+
+__all__ = ["CorrectionResult", "Method", "correct_joints", "correct_motions"]
+
+logger = logging.getLogger(__name__)
+
+SECONDS_A_CLIP = 20.0
+SECONDS_A_MOTION_SECOND = 10.0
+"""A worker process may take this long (start-up included), a hundred times the usual."""
+
+
+@dataclass(frozen=True)
+class CorrectionResult(Outcome):
+    """What became of one motion; see `uhc.pipeline.Outcome` for the numbers.
+
+    `vectors` (F, 263) has as many frames as the input and `joints` are its joints. When tracking
+    failed, both hold the refined motion (or, if asked for, the teleported one) with `success`
+    False. When the input was no motion at all, both are None.
+    """
+
+    vectors: NDArray[np.float32] | None = None
+
+
+def correct_motions(
+    motions: Sequence[NDArray[Any]],
+    method: Method = "simulated",
+    *,
+    workers: int = 2,
+    seed: int = 0,
+    playback_rate: float = 1.0,
+    teleport: bool = False,
+    tracker: TrackerOptions | None = None,
+    refine: RefineOptions | None = None,
+    dump_folder: Path | None = None,
+) -> list[CorrectionResult]:
+    """Correct HumanML3D motions (F, 263) at 20 fps; one result a motion, in the same order.
+
+    A motion keeps its heading and its start at the xz origin; the floor is at y = 0. F vectors
+    hold F + 1 frames of joints (the last vector says where they move), so nothing is lost on the
+    way: F + 1 frames are corrected and encode to F vectors again.
+
+    Args:
+        motions: HumanML3D vectors, not normalised.
+        method: `none`, `kinematic`, `refined` or `simulated`.
+        workers: processes; 1 runs here. Results do not depend on it.
+        seed: reserved for controllers that draw; all present methods are deterministic.
+        playback_rate: 1 is real time; 1.5 is how fast the published code plays the motion.
+        teleport: at a failed imitation put the body back on the reference and go on (published
+            behaviour) instead of delivering the refined motion; the clip counts as failed.
+        tracker, refine: settings of the stages; None for the defaults.
+        dump_folder: where the state of a diverged simulation is saved.
+
+    A bad motion never raises: it costs itself, as a result with `success` False and a `reason`.
+    Raises InvalidOptionError for options that do not exist.
+    """
+    request = _request(method, playback_rate, teleport, tracker, refine, dump_folder)
+    decoded = [_decode(motion) for motion in motions]
+    outcomes = _correct_all(decoded, request, workers)
+    return [_encode(motion, outcome) for motion, outcome in zip(motions, outcomes, strict=True)]
+
+
+def correct_joints(
+    clips: Sequence[NDArray[Any]],
+    method: Method = "simulated",
+    *,
+    workers: int = 2,
+    playback_rate: float = 1.0,
+    teleport: bool = False,
+    tracker: TrackerOptions | None = None,
+    refine: RefineOptions | None = None,
+    dump_folder: Path | None = None,
+) -> list[Outcome]:
+    """As `correct_motions`, for joints (F, 22, 3) in metres, y up, 20 fps; F frames come back."""
+    request = _request(method, playback_rate, teleport, tracker, refine, dump_folder)
+    return _correct_all(list(clips), request, workers)
+
+
+def _request(
+    method: Method,
+    playback_rate: float,
+    teleport: bool,
+    tracker: TrackerOptions | None,
+    refine: RefineOptions | None,
+    dump_folder: Path | None,
+) -> Request:
+    options = tracker or TrackerOptions()
+    return Request(
+        method=method,
+        playback_rate=playback_rate,
+        tracker=replace(options, teleport=teleport or options.teleport),
+        refine=refine or RefineOptions(),
+        dump_folder=dump_folder,
+    )
+
+
+def _decode(motion: NDArray[Any]) -> NDArray[np.float32] | Outcome:
+    try:
+        return vectors_to_joints(motion, append_next=True)
+    except ScscError as error:
+        return Outcome(None, False, "none", str(error).splitlines()[0], str(error))
+
+
+def _encode(motion: NDArray[Any], outcome: Outcome) -> CorrectionResult:
+    fields = vars(outcome)
+    if outcome.joints is None:
+        return CorrectionResult(**fields)
+    if outcome.method_used == "none":
+        vectors = np.array(motion, dtype=np.float32)
+    else:
+        joints = outcome.joints - outcome.joints[:1, :1] * np.float32([1.0, 0.0, 1.0])
+        try:
+            vectors = joints_to_vectors(joints, placed=True)
+        except ScscError as error:
+            return CorrectionResult(
+                None, False, outcome.method_used, str(error).splitlines()[0], str(error)
+            )
+    return CorrectionResult(**{**fields, "joints": outcome.joints[:-1], "vectors": vectors})
+
+
+def _correct_all(
+    clips: Sequence[NDArray[Any] | Outcome], request: Request, workers: int
+) -> list[Outcome]:
+    """One outcome a clip, in order; those that are outcomes already are kept."""
+    results = {index: clip for index, clip in enumerate(clips) if isinstance(clip, Outcome)}
+    todo = [(index, clip) for index, clip in enumerate(clips) if not isinstance(clip, Outcome)]
+    running = run_batch(
+        correct_clip,
+        [clip for _, clip in todo],
+        request,
+        workers=1 if request.method == "none" else workers,
+        time_limits=[
+            SECONDS_A_CLIP + SECONDS_A_MOTION_SECOND * len(np.atleast_1d(clip)) / FPS
+            for _, clip in todo
+        ],
+    )
+    for position, result in show_progress(running, f"correction ({request.method})", len(todo)):
+        if isinstance(result, WorkerLostError):
+            reason = str(result).splitlines()[0]
+            result = Outcome(None, False, "none", reason, str(result))
+        results[todo[position][0]] = result
+    return [results[index] for index in range(len(clips))]

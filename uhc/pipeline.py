@@ -1,0 +1,223 @@
+"""The correction of one clip: joints, rotations, clean-up, refinement, simulation, joints.
+
+Everything that can go wrong with a clip is turned into a counted failure with a reason here, so
+that a bad clip costs that clip only.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import mujoco as _mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from body_models.skeleton import check_joints
+from loop.errors import InvalidMotionError, InvalidOptionError, ScscError
+from translation.ik import solve_ik
+from uhc.cleanup import clean
+from uhc.humanoid import (
+    SOLE_BELOW_TOE_M,
+    Humanoid,
+    build_humanoid,
+    pose_to_qpos,
+    qpos_to_joints,
+)
+from uhc.kinodynamic import RefineOptions, refine, unexplained_force
+from uhc.plausibility import mpjpe_mm
+from uhc.reference import MIN_FRAMES
+from uhc.tracker import TrackerOptions, Tracking, track
+
+mujoco: Any = _mujoco  # its compiled parts carry no types
+logger = logging.getLogger(__name__)
+
+FPS = 20.0
+Method = Literal["none", "kinematic", "refined", "simulated"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+MAX_ROOT_STEP_M = 0.75
+"""Root displacement in one frame, 15 m/s at 20 fps, above which no person made the motion."""
+MAX_JOINT_STEP_M = 2.0
+"""The same for any joint, 40 m/s."""
+MAX_REST_TOE_M = 0.01
+"""Where the input lets a resting toe joint be higher than this, it floats: HumanML3D's is 0 to 1 cm
+above the floor."""
+
+CLIP_FAULTS = (
+    ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError,
+)  # fmt: skip
+"""What a clip that no person made can raise on its way through geometry, optimiser and physics."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do to every clip of a batch; small and picklable."""
+
+    method: Method = "simulated"
+    playback_rate: float = 1.0
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
+    refine: RefineOptions = field(default_factory=RefineOptions)
+    dump_folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a method that does not exist."""
+        if self.method not in METHODS:
+            raise InvalidOptionError(
+                "Unknown correction method.", found=self.method, expected=METHODS
+            )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one clip.
+
+    `joints` (F, 22, 3) float32 metres, y up, in the input's frame with the floor at 0; None when
+    there is nothing to deliver. Numbers that do not exist are NaN: forces of a motion that was not
+    simulated, distances of a motion that is not there.
+    """
+
+    joints: NDArray[np.float32] | None
+    success: bool
+    method_used: Method
+    reason: str = ""
+    """Empty on success, else in words that are the same for every clip with the fault."""
+    detail: str = ""
+    """The whole story of a failure."""
+    clamp_n: float = float("nan")
+    residual_force_bw: float = float("nan")
+    residual_torque_bwm: float = float("nan")
+    unexplained_force_bw: float = float("nan")
+    """Mean root force that floor contacts cannot explain, body weights, of a motion that was not
+    simulated."""
+    mpjpe_mm: float = float("nan")
+    root_aligned_mm: float = float("nan")
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A clip on the humanoid: cleaned poses (F, nq), and the height its resting toes shall have."""
+
+    humanoid: Humanoid
+    qpos: NDArray[np.float64]
+    rest_toe: float
+
+
+def correct_clip(joints: NDArray[Any], request: Request) -> Outcome:
+    """Correct one motion (F, 22, 3), metres, y up, 20 fps; no content of a clip makes it raise."""
+    started = time.perf_counter()
+    try:
+        outcome = _correct(joints, request)
+    except CLIP_FAULTS as error:
+        logger.debug("A clip failed", exc_info=True)
+        outcome = Outcome(None, False, "none", _short(error), str(error))
+    return replace(outcome, seconds=time.perf_counter() - started)
+
+
+def _correct(joints: NDArray[Any], request: Request) -> Outcome:
+    positions = check_joints(joints)
+    if positions.ndim != 3:
+        raise InvalidMotionError(
+            "joints have the wrong shape", found=positions.shape, expected="(frames, 22, 3)"
+        )
+    if request.method == "none":
+        return _deliver(Outcome(None, True, "none"), positions, positions)
+    if len(positions) < MIN_FRAMES:
+        raise InvalidMotionError(
+            "motion is too short", found=f"{len(positions)} frames", expected=f">= {MIN_FRAMES}"
+        )
+    _check_speed(positions)
+    clip = _prepare(positions)
+    if request.method == "kinematic":
+        unexplained = float(np.mean(unexplained_force(clip.humanoid, clip.qpos, FPS)))
+        done = Outcome(None, True, "kinematic", unexplained_force_bw=unexplained)
+        return _deliver(done, _joints(clip, clip.qpos), positions)
+    refined = refine(clip.humanoid, clip.qpos, FPS, request.refine)
+    unexplained = float(np.mean(refined.unexplained_force_bw))
+    done = Outcome(None, True, "refined", unexplained_force_bw=unexplained)
+    if request.method == "refined":
+        return _deliver(done, _joints(clip, refined.qpos), positions)
+    tracked = track(
+        clip.humanoid,
+        refined.qpos,
+        FPS,
+        request.tracker,
+        request.playback_rate,
+        request.dump_folder,
+    )
+    if tracked.success or tracked.teleports:
+        done = replace(done, method_used="simulated", unexplained_force_bw=float("nan"))
+    qpos = tracked.qpos if done.method_used == "simulated" else refined.qpos
+    return _deliver(_with_tracking(done, tracked), _joints(clip, qpos), positions)
+
+
+def _with_tracking(done: Outcome, tracked: Tracking) -> Outcome:
+    detail = ""
+    if not tracked.success:
+        detail = (
+            f"{tracked.reason} in frame {tracked.failed_frame}, with help of {tracked.clamp_n} N"
+        )
+    return replace(
+        done,
+        success=tracked.success,
+        reason=tracked.reason,
+        detail=detail,
+        clamp_n=tracked.clamp_n,
+        residual_force_bw=tracked.force_bw,
+        residual_torque_bwm=tracked.torque_bwm,
+    )
+
+
+def _deliver(done: Outcome, joints: NDArray[Any], given: NDArray[np.float64]) -> Outcome:
+    """The outcome with its motion and distances to the input; a motion that is not finite fails."""
+    if not np.isfinite(joints).all():
+        return Outcome(None, False, done.method_used, "the result is not finite", done.detail)
+    return replace(
+        done,
+        joints=joints.astype(np.float32),
+        mpjpe_mm=mpjpe_mm(joints, given),
+        root_aligned_mm=mpjpe_mm(joints, given, root_aligned=True),
+    )
+
+
+def _prepare(positions: NDArray[np.float64]) -> _Prepared:
+    solution = solve_ik([positions], threads=1)[0]
+    humanoid = build_humanoid(solution.skeleton)
+    raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
+    cleaned = clean(humanoid, raw, FPS)
+    lowered = float(np.median(raw[:, 2] - cleaned[:, 2]))
+    return _Prepared(
+        humanoid, cleaned, float(np.clip(SOLE_BELOW_TOE_M + lowered, 0.0, MAX_REST_TOE_M))
+    )
+
+
+def _joints(clip: _Prepared, qpos: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Joints (F, 22, 3), y up, with resting toes where the input had them, within 0 to 1 cm.
+
+    The humanoid's soles are at height 0, `SOLE_BELOW_TOE_M` under its toe joints.
+    """
+    joints = qpos_to_joints(clip.humanoid, qpos)
+    joints[..., 1] -= SOLE_BELOW_TOE_M - clip.rest_toe
+    return joints
+
+
+def _check_speed(positions: NDArray[np.float64]) -> None:
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=-1)
+    if steps[:, 0].max() > MAX_ROOT_STEP_M or steps.max() > MAX_JOINT_STEP_M:
+        frame = int(steps.max(axis=1).argmax())
+        raise InvalidMotionError(
+            "moves faster than any person",
+            found=f"{FPS * steps[frame].max():.0f} m/s after frame {frame}",
+            expected=f"root under {FPS * MAX_ROOT_STEP_M:.0f}, joints under "
+            f"{FPS * MAX_JOINT_STEP_M:.0f} m/s",
+        )
+
+
+def _short(error: BaseException) -> str:
+    """First line of a message without its numbers' frame, to count faults by."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0].split(", first in frame")[0].rstrip(".")
