@@ -125,20 +125,20 @@ def _decode(motion: NDArray[Any]) -> NDArray[np.float32] | Outcome:
 
 
 def _encode(motion: NDArray[Any], outcome: Outcome) -> CorrectionResult:
-    fields = vars(outcome)
+    fields: dict[str, Any] = vars(outcome)
     if outcome.joints is None:
         return CorrectionResult(**fields)
     if outcome.method_used == "none":
         vectors = np.array(motion, dtype=np.float32)
     else:
-        joints = outcome.joints - outcome.joints[:1, :1] * np.float32([1.0, 0.0, 1.0])
+        joints = outcome.joints - outcome.joints[:1, :1] * np.array([1.0, 0.0, 1.0], np.float32)
         try:
             vectors = joints_to_vectors(joints, placed=True)
         except ScscError as error:
             return CorrectionResult(
                 None, False, outcome.method_used, str(error).splitlines()[0], str(error)
             )
-    return CorrectionResult(**{**fields, "joints": outcome.joints[:-1], "vectors": vectors})
+    return replace(CorrectionResult(**fields), joints=outcome.joints[:-1], vectors=vectors)
 
 
 def _correct_all(
