@@ -28,7 +28,7 @@ _WORDS = {
     "NUM": "one two three four 90",
     "ADV": "forward forwards backward backwards sideways slowly quickly fast then again away back "
     "together straight steadily ahead once twice clockwise counterclockwise low normally upright "
-    "out very and or",
+    "out very briskly and or",
     "ADJ": "left right slow brisk long short small large full circular human other expressive "
     "exaggerated free raised sharp lively high front various steady quick strong several close "
     "roundhouse",
@@ -38,7 +38,7 @@ _NOUNS = (
     "side air stomach body direction turn line boxer ball soccer basketball head dance "
     "cartwheel somersault karate spin degree soda bottlecap traffic jack twist squat sword "
     "swordplay stride hip height arabesque pirouette jete curve style spot roll flip backflip "
-    "jump step kick punch position face walk run motion"
+    "jump step kick punch position face walk run motion window attitude rotation"
 )
 _VERBS = {
     "balance": "balances balancing",
@@ -63,6 +63,7 @@ _VERBS = {
     "laugh": "laughs laughing",
     "leap": "leaps leaping",
     "lie": "lies lying",
+    "fight": "fights fighting",
     "lift": "lifts lifting",
     "raise": "raises raising",
     "take": "takes taking",
@@ -71,6 +72,7 @@ _VERBS = {
     "move": "moves moving",
     "navigate": "navigates navigating",
     "perform": "performs performing",
+    "play": "plays playing",
     "point": "points pointing",
     "punch": "punches punching",
     "push": "pushes pushing",
@@ -83,13 +85,14 @@ _VERBS = {
     "screw": "screws screwing",
     "shoot": "shoots shooting",
     "spin": "spins spinning",
+    "squat": "squats squatting",
     "stand": "stands standing",
     "step": "steps stepping",
     "stretch": "stretches stretching",
     "strike": "strikes striking",
     "swing": "swings swinging",
     "throw": "throws throwing",
-    "tiptoe": "tiptoes",
+    "tiptoe": "tiptoes tiptoeing",
     "travel": "travels travelling",
     "turn": "turns turning",
     "twist": "twists twisting",
@@ -126,3 +129,8 @@ def tag(text: str) -> Caption:
 def mirror_text(text: str) -> str:
     """The wording for the mirrored motion: left and right, and the two senses of rotation, swap."""
     return _SIDES.sub(lambda match: _OTHER_SIDE[match[0]], text)
+
+
+def mirror_caption(caption: Caption) -> Caption:
+    """The caption of the mirrored motion."""
+    return tag(mirror_text(caption.text))

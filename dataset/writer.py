@@ -98,9 +98,15 @@ def check_replaceable(root: Path) -> None:
 
 
 def write_layout(
-    folder: Path, clips: Iterable[DatasetClip], splits: Mapping[str, Sequence[str]]
+    folder: Path,
+    clips: Iterable[DatasetClip],
+    splits: Mapping[str, Sequence[str]],
+    statistics: Moments | None = None,
 ) -> None:
-    """Write all files of a dataset into an existing folder; see `write_dataset`."""
+    """Write all files of a dataset into an existing folder; see `write_dataset`.
+
+    `statistics` of a larger set are written where given, as a published subset has them.
+    """
     _check_splits(splits)
     for name in ("new_joint_vecs", "new_joints", "texts"):
         (folder / name).mkdir()
@@ -125,6 +131,7 @@ def write_layout(
     for name in ("train", "val", "test"):
         _write_ids(folder / f"{name}.txt", splits.get(name, ()))
     _write_ids(folder / "train_val.txt", train_val)
+    moments = statistics or moments
     np.save(folder / "Mean.npy", moments.mean())
     np.save(folder / "Std.npy", moments.std())
 

@@ -1,0 +1,250 @@
+"""Build a dataset from CMU motion capture in BVH files: open data, no licence to sign.
+
+`python -m dataset.cmu --bvh_dir DIR --size 64|128|256|max --out DIR` reads the takes (`13_29.bvh`
+or `.bvh.gz`, "Daz-friendly" hierarchy, and `CMU-INDEX.txt` beside them), brings them to 22 joints,
+a level floor and 20 fps, cuts windows of 2 to 9.8 s, mirrors each, and writes the HumanML3D layout
+and `clips.json`, which tells what became of every take.
+
+Splits go by subject: of subjects with the same title in the index ("walk", "various everyday
+behaviors") every second one tests, so that what is tested was trained, on other people; the
+training subject with the fewest windows validates. Sizes below max are a seeded sample of the
+training items, mirrored ones included; validation, test and statistics are those of max.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from dataset.captions import Caption
+from dataset.cmu_captions import Take, captions_of, read_index, reason_to_exclude
+from dataset.tagging import mirror_caption
+from dataset.writer import DatasetClip, Moments, check_replaceable, staged_folder, write_layout
+from loop.errors import InvalidMotionError, InvalidOptionError, MissingAssetError, ScscError
+from loop.progress import setup_logging, track
+from translation.bvh import read_bvh
+from translation.daz import daz_joints
+from translation.floor import level_floor
+from translation.humanml import (
+    FPS,
+    face_forward,
+    joints_to_vectors,
+    mirror_joints,
+    start_at_origin,
+)
+from translation.resample import resample_joints
+
+SHORTEST, LONGEST, USUAL = 40, 196, 100
+"""Vectors of a window: 2 to 9.8 s; where a take gives several, they last about 5 s."""
+DEEPEST_M = 0.3
+"""A joint this far below the resting feet means that the root of the take is broken."""
+SEED = 20240207
+INDEX = "CMU-INDEX.txt"
+
+Size = Literal["64", "128", "256", "max"]
+logger = logging.getLogger(__name__)
+
+
+def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
+    """The usable takes of a folder in order of name: (name, joints, description).
+
+    Joints are (F, 22, 3) float32 metres at 20 fps, y up, floor at 0, from the origin, facing +z.
+    What is left out is logged with the reason.
+
+    Raises:
+        MissingAssetError: no BVH file, or no index.
+        CorruptFileError: a BVH file cannot be read.
+    """
+    for take, result in _takes(Path(bvh_dir)):
+        if isinstance(result, str):
+            logger.info("%s (%s) is left out: %s", take.name, take.description, result)
+        else:
+            yield take.name, result, take.description
+
+
+def _takes(bvh_dir: Path) -> Iterator[tuple[Take, np.ndarray | str]]:
+    """Every take with its joints, or with the reason why it is left out."""
+    paths = {path.name.split(".")[0]: path for path in sorted(bvh_dir.rglob("*.bvh*"))}
+    if not paths:
+        raise MissingAssetError(
+            "There are no BVH files.", path=bvh_dir, expected="files such as 13_29.bvh(.gz)"
+        )
+    index = read_index(next(iter(sorted(bvh_dir.rglob(INDEX))), bvh_dir / INDEX))
+    for name in sorted(paths):
+        take = index.get(name, Take(name, 0, "", ""))
+        reason = reason_to_exclude(take)
+        yield take, reason or _joints(paths[name])
+
+
+def _joints(path: Path) -> np.ndarray | str:
+    bvh = read_bvh(path)
+    try:
+        raw = daz_joints(bvh)
+    except InvalidMotionError as error:
+        return str(error).replace("\n", ",")
+    joints = level_floor(resample_joints(raw, bvh.fps, FPS), FPS)
+    if (lowest := float(joints[..., 1].min())) < -DEEPEST_M:
+        return f"a joint is {-lowest:.1f} m below the floor: the capture is broken"
+    return face_forward(start_at_origin(joints)).astype(np.float32)
+
+
+def windows_of(frames: int) -> list[tuple[int, int]]:
+    """(start, end) of the windows of a take of `frames` joint frames; none if it is too short.
+
+    They divide the take into equal parts, with one more window across each border. A window of n
+    joint frames gives n - 1 vectors.
+    """
+    steps = frames - 1
+    if steps < SHORTEST:
+        return []
+    parts = max(-(-steps // LONGEST), round(steps / USUAL), 1)
+    edges = [round(half * steps / (2 * parts)) for half in range(2 * parts + 1)]
+    return [(start, end + 1) for start, end in zip(edges, edges[2:], strict=False)]
+
+
+def assign_splits(titles: Mapping[int, str], windows: Mapping[int, int]) -> dict[int, str]:
+    """Split of each subject, by the rule of this module's docstring.
+
+    Where no title repeats, the subject with the fewest windows tests.
+
+    Raises:
+        InvalidOptionError: fewer than three subjects.
+    """
+    if len(windows) < 3:
+        raise InvalidOptionError(
+            "A split by subject needs at least three subjects.",
+            found=f"subjects {sorted(windows)} with usable takes",
+            remedy="add takes of other subjects",
+        )
+    seen: dict[str, int] = defaultdict(int)
+    splits = {}
+    for subject in sorted(windows):
+        title = titles[subject]
+        splits[subject] = "test" if seen[title] % 2 else "train"
+        seen[title] += 1
+    if "test" not in splits.values():
+        splits[_smallest(splits, windows)] = "test"
+    splits[_smallest(splits, windows)] = "val"
+    return splits
+
+
+def _smallest(splits: Mapping[int, str], windows: Mapping[int, int]) -> int:
+    training = [subject for subject, split in splits.items() if split == "train"]
+    return min(training, key=lambda subject: (windows[subject], subject))
+
+
+def build(bvh_dir: Path | str, out: Path | str, size: Size = "max") -> dict[str, int]:
+    """Make the dataset; returns the number of items by split.
+
+    Raises:
+        InvalidOptionError: `out` holds something else, too few subjects, or fewer training items
+            than `size`.
+        MissingAssetError, CorruptFileError: see `cmu_clips`.
+    """
+    out = Path(out)
+    check_replaceable(out)
+    takes, report = _read_all(Path(bvh_dir))
+    splits = _plan(takes, report)
+    chosen = dict(splits)
+    if size != "max":
+        chosen["train"] = _sample(splits["train"], int(size))
+    moments, made = Moments(), []
+    kept = {clip for ids in chosen.values() for clip in ids}
+    for take, joints in takes:
+        for clip in _clips(take, joints, report[take.name]["ids"]):
+            moments.add(clip.vectors)
+            if clip.id in kept:
+                made.append(clip)
+    with staged_folder(out, {"dataset": "cmu", "size": size}) as folder:
+        write_layout(folder, made, chosen, moments)
+        (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
+    counts = {name: len(ids) for name, ids in chosen.items()}
+    logger.info("made %s: %s", out, ", ".join(f"{n} {name}" for name, n in counts.items()))
+    return counts
+
+
+def _read_all(bvh_dir: Path) -> tuple[list[tuple[Take, np.ndarray]], dict[str, dict]]:
+    takes, report = [], {}
+    for take, result in track(_takes(bvh_dir), "reading takes"):
+        entry = {"description": take.description, "subject": take.subject}
+        if not isinstance(result, str) and not windows_of(len(result)):
+            result = f"{len(result)} frames at 20 fps are fewer than {SHORTEST + 1}"
+        if isinstance(result, str):
+            entry["excluded"] = result
+            logger.info("%s (%s) is left out: %s", take.name, take.description, result)
+        else:
+            entry["frames"] = len(result)
+            takes.append((take, result))
+        report[take.name] = entry
+    return takes, report
+
+
+def _plan(takes: list[tuple[Take, np.ndarray]], report: dict[str, dict]) -> dict[str, list[str]]:
+    """Ids of each split; writes ids and split of each take into the report."""
+    windows: dict[int, int] = defaultdict(int)
+    for take, joints in takes:
+        windows[take.subject] += len(windows_of(len(joints)))
+    split_of = assign_splits({take.subject: take.title for take, _ in takes}, windows)
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    number = 0
+    for take, joints in takes:
+        count = len(windows_of(len(joints)))
+        names = [f"{number + k:06d}" for k in range(count)]
+        ids = [clip for name in names for clip in (name, f"M{name}")]
+        splits[split_of[take.subject]] += ids
+        report[take.name] |= {"split": split_of[take.subject], "ids": ids}
+        number += count
+    return splits
+
+
+def _sample(ids: list[str], size: int) -> list[str]:
+    if len(ids) < size:
+        raise InvalidOptionError(
+            "There are fewer training items than the size asks for.",
+            found=f"{len(ids)} items",
+            expected=f"at least {size}",
+            remedy="use --size max, or more BVH files",
+        )
+    chosen = np.random.default_rng([SEED, size]).choice(len(ids), size, replace=False)
+    return [ids[i] for i in sorted(chosen)]
+
+
+def _clips(take: Take, joints: np.ndarray, ids: list[str]) -> Iterator[DatasetClip]:
+    captions = captions_of(take.description)
+    mirrored = [mirror_caption(caption) for caption in captions]
+    for k, (start, end) in enumerate(windows_of(len(joints))):
+        window = face_forward(start_at_origin(joints[start:end]))
+        yield _clip(ids[2 * k], window, captions)
+        yield _clip(ids[2 * k + 1], mirror_joints(window), mirrored)
+
+
+def _clip(name: str, joints: np.ndarray, captions: list[Caption]) -> DatasetClip:
+    vectors = joints_to_vectors(joints, placed=True)
+    return DatasetClip(name, vectors, [(caption, 0.0, 0.0) for caption in captions])
+
+
+def main(bvh_dir: Path, out: Path, size: Size = "max") -> None:
+    """Build a dataset in HumanML3D layout from CMU takes in BVH files.
+
+    Args:
+        bvh_dir: folder with the takes and CMU-INDEX.txt.
+        out: folder to make.
+        size: number of training items; validation and test stay the same.
+    """
+    setup_logging()
+    try:
+        build(bvh_dir, out, size)
+    except ScscError as error:
+        raise SystemExit(f"{error}") from error
+
+
+if __name__ == "__main__":
+    import tyro
+
+    tyro.cli(main)
