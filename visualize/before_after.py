@@ -51,6 +51,8 @@ def newest_generation(arm: Path) -> Path:
         MissingAssetError: there is none.
     """
     found = {path.parents[1] for path in arm.glob(f"generation_*/{FOLDER}/*{CORRECTED}")}
+    # A generation in progress is called generation_<g>.partial.
+    found = {folder for folder in found if folder.name.rpartition("_")[2].isdigit()}
     if not found:
         raise MissingAssetError(
             "this arm has no corrected sample yet", path=arm, expected=f"generation_<g>/{FOLDER}"

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from loop.atomic import read_json
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+from loop.rundir import EVALUATION
 
 logger = logging.getLogger("scsc")
 
 BASELINE = "baseline"
 FINETUNING = "iterative_finetuning"
 CORRECTED = "iterative_finetuning_with_correction"
-EVALUATION = "eval_dict.json"
 
 _ARM = re.compile(r"synthetic_percent_(\d+)_(iterative_finetuning\w*)")
 _GENERATION = re.compile(r"generation_(\d+)")

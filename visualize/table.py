@@ -23,16 +23,17 @@ from visualize.records import BASELINE, CORRECTED, FINETUNING, Record, read_runs
 logger = logging.getLogger("scsc")
 
 COLUMNS = {
-    "FID": "FID_test",
-    "floor": "FID floor",
-    "div.": "Diversity_test",
-    "match": "Matching Score_test",
-    "pen.": "Penetrate_test",
-    "float": "Float_test",
-    "skate": "Skate_test",
-    "force": "Residual force_correction",
-    "failed": "Failed imitations_correction",
+    "FID": ("FID_test",),
+    "floor": ("FID floor", "FID_ground truth"),
+    "div.": ("Diversity_test",),
+    "match": ("Matching Score_test",),
+    "pen.": ("Penetrate_test",),
+    "float": ("Float_test",),
+    "skate": ("Skate_test",),
+    "force": ("Residual force_correction",),
+    "failed": ("Failed imitations_correction",),
 }
+"""Heading, and the metric behind it; of several, the first that was measured."""
 ATTEMPTED = "Attempted imitations_correction"
 ARM_NAMES = {BASELINE: "baseline", FINETUNING: "fine-tuned", CORRECTED: "corrected"}
 LEGEND = (
@@ -97,17 +98,22 @@ def _name(arm: str, percent: int) -> str:
     return name if arm == BASELINE else f"{name} {percent}%"
 
 
-def _cell(records: Sequence[Record], generation: int, metric: str) -> str:
-    mine = {(r.seed, r.metric): r.value for r in records if r.generation == generation}
-    values = [value for (_, name), value in mine.items() if name == metric]
-    if not values:
+def _cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> str:
+    here = [record for record in records if record.generation == generation]
+    metric = next((m for m in metrics if any(r.metric == m for r in here)), None)
+    if metric is None:
         return "-"
-    mean = mean_interval(values).value
-    attempted = [value for (_, name), value in mine.items() if name == ATTEMPTED]
-    if metric == COLUMNS["failed"]:
-        return f"{mean:.3g}/{mean_interval(attempted).value:.3g}" if attempted else f"{mean:.3g}"
+    mean = _mean(here, metric)
+    if metrics == COLUMNS["failed"]:
+        return f"{mean:.3g}/{_mean(here, ATTEMPTED):.3g}"
     decimals = next(d for d, limit in ((3, 1), (2, 100), (0, np.inf)) if abs(mean) < limit)
     return f"{mean:.{decimals}f}"
+
+
+def _mean(records: Sequence[Record], metric: str) -> float:
+    """Over seeds; NaN where the metric does not exist."""
+    values = [record.value for record in records if record.metric == metric]
+    return mean_interval(values).value if values else np.nan
 
 
 def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -> None:

@@ -44,6 +44,14 @@ def test_cells_are_means_over_seeds(runs, tmp_path: Path) -> None:
     assert row.split() == ["baseline", "0", "3.00", "-", "-", "-", "-", "123", "-", "-", "-"]
 
 
+def test_floor_falls_back_to_the_published_key(runs) -> None:
+    runs.write("baseline", 0, {"model.pt": {"FID_test": 5.0, "FID_ground truth": 0.25}})
+    row = next(
+        line for line in printed(read_folder(runs.folder)).splitlines() if "baseline" in line
+    )
+    assert row.split()[2:4] == ["5.00", "0.250"]
+
+
 def test_csv_reads_back_exactly(runs, tmp_path: Path) -> None:
     runs.write("baseline", 0, {"model.pt": {"FID_test": 1 / 3}})
     runs.write(ARM, 1, {"model.pt": {"Skate_test": 2.5}})
