@@ -1,0 +1,255 @@
+"""Check a dataset in HumanML3D layout: `python -m dataset.doctor DIR`.
+
+Faults (a file is missing, unreadable or contradicts another) end with exit status 1; notes (what
+the loader leaves out, what looks unusual) do not. Both are gathered by kind into one table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataset.captions import read_captions
+from dataset.humanml3d import FPS, SPLITS, read_ids, read_motion, read_statistics
+from dataset.writer import STD_GROUPS, Moments
+from loop.errors import (
+    CorruptFileError,
+    InvalidCaptionError,
+    InvalidMotionError,
+    MissingAssetError,
+    ScscError,
+)
+from loop.progress import setup_logging, track
+
+MIN_FRAMES, MAX_FRAMES = 40, 200
+MEAN_OFF, STD_RATIO = 0.5, 2.0
+"""How far Mean (in deviations) and Std (as a factor) may be from the data before they are wrong."""
+MEAN_NOTE, STD_NOTE = 0.05, 1.05
+EXAMPLES = 3
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about one file.
+
+    Attributes:
+        kind: what is the matter, the same words for all files that share it.
+        where: the file or id.
+        detail: what was found there.
+        fault: whether the dataset is unsound because of it.
+    """
+
+    kind: str
+    where: str
+    detail: str = ""
+    fault: bool = True
+
+
+def examine(root: Path | str) -> list[Finding]:
+    """Everything that is wrong with, or unusual about, the dataset in `root`.
+
+    Raises:
+        MissingAssetError: there is no such folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise MissingAssetError("There is no such dataset folder.", path=root)
+    lists, findings = _read_lists(root)
+    findings += _lists_agree(lists)
+    moments = Moments()
+    ids = list(dict.fromkeys(clip for ids in lists.values() for clip in ids))
+    for clip in track(ids, "examining clips"):
+        findings += _clip(root, clip, moments)
+    findings += _statistics(root, moments)
+    findings += _orphans(root, set(ids))
+    findings += _checksums(root)
+    return findings
+
+
+def _read_lists(root: Path) -> tuple[dict[str, list[str]], list[Finding]]:
+    lists, findings = {}, []
+    for split in SPLITS:
+        try:
+            lists[split] = read_ids(root, split)
+        except MissingAssetError:
+            findings.append(Finding("a split list is missing", f"{split}.txt"))
+            continue
+        for clip, count in Counter(lists[split]).items():
+            if count > 1:
+                findings.append(Finding("an id is listed twice", f"{split}.txt", clip))
+        if not lists[split]:
+            findings.append(Finding("a split list is empty", f"{split}.txt", fault=split != "val"))
+    return lists, findings
+
+
+def _lists_agree(lists: dict[str, list[str]]) -> Iterator[Finding]:
+    """No clip, nor a clip and its mirror image, in two of train, val and test."""
+    home: dict[str, str] = {}
+    for split in ("train", "val", "test"):
+        for clip in lists.get(split, []):
+            other = home.setdefault(clip.removeprefix("M"), split)
+            if other != split:
+                yield Finding(
+                    "a clip or its mirror image is in two splits", clip, f"{other}, {split}"
+                )
+    if {"train", "val", "train_val"} <= lists.keys():
+        difference = set(lists["train"]) | set(lists["val"])
+        difference ^= set(lists["train_val"])
+        for clip in sorted(difference):
+            yield Finding("train_val is not train and val together", clip)
+
+
+def _clip(root: Path, clip: str, moments: Moments) -> Iterator[Finding]:
+    try:
+        vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
+    except ScscError as error:
+        yield _from_error(error, clip)
+        return
+    moments.add(vectors)
+    if not MIN_FRAMES <= len(vectors) < MAX_FRAMES:
+        kind = f"fewer than {MIN_FRAMES} or {MAX_FRAMES} and more frames: the loader leaves it out"
+        yield Finding(kind, clip, f"{len(vectors)} frames", fault=False)
+    yield from _joints(root, clip, len(vectors))
+    try:
+        captions = read_captions(root / "texts" / f"{clip}.txt")
+    except InvalidCaptionError as error:
+        yield _from_error(error, clip)
+        return
+    for caption, start, end in captions:
+        if not caption.tokens:
+            yield Finding("a caption has no tokens", clip, caption.text, fault=False)
+        if start == end == 0.0:
+            continue
+        if not 0 <= start < end or int(start * FPS) >= len(vectors):
+            span = f"{start} to {end} s of {len(vectors) / FPS} s"
+            yield Finding("a segment is empty", clip, span, fault=False)
+
+
+def _joints(root: Path, clip: str, frames: int) -> Iterator[Finding]:
+    path = root / "new_joints" / f"{clip}.npy"
+    try:
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    except FileNotFoundError:
+        yield Finding("a clip has no joint file", clip, fault=False)
+    except (OSError, ValueError, EOFError) as error:
+        yield Finding("a joint file cannot be read", clip, str(error))
+    else:
+        # a vector describes a step, so joints may have one frame more
+        if shape not in ((frames, 22, 3), (frames + 1, 22, 3)):
+            yield Finding("joints do not match the vectors", clip, f"{shape}, {frames} vectors")
+
+
+def _from_error(error: ScscError, clip: str) -> Finding:
+    kinds = {
+        MissingAssetError: "a listed motion is missing",
+        CorruptFileError: "a motion cannot be read",
+        InvalidMotionError: "a motion has the wrong shape or is not finite",
+        InvalidCaptionError: "captions are missing or do not parse",
+    }
+    found = "" if error.found is None else f": {error.found}"
+    return Finding(kinds[type(error)], clip, str(error).splitlines()[0] + found)
+
+
+def _statistics(root: Path, moments: Moments) -> Iterator[Finding]:
+    try:
+        mean, std = read_statistics(root)
+    except ScscError as error:
+        name = "" if error.path is None else error.path.name
+        yield Finding("statistics are missing or not usable", name, str(error).splitlines()[0])
+        return
+    for start, end in STD_GROUPS:
+        if np.ptp(std[start:end]) > 1e-4 * std[start]:
+            kind = "Std is not averaged within its groups"
+            yield Finding(kind, "Std.npy", f"features {start}:{end}", fault=False)
+    if moments.count == 0:
+        return
+    off = np.abs(mean - moments.mean()) / std
+    ratio = std / np.maximum(moments.std(), 1e-12)
+    ratio = np.maximum(ratio, 1 / ratio)
+    for name, value, note, limit in (
+        ("Mean.npy", off, MEAN_NOTE, MEAN_OFF),
+        ("Std.npy", ratio, STD_NOTE, STD_RATIO),
+    ):
+        worst = int(np.argmax(value))
+        detail = f"feature {worst}: {value[worst]:.3g} (limit {limit})"
+        if value[worst] > limit:
+            yield Finding("statistics are not those of the data", name, detail)
+        elif value[worst] > note:
+            yield Finding("statistics are of a larger or other set", name, detail, fault=False)
+
+
+def _orphans(root: Path, listed: set[str]) -> Iterator[Finding]:
+    for path in sorted((root / "new_joint_vecs").glob("*.npy")):
+        if path.stem not in listed:
+            yield Finding("a motion is in no list", path.stem, fault=False)
+
+
+def _checksums(root: Path) -> Iterator[Finding]:
+    """Files against `files.json`, where our builder left one."""
+    try:
+        known = json.loads((root / "files.json").read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        yield Finding("the list of checksums cannot be read", "files.json", str(error))
+        return
+    for name, digest in known.items():
+        path = root / name
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            yield Finding("a file differs from its checksum", name)
+        elif not path.is_file():
+            yield Finding("a file of the list of checksums is missing", name)
+
+
+def summary(root: Path | str) -> dict[str, int]:
+    """Number of ids by split, for the lists that are there."""
+    root = Path(root)
+    return {split: len(read_ids(root, split)) for split in SPLITS if _has_list(root, split)}
+
+
+def _has_list(root: Path, split: str) -> bool:
+    return (root / f"{split}.txt").is_file()
+
+
+def main(root: Path) -> None:
+    """Check a dataset in HumanML3D layout; exit status 0 when sound, 1 with a table of faults.
+
+    Args:
+        root: the dataset folder.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    setup_logging()
+    console = Console()
+    try:
+        findings = examine(root)
+    except ScscError as error:
+        raise SystemExit(f"{error}") from error
+    counts = ", ".join(f"{count} {split}" for split, count in summary(root).items())
+    console.print(f"{root}: {counts}")
+    table = Table("", "kind", "count", "examples", show_lines=True)
+    for fault, kind in sorted({(f.fault, f.kind) for f in findings}, reverse=True):
+        group = [finding for finding in findings if finding.kind == kind]
+        examples = "\n".join(f"{f.where}  {f.detail}".rstrip() for f in group[:EXAMPLES])
+        table.add_row("FAULT" if fault else "note", kind, str(len(group)), examples)
+    if findings:
+        console.print(table, markup=False)
+    faults = sum(finding.fault for finding in findings)
+    console.print("sound" if not faults else f"{faults} faults: restore or remove these files")
+    raise SystemExit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    import tyro
+
+    tyro.cli(main, config=(tyro.conf.PositionalRequiredArgs,))
