@@ -1,0 +1,142 @@
+"""The CMU dataset from a few real takes: shape, splits, sizes, reasons."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset.cmu import LONGEST, SHORTEST, assign_splits, build, cmu_clips, windows_of
+from dataset.doctor import examine
+from dataset.humanml3d import load_split, read_ids
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+
+TAKES = ("02_05", "06_01", "07_01", "08_01", "09_03", "13_11", "13_33", "14_05", "05_16")
+
+
+@pytest.fixture(scope="module")
+def bvh_dir(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bvh")
+    for name in TAKES:
+        shutil.copy(shared / f"data/cmu_bvh/{name}.bvh.gz", folder)
+    shutil.copy(shared / "data/cmu_bvh/CMU-INDEX.txt", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(bvh_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("made") / "cmu"
+    build(bvh_dir, out)
+    return out
+
+
+def test_clips_are_people_on_a_floor(bvh_dir: Path) -> None:
+    clips = {name: (joints, text) for name, joints, text in cmu_clips(bvh_dir)}
+    assert set(clips) == set(TAKES) - {"13_33", "05_16"}
+    assert clips["07_01"][1] == "walk"
+    for name, (joints, _) in clips.items():
+        assert joints.dtype == np.float32 and joints.shape[1:] == (22, 3)
+        lowest = joints[..., 1].min(axis=1)
+        assert lowest.min() > -0.05 and np.quantile(lowest, 0.2) < 0.03, name
+        np.testing.assert_allclose(joints[0, 0, [0, 2]], 0, atol=1e-6)
+    assert len(clips["07_01"][0]) == pytest.approx((317 - 9) / 6, abs=1)
+
+
+def test_layout_is_sound_and_splits_by_subject(made: Path) -> None:
+    assert not [finding for finding in examine(made) if finding.fault]
+    report = json.loads((made / "clips.json").read_text())
+    of_subject: dict[int, set[str]] = {}
+    for entry in report.values():
+        if "split" in entry:
+            of_subject.setdefault(entry["subject"], set()).add(entry["split"])
+            assert set(entry["ids"]) <= set(read_ids(made, entry["split"]))
+    assert all(len(splits) == 1 for splits in of_subject.values())
+    assert of_subject[7] == {"train"} or of_subject[7] == {"val"}
+    assert of_subject[8] == of_subject[14] == {"test"}  # the titles of 7 and 13 again
+
+
+def test_reasons_are_given(made: Path) -> None:
+    report = json.loads((made / "clips.json").read_text())
+    assert set(report) == set(TAKES)
+    assert "climbs" in report["13_33"]["excluded"]
+    assert "jumps" in report["05_16"]["excluded"]
+    assert "fewer than 41" in report["09_03"]["excluded"]
+    assert "excluded" not in report["07_01"]
+
+
+def test_items_read_with_the_published_loader(made: Path) -> None:
+    for split in ("train", "val", "test"):
+        for item in load_split(made, split).items:
+            assert SHORTEST <= len(item.vectors) <= LONGEST
+            assert len(item.captions) == 4
+
+
+def test_sizes_are_samples_that_share_the_rest(made: Path, bvh_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="fewer training items"):
+        build(bvh_dir, tmp_path / "small", size="256")
+    import dataset.cmu as module
+
+    assert module._sample([str(i) for i in range(99)], 64) == module._sample(
+        [str(i) for i in range(99)], 64
+    )
+    ids = read_ids(made, "train")
+    chosen = module._sample(ids, 4)
+    assert len(set(chosen)) == 4 and set(chosen) <= set(ids)
+    assert [ids.index(clip) for clip in chosen] == sorted(ids.index(clip) for clip in chosen)
+
+
+def test_size_64_of_all_takes_keeps_statistics_and_test(shared: Path, tmp_path: Path) -> None:
+    source = shared / "data/cmu_bvh"
+    whole, small = tmp_path / "max", tmp_path / "64"
+    assert build(source, whole)["train"] >= 256
+    assert build(source, small, size="64")["train"] == 64
+    for name in ("Mean.npy", "Std.npy", "test.txt", "val.txt"):
+        assert (whole / name).read_bytes() == (small / name).read_bytes()
+    assert set(read_ids(small, "train")) < set(read_ids(whole, "train"))
+
+
+@given(st.integers(2, 3000))
+def test_windows_cover_a_take(frames: int) -> None:
+    windows = windows_of(frames)
+    if frames <= SHORTEST:
+        assert not windows
+        return
+    assert windows[0][0] == 0 and windows[-1][1] == frames
+    for start, end in windows:
+        assert SHORTEST <= end - start - 1 <= LONGEST
+    for (_, end), (start, _) in itertools.pairwise(windows):
+        assert start < end
+
+
+def test_split_rule() -> None:
+    titles = {1: "walk", 2: "run", 3: "walk", 4: "dance", 5: "walk"}
+    windows = {1: 9, 2: 2, 3: 9, 4: 5, 5: 9}
+    expected = {1: "train", 2: "val", 3: "test", 4: "train", 5: "train"}
+    assert assign_splits(titles, windows) == expected
+    unlike = assign_splits({1: "a", 2: "b", 3: "c"}, {1: 3, 2: 2, 3: 1})
+    assert unlike == {3: "test", 2: "val", 1: "train"}
+    with pytest.raises(InvalidOptionError, match="three subjects"):
+        assign_splits({1: "a", 2: "b"}, {1: 3, 2: 2})
+
+
+def test_nothing_to_read(tmp_path: Path) -> None:
+    with pytest.raises(MissingAssetError, match="no BVH"):
+        list(cmu_clips(tmp_path))
+    (tmp_path / "07_01.bvh").write_text("HIERARCHY")
+    with pytest.raises(MissingAssetError, match="index"):
+        list(cmu_clips(tmp_path))
+    (tmp_path / "CMU-INDEX.txt").write_text("Subject #7 (walk)\n07_01  walk\n")
+    with pytest.raises(CorruptFileError, match="07_01"):
+        list(cmu_clips(tmp_path))
+
+
+def test_foreign_folder_is_refused(bvh_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InvalidOptionError):
+        build(bvh_dir, tmp_path)
