@@ -1,0 +1,95 @@
+"""The motion experiment: MDM, physics correction and metrics, put together for the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dataset.humanml3d import load_split
+from loop.errors import InvalidOptionError
+from loop.interfaces import Correction, Domain, NoCorrection
+from model.text_encoder import CachedTextEncoder, MiniLMEncoder
+from train.denoiser import new_denoiser
+from train.motion_correction import MotionCorrection
+from train.motion_evaluation import MotionEvaluation
+from train.motion_files import CorrectionFiles, MotionBatch, SampleFiles
+from train.motion_generator import MotionGenerator
+from train.presets import MotionPreset, Protocol
+from train.train_evaluator import train_or_load_evaluator
+from uhc.imitate import Method
+
+
+@dataclass(frozen=True)
+class MotionExperiment:
+    """What decides the result of an arm.
+
+    Attributes:
+        dataset: folder in HumanML3D layout.
+        cache: where the evaluator and the caption embeddings are kept, shared by all arms.
+        preset: sizes and numbers of steps.
+        protocol: published or corrected behaviour.
+        correction: `none` for the raw arms, else the correction function.
+        seed: fixes everything.
+    """
+
+    dataset: Path
+    cache: Path
+    preset: MotionPreset
+    protocol: Protocol
+    correction: Method
+    seed: int
+
+
+def build_domain(
+    experiment: MotionExperiment, workers: int, device: torch.device
+) -> Domain[MotionBatch]:
+    """Everything `loop.cycle` needs; trains the evaluator where it is not cached yet.
+
+    Args:
+        experiment: what decides the result.
+        workers: processes of the correction.
+        device: where the networks run.
+
+    Raises:
+        ScscError: the data set or an asset is missing or unsound.
+    """
+    preset, protocol = experiment.preset, experiment.protocol
+    train, test = (load_split(experiment.dataset, split) for split in ("train", "test"))
+    experiment.cache.mkdir(parents=True, exist_ok=True)
+    encoder = CachedTextEncoder(MiniLMEncoder(device), experiment.cache / "captions.safetensors")
+    encoder.encode([caption.text for item in train.items for caption in item.captions])
+    evaluator = train_or_load_evaluator(
+        experiment.dataset, experiment.cache / "evaluator", preset.evaluator, experiment.seed
+    )
+    denoiser = new_denoiser(
+        preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
+    )
+    return Domain(
+        real=MotionBatch(train.items),
+        generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed),
+        correction=_correction(experiment, workers),
+        evaluator=MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples),
+        samples=SampleFiles(),
+        corrections=CorrectionFiles(),
+    )
+
+
+def _correction(experiment: MotionExperiment, workers: int) -> Correction[MotionBatch]:
+    if experiment.correction == "none":
+        return NoCorrection()
+    return MotionCorrection(experiment.correction, experiment.protocol, workers)
+
+
+def synthetic_count(ratio: float, real: MotionBatch) -> int:
+    """int(lambda n) (published rounding), n the number of whole training clips.
+
+    Raises:
+        InvalidOptionError: lambda is negative or above 1.
+    """
+    if not 0 <= ratio <= 1:
+        raise InvalidOptionError(
+            "synthetic_augmentation_percent is a fraction", found=ratio, expected="0 to 1"
+        )
+    return int(ratio * sum(item.name == item.id for item in real.items))

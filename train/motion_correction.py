@@ -1,0 +1,71 @@
+"""The correction function of the motion experiment: physics, or one of its controls."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from dataset.humanml3d import MotionItem
+from loop.interfaces import Corrected, Metrics
+from loop.streams import Stream, integer_seed
+from train.motion_files import MotionBatch
+from train.presets import Protocol
+from uhc.imitate import CorrectionResult, Method, correct_motions
+
+logger = logging.getLogger(__name__)
+
+
+class MotionCorrection:
+    """Pushes every sample through `uhc.imitate` and decides what becomes of failures.
+
+    Args:
+        method: `kinematic` (no physics: the control), `refined`, or `simulated` (the correction).
+        protocol: playback rate, and what to do with samples that cannot be tracked.
+        workers: processes; the result does not depend on their number.
+    """
+
+    def __init__(self, method: Method, protocol: Protocol, workers: int) -> None:
+        self._method: Method = method
+        self._protocol, self._workers = protocol, workers
+
+    def correct(self, batch: MotionBatch, stream: Stream) -> Corrected[MotionBatch]:
+        """Corrected motions under their old ids and captions, and what the physics reports."""
+        results = correct_motions(
+            [item.vectors for item in batch.items],
+            self._method,
+            workers=self._workers,
+            seed=integer_seed(stream),
+            playback_rate=self._protocol.playback_rate,
+            teleport=self._protocol.on_failure == "teleport",
+        )
+        reasons = Counter(result.reason for result in results if not result.success)
+        for reason, count in reasons.most_common():
+            logger.info("correction: %d of %d failed: %s", count, len(results), reason)
+        kept: list[MotionItem] = []
+        for item, result in zip(batch.items, results, strict=True):
+            usable = result.success or self._protocol.on_failure != "drop"
+            if usable and result.vectors is not None:
+                kept.append(MotionItem(item.id, item.name, result.vectors, item.captions))
+        return Corrected(MotionBatch(tuple(kept)), _report(results, len(kept)))
+
+
+def _report(results: Sequence[CorrectionResult], kept: int) -> Metrics:
+    """Counts over all samples, and means over those that succeeded, where the method has them."""
+    done = [result for result in results if result.success]
+    counts = {
+        "Attempted imitations_correction": float(len(results)),
+        "Failed imitations_correction": float(len(results) - len(done)),
+        "Kept motions_correction": float(kept),
+    }
+    columns = {
+        "Residual force_correction": [result.residual_force_bw for result in done],
+        "Clamp_correction": [result.clamp_n for result in done],
+        "Unexplained force_correction": [result.unexplained_force_bw for result in done],
+        "MPJPE_correction": [result.mpjpe_mm for result in done],
+        "Root-aligned MPJPE_correction": [result.root_aligned_mm for result in done],
+    }
+    means = {name: float(np.mean(column)) for name, column in columns.items() if column}
+    return counts | {name: mean for name, mean in means.items() if np.isfinite(mean)}
