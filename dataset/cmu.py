@@ -26,8 +26,9 @@ from dataset.captions import Caption
 from dataset.cmu_captions import Take, captions_of, read_index, reason_to_exclude
 from dataset.tagging import mirror_caption
 from dataset.writer import DatasetClip, Moments, check_replaceable, staged_folder, write_layout
-from loop.errors import InvalidMotionError, InvalidOptionError, MissingAssetError, ScscError
-from loop.progress import setup_logging, track
+from loop.command import command
+from loop.errors import InvalidMotionError, InvalidOptionError, MissingAssetError
+from loop.progress import track
 from translation.bvh import read_bvh
 from translation.daz import daz_joints
 from translation.floor import level_floor
@@ -229,6 +230,7 @@ def _clip(name: str, joints: np.ndarray, captions: list[Caption]) -> DatasetClip
     return DatasetClip(name, vectors, [(caption, 0.0, 0.0) for caption in captions])
 
 
+@command()
 def main(bvh_dir: Path, out: Path, size: Size = "max") -> None:
     """Build a dataset in HumanML3D layout from CMU takes in BVH files.
 
@@ -237,11 +239,7 @@ def main(bvh_dir: Path, out: Path, size: Size = "max") -> None:
         out: folder to make.
         size: number of training items; validation and test stay the same.
     """
-    setup_logging()
-    try:
-        build(bvh_dir, out, size)
-    except ScscError as error:
-        raise SystemExit(f"{error}") from error
+    build(bvh_dir, out, size)
 
 
 if __name__ == "__main__":

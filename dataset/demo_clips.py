@@ -23,15 +23,17 @@ from dataset import captions, demo_captions, demo_source, tagging, writer
 from dataset.demo_captions import CAPTIONS, CLIPS, DemoClip
 from dataset.tagging import mirror_text, tag
 from dataset.writer import MARKER, DatasetClip, staged_folder, write_layout
-from loop.errors import CorruptFileError, MissingAssetError, ScscError
-from loop.progress import setup_logging
+from loop.command import command
+from loop.errors import CorruptFileError, MissingAssetError
 from translation import deepmimic, humanml, rotations
 from translation.humanml import FPS, face_forward, joints_to_vectors, mirror_joints, start_at_origin
 
 SHORTEST, LONGEST = 40, 60
 """Frames (vectors) of a window: 2 to 3 s."""
-WINDOWS = 7
-"""Windows a clip, evenly spaced over one cycle of a loop or over what a clip has room for."""
+WINDOWS = {"train": 4, "val": 4, "test": 10}
+"""Windows a clip by split, evenly spaced over one cycle of a loop or what a clip has room for: few
+to train on, so that a generation takes seconds; enough test windows for a covariance of 32-d
+features."""
 CAPTIONS_A_WINDOW = 4
 SEED = 20240207
 
@@ -175,7 +177,7 @@ def _stand(joints: np.ndarray) -> np.ndarray:
 
 def _windows(whole: WholeClip, number: int, first_id: int) -> list[DatasetClip]:
     """Windows of one clip, each followed by its mirror image."""
-    count = min(WINDOWS, whole.starts)
+    count = min(WINDOWS[whole.clip.split], whole.starts)
     rng = np.random.default_rng([SEED, number])
     windows = []
     for index in range(count):
@@ -222,6 +224,7 @@ def _is_current(out: Path) -> bool:
     return marker.get("recipe") == _recipe() and files == _hashes(out)
 
 
+@command()
 def main(out: Path = Path("dataset/demo"), wheel: Path | None = None) -> None:
     """Build the demo dataset from the DeepMimic clips in the pybullet wheel.
 
@@ -229,11 +232,7 @@ def main(out: Path = Path("dataset/demo"), wheel: Path | None = None) -> None:
         out: folder to make.
         wheel: a pybullet 3.2.7 wheel on disk, for machines without network.
     """
-    setup_logging()
-    try:
-        build(out, wheel)
-    except ScscError as error:
-        raise SystemExit(f"{error}") from error
+    build(out, wheel)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy as np
 from dataset.captions import read_captions
 from dataset.humanml3d import FPS, SPLITS, read_ids, read_motion, read_statistics
 from dataset.writer import STD_GROUPS, Moments
+from loop.command import command
 from loop.errors import (
     CorruptFileError,
     InvalidCaptionError,
@@ -26,7 +27,7 @@ from loop.errors import (
     MissingAssetError,
     ScscError,
 )
-from loop.progress import setup_logging, track
+from loop.progress import track
 
 MIN_FRAMES, MAX_FRAMES = 40, 200
 MEAN_OFF, STD_RATIO = 0.5, 2.0
@@ -220,6 +221,7 @@ def _has_list(root: Path, split: str) -> bool:
     return (root / f"{split}.txt").is_file()
 
 
+@command()
 def main(root: Path) -> None:
     """Check a dataset in HumanML3D layout; exit status 0 when sound, 1 with a table of faults.
 
@@ -229,12 +231,8 @@ def main(root: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    setup_logging()
     console = Console()
-    try:
-        findings = examine(root)
-    except ScscError as error:
-        raise SystemExit(f"{error}") from error
+    findings = examine(root)
     counts = ", ".join(f"{count} {split}" for split, count in summary(root).items())
     console.print(f"{root}: {counts}")
     table = Table("", "kind", "count", "examples", show_lines=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from loop.command import command
 from loop.errors import MissingAssetError
-from loop.progress import setup_logging
 from train.motion_files import CORRECTED, FOLDER, SAMPLED
 from uhc.plausibility import float_mm, penetrate_mm, skate_mm
 from visualize.side_by_side import read_joints
@@ -60,6 +60,7 @@ def newest_generation(arm: Path) -> Path:
     return max(found, key=lambda folder: int(folder.name.rpartition("_")[2]))
 
 
+@command()
 def main(arm: tyro.conf.Positional[Path], out: Path | None = None) -> None:
     """Draw the sample that broke physics most, as the model made it and as physics left it.
 
@@ -67,7 +68,6 @@ def main(arm: tyro.conf.Positional[Path], out: Path | None = None) -> None:
         arm: folder of a corrected arm.
         out: the video; default: before_after.mp4 in the folder graphs beside the arm.
     """
-    setup_logging()
     generation = newest_generation(arm)
     clip = most_implausible(generation / FOLDER)
     out = arm.parent / "graphs" / "before_after.mp4" if out is None else out

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from loop.atomic import storage, write_bytes
-from loop.progress import setup_logging
+from loop.command import command
 from visualize.curves import Panel, draw_panel
 from visualize.records import BASELINE, Record, read_runs, size_name
 
@@ -124,6 +124,7 @@ def _save(figure: Figure, stem: Path) -> list[Path]:
     return written
 
 
+@command()
 def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -> None:
     """Draw the graphs of a folder of runs.
 
@@ -132,7 +133,6 @@ def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -
             are averaged.
         out: folder for the graphs; default <first folder>/graphs.
     """
-    setup_logging()
     for path in draw_graphs(runs_dirs, out):
         logger.info("wrote %s", path)
 

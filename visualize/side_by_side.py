@@ -13,8 +13,8 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from loop.command import command
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
-from loop.progress import setup_logging
 from translation.humanml import VECTOR_SIZE, vectors_to_joints
 from visualize.skeleton_video import render_side_by_side
 
@@ -56,6 +56,7 @@ def parse_panel(text: str) -> tuple[str, Path]:
     return title, Path(path)
 
 
+@command()
 def main(
     panel: Annotated[tyro.conf.UseAppendAction[list[str]], tyro.conf.arg(metavar="TITLE=FILE")],
     out: Path,
@@ -68,7 +69,6 @@ def main(
         out: the video, .mp4 or .gif.
         fps: frames a second of the motions and of the video.
     """
-    setup_logging()
     named = [parse_panel(text) for text in panel]
     render_side_by_side([(title, read_joints(path)) for title, path in named], out, fps)
     logger.info("wrote %s", out)

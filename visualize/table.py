@@ -16,7 +16,7 @@ from rich.table import Table
 
 from eval.statistics import mean_interval
 from loop.atomic import storage, write_bytes
-from loop.progress import setup_logging
+from loop.command import command
 from visualize.curves import arm_styles
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record, read_runs, size_name
 
@@ -116,6 +116,7 @@ def _mean(records: Sequence[Record], metric: str) -> float:
     return mean_interval(values).value if values else np.nan
 
 
+@command()
 def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -> None:
     """Print the table of a folder of runs and write summary.csv beside its graphs.
 
@@ -124,7 +125,6 @@ def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -
             averaged.
         out: the CSV file; default <first folder>/graphs/summary.csv.
     """
-    setup_logging()
     records = read_runs(runs_dirs)
     path = out or runs_dirs[0] / "graphs" / "summary.csv"
     write_summary(records, path)

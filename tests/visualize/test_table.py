@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loop.errors import MissingAssetError
 from visualize.records import read_folder, read_runs
 from visualize.table import main, summary_table, write_summary
 
@@ -70,6 +69,7 @@ def test_command_writes_beside_the_graphs(runs, capsys) -> None:
     assert (runs.folder / "graphs" / "summary.csv").is_file()
 
 
-def test_nothing_there_is_a_typed_error(tmp_path: Path) -> None:
-    with pytest.raises(MissingAssetError):
+def test_nothing_there_is_an_error_in_words(tmp_path: Path, caplog) -> None:
+    with pytest.raises(SystemExit, match="1"):
         main([tmp_path / "nowhere"])
+    assert "no such folder of runs" in caplog.text
