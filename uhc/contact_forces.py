@@ -156,7 +156,8 @@ def _minimise_dual(
             length = np.where(enough, length, 0.5 * length)
         dual[open_rows], value[open_rows] = trial, new_value
         gradient[open_rows], forces[open_rows] = new_gradient, new_forces
-    frame = int(np.flatnonzero(~(np.abs(gradient).max(-1) <= tolerance))[0])
+    lost = ~np.isfinite(gradient).all(-1)
+    frame = int(np.argmax(lost if lost.any() else np.abs(gradient).max(-1) > tolerance))
     raise SimulationError(
         f"The contact forces of frame {frame} did not converge",
         found=f"gradient {np.abs(gradient[frame]).max():.3g}, demand {demand[frame]}",

@@ -2,9 +2,9 @@
 
 The refinement of a clip (`uhc.kinodynamic`) needs derivatives of hundreds of frames together.
 MuJoCo answers one frame a call, so the tree is evaluated here with NumPy over all frames. The
-algebra is the spatial one of Featherstone (2008): each degree of freedom is a motion vector `(omega, v)` with
-`v` the velocity of the point at the world's origin, and what bodies carry is summed over subtrees,
-as the composite-rigid-body algorithm does, instead of building one Jacobian a point.
+algebra is the spatial one of Featherstone (2008): each degree of freedom is a motion vector
+`(omega, v)` with `v` the velocity of the point at the world's origin, and what bodies carry is
+summed over subtrees, as the composite-rigid-body algorithm does, instead of one Jacobian a point.
 
 Frames: world, z up, metres. Shapes: F frames, B bodies, G groups of three degrees of freedom
 (root translation, root rotation, then one ball a joint: MuJoCo's order), nv = 3 G.

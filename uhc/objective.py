@@ -217,7 +217,7 @@ class Objective:
         jacobians = demand_jacobian(
             self.tree, at.state, at.demand, self.dt, at.contact.points, CONTACTS
         )
-        root = np.linalg.cholesky(self.weights.wrench * at.contact.curvature)
+        root = np.sqrt(self.weights.wrench) * np.linalg.cholesky(at.contact.curvature)
         scaled = []
         for shift, jacobian in enumerate(jacobians):
             pulled = (at.contact.dual[:, None, :] @ jacobian)[:, 0]
