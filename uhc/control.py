@@ -20,6 +20,8 @@ FRICTION = 0.9
 EFFORT = 0.05
 """Regularisation of the contact forces, in units where a force of one body weight is 1."""
 TORQUE_WEIGHT = 4.0
+HUGE = 1e9
+"""No force of this size, N or Nm, belongs to a simulation that still makes sense."""
 NEWTON_ITERATIONS = 40
 NEWTON_TOLERANCE = 1e-8
 
@@ -199,10 +201,10 @@ def computed_torque(
         dual: (6,) starting point.
 
     The first six numbers of the result are the residual root wrench: force in the world, torque in
-    the root's frame. It is all NaN when the state is not finite.
+    the root's frame. It is all NaN when the state has diverged.
     """
     need = mass_matrix @ want + implicit_damping * want + bias - passive
-    if not np.isfinite(np.sum(need)):
+    if not np.max(np.abs(need)) < HUGE:  # true for NaN, too
         return np.full_like(need, np.nan), dual
     scale = np.array([1.0, 1.0, 1.0, TORQUE_WEIGHT, TORQUE_WEIGHT, TORQUE_WEIGHT]) / weight
     columns, directions, owners = _touching_columns(
@@ -224,13 +226,12 @@ def computed_torque(
             dof = 3 + 3 * body
             applied[dof : dof + 3] -= body_matrices[body].reshape(3, 3).T @ moment
             body = body_parents[body]
-    missing = np.empty(6)
-    for i in range(6):
-        delivered = min(max(applied[i], -clamp), clamp)
-        missing[i] = applied[i] - delivered
+    delivered = np.minimum(np.maximum(applied[:6], -clamp), clamp)
+    missing = applied[:6] - delivered
     # What nobody delivers, the root accelerates less; the joints keep their own accelerations.
     root = np.ascontiguousarray(mass_matrix[:6])
     applied -= np.linalg.solve(np.ascontiguousarray(root[:, :6]), missing) @ root
+    applied[:6] = delivered
     for i in range(6, applied.shape[0]):
         applied[i] = min(max(applied[i], -torque_limits[i]), torque_limits[i])
     return applied, dual

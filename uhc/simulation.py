@@ -26,8 +26,8 @@ DIVERGED = "the simulation diverged"
 class ControlRates:
     """Angular frequencies of the springs that draw the body to the reference, rad/s."""
 
-    root: float = 20.0
-    joints: float = 25.0
+    root: float = 24.0
+    joints: float = 22.0
 
 
 @dataclass

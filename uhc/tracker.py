@@ -34,10 +34,12 @@ class TrackerOptions:
     rates: ControlRates = field(default_factory=ControlRates)
     ladder: tuple[float, ...] = CLAMP_LADDER_N
     """Bounds of the residual root wrench to try in turn, N (forces) and Nm (torques) an axis."""
-    accept_error_m: float = 0.1
+    accept_error_m: float = 0.05
     """A rung of the ladder is kept at once when the mean joint distance stays below this."""
     settle_m: float = 0.004
     """The reference is lowered by this much: soles that merely graze the floor carry no load."""
+    start_lift_m: float = 0.003
+    """The body starts this far above the lowered reference, lest the floor throws it up."""
     failure_m: float = FAILURE_M
     teleport: bool = False
     """When no rung follows the clip, put the body back on the reference at each failure and go on,
@@ -125,7 +127,8 @@ def simulate(
     """
     simulation = Simulation(humanoid, reference, clamp_n, options.rates)
     poses = np.empty((len(goals), humanoid.nq))
-    poses[0] = reference.qpos[0]
+    simulation.data.qpos[2] += options.start_lift_m
+    poses[0] = simulation.data.qpos
     errors = np.zeros(len(goals))
     reason, failed_frame, teleports, frame = "", -1, 0, 0
     for frame in range(1, len(goals)):
