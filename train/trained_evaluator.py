@@ -1,0 +1,90 @@
+"""A trained text-motion evaluator: raw motions and captions in, points to measure out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from loop.errors import InvalidMotionError
+from model.motion_evaluator import STRIDE, MotionEvaluator
+from model.text_encoder import TextEncoder
+
+BATCH_SIZE = 128
+
+
+class TrainedEvaluator:
+    """Frozen evaluator with the normalisation it was trained with.
+
+    Args:
+        network: trained; switched to evaluation mode.
+        encoder: gives the token vectors of captions.
+        mean, std: (features,) of the dataset it was trained on.
+        report: what is known about it on held-out motions.
+    """
+
+    def __init__(
+        self,
+        network: MotionEvaluator,
+        encoder: TextEncoder,
+        mean: np.ndarray,
+        std: np.ndarray,
+        report: dict[str, Any],
+    ) -> None:
+        self.report = report
+        self._network = network.eval().requires_grad_(False)
+        self._encoder = encoder
+        self._mean, self._std = mean, std
+        self._texts: dict[str, np.ndarray] = {}
+
+    @property
+    def dim(self) -> int:
+        """Width D of an embedding."""
+        return self._network.config.embedding
+
+    def embed_motions(self, motions: Sequence[np.ndarray]) -> np.ndarray:
+        """Embeddings (N, D) float32 of motions (F_i, 263), 20 fps, not normalised, F_i >= 4.
+
+        A motion's embedding does not depend on its neighbours (up to float32 rounding). Frames
+        beyond the last multiple of four are not seen.
+
+        Raises:
+            InvalidMotionError: a motion has a wrong shape, is too short, or is not finite.
+        """
+        for row, motion in enumerate(motions):
+            self._check(row, motion)
+        embedded = np.empty((len(motions), self.dim), np.float32)
+        order = np.argsort([len(motion) for motion in motions], kind="stable")
+        for start in range(0, len(order), BATCH_SIZE):
+            rows = order[start : start + BATCH_SIZE]
+            lengths = torch.tensor([len(motions[row]) for row in rows])
+            padded = np.zeros((len(rows), int(lengths.max()), len(self._mean)), np.float32)
+            for position, row in enumerate(rows):
+                padded[position, : len(motions[row])] = (motions[row] - self._mean) / self._std
+            embedded[rows] = self._network.embed_motions(torch.from_numpy(padded), lengths).numpy()
+        return embedded
+
+    def _check(self, row: int, motion: np.ndarray) -> None:
+        features = len(self._mean)
+        if motion.ndim != 2 or motion.shape[1] != features or len(motion) < STRIDE:
+            raise InvalidMotionError(
+                f"motion {row} cannot be evaluated",
+                found=f"shape {motion.shape}",
+                expected=f"(at least {STRIDE}, {features})",
+            )
+        if not np.isfinite(motion).all():
+            raise InvalidMotionError(f"motion {row} holds values that are not finite")
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings (N, D) float32 of captions; each distinct one is computed once."""
+        new = sorted(set(texts) - self._texts.keys())
+        for start in range(0, len(new), BATCH_SIZE):
+            chosen = new[start : start + BATCH_SIZE]
+            tokens, lengths = self._encoder.encode_tokens(chosen)
+            embedded = self._network.embed_texts(tokens, lengths).numpy()
+            self._texts.update(zip(chosen, embedded, strict=True))
+        if not texts:
+            return np.empty((0, self.dim), np.float32)
+        return np.stack([self._texts[text] for text in texts])
