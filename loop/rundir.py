@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -109,7 +110,8 @@ class RunDirectory(Generic[BatchT]):
         with storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / ".lock")
-        self._settings = settings
+        # As JSON gives them back: tuples become lists.
+        self._settings = json.loads(json.dumps(settings))
 
     def __enter__(self) -> RunDirectory[BatchT]:
         try:

@@ -92,6 +92,12 @@ def test_other_settings_are_refused_and_the_lock_is_free_again(tmp_path: Path) -
         pass
 
 
+def test_settings_that_json_changes_are_still_the_same_settings(tmp_path: Path) -> None:
+    for _ in range(2):
+        with RunDirectory(tmp_path, {"ratios": (0.25, 1.0)}):
+            pass
+
+
 def test_a_missing_generation_is_reported(tmp_path: Path) -> None:
     run(tmp_path, MeanModel())
     (tmp_path / "generation_2").rename(tmp_path / "elsewhere")
