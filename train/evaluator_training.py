@@ -61,6 +61,15 @@ class EvaluatorPreset:
 
 PRESETS: dict[str, EvaluatorPreset] = {
     "paper": EvaluatorPreset(),
+    "smoke": EvaluatorPreset(
+        movement=16,
+        motion_hidden=16,
+        text_hidden=16,
+        embedding=8,
+        dropout=0.0,
+        max_frames=60,
+        steps=3,
+    ),
     "demo": EvaluatorPreset(
         movement=64,
         motion_hidden=64,

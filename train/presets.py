@@ -113,6 +113,23 @@ PRESETS: dict[str, MotionPreset] = {
         MotionPreset("0128", 10_000, 1_000, SMALL_RATIOS),  # [P]
         MotionPreset("0256", 20_000, 1_000, SMALL_RATIOS),  # [P]
         MotionPreset("2794", 200_000, 40_000, (0.05, 0.10, 0.15, 0.20, 0.25)),  # [P]
+        MotionPreset(  # [D] as small as it goes: does the whole pipeline work here?
+            "smoke",
+            generation_0_steps=6,
+            steps_per_generation=3,
+            ratios=(1.00,),
+            generations=2,
+            latent_dim=16,
+            layers=1,
+            heads=2,
+            ff_size=16,
+            dropout=0.1,
+            max_frames=60,
+            diffusion_steps=5,
+            batch_size=8,
+            eval_samples=32,
+            evaluator="smoke",
+        ),
         MotionPreset(  # [D]
             "demo",
             generation_0_steps=1_500,

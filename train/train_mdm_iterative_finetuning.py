@@ -36,7 +36,7 @@ class Arguments:
     mini_dataset_dir: Path
     """data set in HumanML3D layout, such as dataset/HumanML3D_subset_0064 or dataset/demo"""
     preset: str = "0064"
-    """row of the preset table (train/presets.py): demo, 0064, 0128, 0256, 2794"""
+    """row of the preset table (train/presets.py): smoke, demo, 0064, 0128, 0256, 2794"""
     start_from: Path | None = None
     """finished generation 0 to start from (its folder generation_0); default: train one"""
     num_generations: int | None = None

@@ -1,0 +1,172 @@
+"""The documented command, end to end and small, on real motion; killed, damaged, repeated."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dataset.demo_clips import build
+
+ARM = "synthetic_percent_025_iterative_finetuning_with_correction"
+KEYS = {
+    "FID_test", "FID_ground truth", "Diversity_test", "Diversity_ground truth",
+    "Matching Score_test", "Matching Score_ground truth", "R_precision_test",
+    "R_precision_ground truth", "Penetrate_test", "Float_test", "Skate_test",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo dataset with sixteen training windows."""
+    out = tmp_path_factory.mktemp("data") / "demo"
+    shutil.copytree(deepmimic_source, out / "source")
+    (out / "dataset.json").write_text("{}")
+    build(out)
+    ids = (out / "train.txt").read_text().split()[:16]
+    (out / "train.txt").write_text("\n".join(ids) + "\n")
+    return out
+
+
+def command(data: Path, save_dir: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "train.train_mdm_iterative_finetuning", "--preset", "smoke",
+        "--mini_dataset_dir", str(data), "--save_dir", str(save_dir), *more,
+    ]  # fmt: skip
+
+
+def arm_command(data: Path, runs: Path) -> list[str]:
+    return command(
+        data, runs / ARM, "--start_from", str(runs / "generation_0" / "generation_0"),
+        "--synthetic_augmentation_percent", "0.25", "--augmentation_type", "imitation_output",
+    )  # fmt: skip
+
+
+def run(arguments: list[str], repository: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments, cwd=repository, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken(data: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generation 0 and a corrected arm of two generations."""
+    runs = tmp_path_factory.mktemp("runs")
+    for arguments in (
+        command(data, runs / "generation_0", "--num_generations", "0"),
+        arm_command(data, runs),
+    ):
+        done = run(arguments, repository)
+        assert done.returncode == 0, done.stderr
+    return runs
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("times.csv", ".lock")
+    }
+
+
+def test_a_generation_holds_what_the_published_layout_promises(unbroken: Path) -> None:
+    for generation in (1, 2):
+        folder = unbroken / ARM / f"generation_{generation}"
+        ((checkpoint, metrics),) = json.loads((folder / "eval_dict.json").read_text()).items()
+        assert metrics.keys() >= KEYS and (folder / checkpoint).is_file()
+        assert metrics["Attempted imitations_correction"] == 4
+        sampled = sorted(folder.glob("synthetic_motions/*-sampled.npy"))
+        assert len(sampled) == 4
+        for path in folder.glob("synthetic_motions/*-sampled_and_imitated.npy"):
+            before = np.load(str(path).replace("_and_imitated", ""))
+            assert np.load(path).shape == before.shape == (len(before), 263)
+    zero = unbroken / "generation_0" / "generation_0"
+    assert results(zero) == results(unbroken / ARM / "generation_0")
+    assert not list(unbroken.rglob("*.partial")) and not list(unbroken.rglob(".work_*"))
+
+
+def test_killed_again_and_again_it_ends_with_the_same_bytes(
+    data: Path, unbroken: Path, repository: Path, tmp_path: Path
+) -> None:
+    """Five kills without warning, later and later; then to the end."""
+    runs = tmp_path / "runs"
+    for shared in ("generation_0", "cache"):
+        shutil.copytree(unbroken / shared, runs / shared)
+    kills = 0
+    # A start takes seconds before it computes: wait for the lock, then strike at another moment.
+    for delay in (1.0, 2.5, 4.0, 5.5, 7.0):
+        process = subprocess.Popen(
+            arm_command(data, runs), cwd=repository, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not (runs / ARM / ".lock").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(delay)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills >= 1
+    done = run(arm_command(data, runs), repository)
+    assert done.returncode == 0, done.stderr
+    assert results(runs / ARM) == results(unbroken / ARM)
+
+
+def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(data, tmp_path / "generation_0", "--num_generations", "0"),
+        cwd=repository, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (tmp_path / "generation_0" / ".lock").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in error and "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--seed", "7"], "other settings"),
+        (["--preset", "0065"], "unknown preset"),
+        (["--synthetic_augmentation_percent", "1.5"], "is a fraction"),
+        (["--mini_dataset_dir", "nowhere"], "nowhere"),
+        (["--device", "abacus"], "device"),
+    ],
+)
+def test_bad_options_are_errors_in_words(
+    data: Path, unbroken: Path, repository: Path, tmp_path: Path, change: list[str], message: str
+) -> None:
+    runs = tmp_path / "runs"
+    for shared in ("cache", "generation_0"):
+        shutil.copytree(unbroken / shared, runs / shared)
+    target = runs / ("generation_0" if "--seed" in change else "other")
+    done = run(command(data, target, "--num_generations", "0", *change), repository)
+    assert done.returncode == 1, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_truncated_checkpoint_is_named_and_nothing_is_lost(
+    data: Path, unbroken: Path, repository: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(unbroken, runs)
+    shutil.rmtree(runs / ARM / "generation_2")
+    broken = next((runs / ARM / "generation_1").glob("opt*.pt"))
+    broken.write_bytes(broken.read_bytes()[:1000])
+    done = run(arm_command(data, runs), repository)
+    assert done.returncode == 1 and broken.name in done.stderr and "Traceback" not in done.stderr
+    shutil.rmtree(runs / ARM / "generation_1")
+    done = run(arm_command(data, runs), repository)
+    assert done.returncode == 0, done.stderr
+    assert results(runs / ARM) == results(unbroken / ARM)
