@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
@@ -43,7 +43,7 @@ def run_batch(
     *,
     workers: int,
     time_limits: Sequence[float],
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Yield (index, function(item, shared)) for every item, as they finish.
 
     `function` is a module-level function. With one worker everything runs in this process, on one

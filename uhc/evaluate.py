@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.atomic import write_bytes
+from loop.command import command
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, ScscError
-from loop.progress import setup_logging
 from translation.humanml import VECTOR_SIZE, vectors_to_joints
 from uhc.imitate import Method, correct_joints
 from uhc.pipeline import Outcome
@@ -205,14 +205,10 @@ def main(motions: Path, out: Path, method: Method = "simulated", workers: int = 
         method: none, kinematic, refined or simulated.
         workers: processes.
     """
-    setup_logging()
-    try:
-        if workers < 1:
-            raise InvalidOptionError("There must be a worker.", found=workers, expected=">= 1")
-        rows = evaluate(read_motions(motions), method, workers=workers)
-        write_csv(rows, out)
-    except ScscError as error:
-        raise SystemExit(f"{error}") from error
+    if workers < 1:
+        raise InvalidOptionError("There must be a worker.", found=workers, expected=">= 1")
+    rows = evaluate(read_motions(motions), method, workers=workers)
+    write_csv(rows, out)
     _show(rows)
     logger.info("Wrote %s", out)
 
@@ -220,4 +216,5 @@ def main(motions: Path, out: Path, method: Method = "simulated", workers: int = 
 if __name__ == "__main__":
     import tyro
 
-    tyro.cli(main, prog="python -m uhc.evaluate")
+    with command():
+        tyro.cli(main, prog="python -m uhc.evaluate")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -157,9 +158,10 @@ def _correct_all(
             for _, clip in todo
         ],
     )
-    for position, result in show_progress(running, f"correction ({request.method})", len(todo)):
-        if isinstance(result, WorkerLostError):
-            reason = str(result).splitlines()[0]
-            result = Outcome(None, False, "none", reason, str(result))
-        results[todo[position][0]] = result
+    with closing(running):  # an interrupted caller leaves no worker behind
+        for position, result in show_progress(running, f"correction ({request.method})", len(todo)):
+            if isinstance(result, WorkerLostError):
+                reason = str(result).splitlines()[0]
+                result = Outcome(None, False, "none", reason, str(result))
+            results[todo[position][0]] = result
     return [results[index] for index in range(len(clips))]
