@@ -67,7 +67,8 @@ def run_batch(
         try:
             return worker.run(items[index], time_limits[index])
         except WorkerLostError as error:
-            logger.warning("Clip %d lost its worker: %s", index, error)
+            if not worker.retired:
+                logger.warning("Item %d lost its worker: %s", index, error)
             return error
         finally:
             idle.put(worker)
@@ -90,7 +91,7 @@ class _Worker:
         self._hello = (function.__module__, function.__qualname__, shared)
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-        self._retired = False
+        self.retired = False
 
     def run(self, item: Any, time_limit: float) -> Any:
         """The function's result for one item; raises WorkerLostError when the process is lost."""
@@ -112,12 +113,12 @@ class _Worker:
 
     def retire(self) -> None:
         """End the process and never start another."""
-        self._retired = True
+        self.retired = True
         self._stop()
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._retired:
+            if self.retired:
                 raise WorkerLostError("the worker has been dismissed")
             if self._process is None:
                 self._process = subprocess.Popen(

@@ -121,7 +121,7 @@ def _request(
 def _decode(motion: NDArray[Any]) -> NDArray[np.float32] | Outcome:
     try:
         return vectors_to_joints(motion, append_next=True)
-    except ScscError as error:
+    except (ScscError, ValueError, TypeError) as error:  # not even numbers
         return Outcome(None, False, "none", str(error).splitlines()[0], str(error))
 
 

@@ -158,9 +158,8 @@ def _correct(joints: NDArray[Any], request: Request) -> Outcome:
 def _with_tracking(done: Outcome, tracked: Tracking) -> Outcome:
     detail = ""
     if not tracked.success:
-        detail = (
-            f"{tracked.reason} in frame {tracked.failed_frame}, with help of {tracked.clamp_n} N"
-        )
+        where = f"in frame {tracked.failed_frame}"
+        detail = f"{tracked.reason} {where} with up to {tracked.clamp_n:.0f} N of help"
     return replace(
         done,
         success=tracked.success,

@@ -1,0 +1,99 @@
+"""`python -m uhc.evaluate`: rows, columns, files that are not motions, windows."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loop.errors import InvalidOptionError, MissingAssetError
+from translation.humanml import joints_to_vectors
+from uhc.evaluate import MAX_FRAMES, evaluate, main, read_motions, summary, write_csv
+
+Joints = NDArray[np.float32]
+PROMISED = [
+    "id",
+    "frames",
+    "success",
+    "mpjpe_mm",
+    "root_aligned_mm",
+    "residual_force_bw",
+    "penetrate_mm",
+    "float_mm",
+    "slide_mm_per_frame",
+    "jitter",
+    "seconds",
+]
+PLAUSIBLE = ("penetrate_mm", "float_mm", "slide_mm_per_frame", "jitter")
+
+
+def test_one_row_a_clip_with_every_promised_column(walk: Joints, tmp_path: Path) -> None:
+    motions = tmp_path / "motions"
+    motions.mkdir()
+    np.save(motions / "walk.npy", walk[:20])
+    np.save(motions / "encoded-sampled.npy", joints_to_vectors(walk[:20]))
+    np.save(motions / "short.npy", walk[:2])
+    np.save(motions / "wrong.npy", np.zeros((20, 4)))
+    (motions / "broken.npy").write_bytes(b"\x93NUMPY broken")
+    main(motions, tmp_path / "out" / "rows.csv", workers=1)
+    with (tmp_path / "out" / "rows.csv").open() as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["broken", "encoded-sampled", "short", "walk", "wrong"]
+    for prefix in ("input_", "kinematic_"):
+        assert {prefix + name for name in PLAUSIBLE} <= set(rows["walk"])
+    assert set(PROMISED) <= set(rows["walk"])
+    assert rows["walk"]["success"] == rows["encoded-sampled"]["success"] == "1"
+    assert float(rows["walk"]["mpjpe_mm"]) < 40.0 and int(rows["walk"]["frames"]) == 20
+    for name in ("broken", "short", "wrong"):
+        assert rows[name]["success"] == "0" and rows[name]["reason"]
+        assert rows[name]["mpjpe_mm"] == "" and rows[name]["jitter"] == ""
+    assert "nan" not in (tmp_path / "out" / "rows.csv").read_text()
+
+
+def test_the_humanml3d_layout_is_understood(walk: Joints, tmp_path: Path) -> None:
+    (tmp_path / "new_joint_vecs").mkdir()
+    np.save(tmp_path / "new_joint_vecs" / "000001.npy", joints_to_vectors(walk))
+    np.save(tmp_path / "Mean.npy", np.zeros(263))
+    (clip,) = read_motions(tmp_path)
+    assert clip.name == "000001" and clip.joints.shape == (59, 22, 3)
+    (tmp_path / "new_joints").mkdir()
+    np.save(tmp_path / "new_joints" / "000001.npy", walk)
+    (clip,) = read_motions(tmp_path)
+    np.testing.assert_array_equal(clip.joints, walk)
+
+
+def test_long_clips_are_cut_and_nothing_is_lost(walk: Joints, tmp_path: Path) -> None:
+    long = np.concatenate([walk] * 7)  # 420 frames, 21 s
+    np.save(tmp_path / "long.npy", long)
+    clips = read_motions(tmp_path)
+    assert [clip.name for clip in clips] == ["long#0", "long#1", "long#2"]
+    assert max(len(clip.joints) for clip in clips) <= MAX_FRAMES
+    np.testing.assert_array_equal(np.concatenate([clip.joints for clip in clips]), long)
+
+
+def test_controls_can_be_evaluated_alone(walk: Joints, tmp_path: Path) -> None:
+    np.save(tmp_path / "walk.npy", walk[:20])
+    (row,) = evaluate(read_motions(tmp_path), "none", workers=1)
+    assert row["mpjpe_mm"] == 0.0 and row["method"] == "none"
+    assert row["jitter"] == row["input_jitter"] != row["kinematic_jitter"]
+    write_csv([row], tmp_path / "rows.csv")
+    names = [line[0] for line in summary([row])]
+    assert names[0] == "success" and "jitter" in names
+
+
+def test_a_summary_of_failures_only_says_so(tmp_path: Path) -> None:
+    np.save(tmp_path / "empty.npy", np.zeros((0, 22, 3)))
+    rows = evaluate(read_motions(tmp_path), workers=1)
+    assert summary(rows) == [("success", "", "", "0 of 1")]
+
+
+def test_refuses_what_it_cannot_work_with(tmp_path: Path) -> None:
+    with pytest.raises(MissingAssetError, match="no motions"):
+        read_motions(tmp_path)
+    with pytest.raises(MissingAssetError, match="no motions"):
+        read_motions(tmp_path / "nowhere")
+    with pytest.raises(InvalidOptionError, match="worker"):
+        main(tmp_path, tmp_path / "out.csv", workers=0)
