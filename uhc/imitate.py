@@ -29,9 +29,10 @@ __all__ = ["CorrectionResult", "Method", "correct_joints", "correct_motions"]
 
 logger = logging.getLogger(__name__)
 
-SECONDS_A_CLIP = 20.0
+SECONDS_A_CLIP = 120.0
 SECONDS_A_MOTION_SECOND = 10.0
-"""A worker process may take this long (start-up included), a hundred times the usual."""
+"""A worker process may take this long: a hundred times the usual, and the first clip of a new
+installation waits for the compiler."""
 
 
 @dataclass(frozen=True)

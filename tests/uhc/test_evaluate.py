@@ -14,7 +14,7 @@ from translation.humanml import joints_to_vectors
 from uhc.evaluate import MAX_FRAMES, evaluate, main, read_motions, summary, write_csv
 
 Joints = NDArray[np.float32]
-PROMISED = [
+PROMISED = (
     "id",
     "frames",
     "success",
@@ -26,7 +26,7 @@ PROMISED = [
     "slide_mm_per_frame",
     "jitter",
     "seconds",
-]
+)
 PLAUSIBLE = ("penetrate_mm", "float_mm", "slide_mm_per_frame", "jitter")
 
 
