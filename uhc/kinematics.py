@@ -175,7 +175,8 @@ def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
     """The motion (F, nq) as float64, checked.
 
     Raises:
-        InvalidMotionError: wrong shape, no frame, or values that are not finite.
+        InvalidMotionError: wrong shape, no frame, values that are not finite, a quaternion of no
+            length.
         InvalidOptionError: a rate that is not positive.
     """
     qpos = np.asarray(qpos, dtype=np.float64)
@@ -190,6 +191,13 @@ def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
         raise InvalidMotionError(
             f"A motion has values that are not finite, first in frame {int(np.argmax(bad))}.",
             found=f"{int(np.sum(bad))} of {len(qpos)} frames",
+        )
+    lengths = np.linalg.norm(qpos[:, 3:].reshape(len(qpos), -1, 4), axis=-1).min(1)
+    if lengths.min() < 1e-6:
+        raise InvalidMotionError(
+            f"A motion has a quaternion of no length, first in frame {int(lengths.argmin())}.",
+            found=f"{lengths.min():.3g}",
+            expected="unit quaternions wxyz",
         )
     if not fps > 0:
         raise InvalidOptionError("A rate is positive.", found=fps, expected="frames per second")

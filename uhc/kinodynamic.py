@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from loop.errors import InvalidMotionError, SimulationError
 from uhc.banded import PentadiagonalBlocks
@@ -33,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 SOFT_START = {"effort": 4.0, "slip": 0.1, "height": 0.3}
 """Factors on the weights of the soft iterations: forces spread, contacts are still negotiable."""
+
+
+DIAGNOSIS = Weights(effort=0.05)
+"""How `unexplained_force` weighs contacts: cheap forces, but only of feet that stand still."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,9 @@ class RefinedMotion:
     """A refined clip.
 
     `qpos` (F, nq) at the input's rate; `contact_forces` (F, 8, 3) N in the world frame at the foot
-    corners; `unexplained_force_bw` (F,) the length of the root force contacts cannot explain (first
-    and last frame repeat their neighbour); `steps` what each accepted step did. Between two steps
-    the objective itself may change: soft becomes firm, and swing labels are renewed.
+    corners, by which it was refined; `unexplained_force_bw` (F,) as `unexplained_force` finds it;
+    `steps` what each accepted step did. Between two steps the objective itself may change: soft
+    becomes firm, and swing labels are renewed.
     """
 
     qpos: Array
@@ -84,10 +89,13 @@ def refine(
     fps: float = 20.0,
     options: RefineOptions | None = None,
 ) -> RefinedMotion:
-    """Refine a clean-up motion (F, nq), z up, at `fps` frames a second, all frames at once.
+    """Refine a cleaned motion (F, nq), z up, at `fps` frames a second, all frames at once.
 
-    Deterministic and single-threaded but for BLAS. A clip of fewer than three frames has no
-    accelerations and comes back as it is.
+    Contacts are decided frame by frame, so a motion interpolated to 40 fps is refined at 40 fps; it
+    costs twice as much and gained nothing that could be measured over 20.
+
+    Deterministic and single-threaded, whatever BLAS is allowed elsewhere. A clip of fewer than
+    three frames has no accelerations and comes back as it is.
 
     Raises:
         InvalidMotionError: a shape that does not fit, or values that are not finite.
@@ -99,11 +107,14 @@ def refine(
         still = np.zeros((len(qpos), len(humanoid.corner_bodies), 3))
         return RefinedMotion(qpos, still, np.zeros(len(qpos)), 0, True, ())
     objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, options.weights)
-    best, steps, converged = _minimise(objective, options)
+    # BLAS threads would change the last bits, and lose more than they win on blocks of 54.
+    with threadpool_limits(1, user_api="blas"):
+        best, steps, converged = _minimise(objective, options)
+    refined = qpos_integrate(qpos, best.deviation)
     return RefinedMotion(
-        qpos=qpos_integrate(qpos, best.deviation),
+        qpos=refined,
         contact_forces=_with_ends(best.contact.points) * humanoid.body_weight,
-        unexplained_force_bw=_with_ends(np.linalg.norm(best.contact.unexplained[:, :3], axis=-1)),
+        unexplained_force_bw=unexplained_force(humanoid, refined, fps),
         iterations=len(steps),
         converged=converged,
         steps=tuple(steps),
@@ -111,17 +122,18 @@ def refine(
 
 
 def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
-    """(F,) root force in BW that no friction force at the soles explains, of any motion (F, nq).
+    """(F,) root force in BW that friction at the soles does not explain, of any motion (F, nq).
 
-    The same measure as `refine` reports, so numbers before and after compare. First and last frame
-    repeat their neighbour. Raises as `refine`, and InvalidMotionError below three frames.
+    The best forces within the friction pyramid are dear far from the floor and on what moves
+    (`DIAGNOSIS`), so that a foot in the air cannot carry. First and last frame repeat their
+    neighbour. Raises as `refine`, and InvalidMotionError below three frames.
     """
     qpos = checked_qpos(humanoid, qpos, fps)
     if len(qpos) < 3:
         raise InvalidMotionError(
             "A force needs an acceleration, that is three frames.", found=f"{len(qpos)} frames"
         )
-    objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, Weights())
+    objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, DIAGNOSIS)
     at = objective.evaluate(np.zeros(objective.shape))
     return _with_ends(np.linalg.norm(at.contact.unexplained[:, :3], axis=-1))
 

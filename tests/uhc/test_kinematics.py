@@ -107,6 +107,9 @@ def test_motions_are_checked(humanoid: Humanoid) -> None:
         checked_qpos(humanoid, qpos[:0], 20.0)
     with pytest.raises(InvalidOptionError, match="positive"):
         checked_qpos(humanoid, qpos, 0.0)
+    qpos[2, 7:11] = 0.0
+    with pytest.raises(InvalidMotionError, match="no length, first in frame 2"):
+        checked_qpos(humanoid, qpos, 20.0)
     qpos[3, 5] = np.inf
     with pytest.raises(InvalidMotionError, match="first in frame 3"):
         checked_qpos(humanoid, qpos, 20.0)

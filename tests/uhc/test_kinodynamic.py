@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from threadpoolctl import threadpool_limits
 
 from loop.errors import InvalidMotionError, SimulationError
 from translation.ik import solve_ik
@@ -70,8 +71,8 @@ def test_standing_rests_on_its_feet(symmetric_humanoid: Humanoid, standing: Arra
     # What remains is the price of effort. At the free ends, millimetres of motion save some of it.
     assert out.unexplained_force_bw.max() < 0.01
     total = out.contact_forces.sum(1) / symmetric_humanoid.body_weight
-    np.testing.assert_allclose(total[3:-3, 2], 1.0, atol=0.01)
-    np.testing.assert_allclose(total[:, 2], 1.0, atol=0.1)
+    np.testing.assert_allclose(total[3:-3, 2], 1.0, atol=0.02)
+    np.testing.assert_allclose(total[:, 2], 1.0, atol=0.25)
     np.testing.assert_allclose(total[:, :2], 0.0, atol=0.05)
     assert _distance_mm(symmetric_humanoid, out.qpos, standing[:20]) < 5.0
 
@@ -147,8 +148,9 @@ def test_every_step_lowers_the_objective(clip: Clip) -> None:
         assert firm[-1].after < 0.8 * firm[0].before
 
 
-def test_the_same_input_gives_the_same_bits(clip: Clip) -> None:
-    again = refine(clip.humanoid, clip.noisy)
+def test_the_same_input_gives_the_same_bits_with_any_number_of_threads(clip: Clip) -> None:
+    with threadpool_limits(2):
+        again = refine(clip.humanoid, clip.noisy)
     np.testing.assert_array_equal(again.qpos, clip.noisy_refined.qpos)
     np.testing.assert_array_equal(again.contact_forces, clip.noisy_refined.contact_forces)
 

@@ -1,0 +1,134 @@
+"""What does each stage of the correction buy? `python -m benchmarks.refinement --clips DIR`.
+
+Clips (F, 22, 3) at 20 fps, metres, y up, are corrupted and corrected in stages: raw inverse
+kinematics, `kin` (clean-up), `KD` (kinodynamic refinement), `KD>CT` and `kin>CT` (each tracked in
+simulation). Distances are to the *clean* clip standing on the same floor. One line a corruption and
+stage: means over clips and seeds, the median in brackets. Times are processor seconds of one thread
+a second of motion; run it with OMP_NUM_THREADS=1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from body_models.skeleton import Skeleton
+from translation.ik import solve_ik
+from uhc.cleanup import clean
+from uhc.humanoid import (
+    SOLE_BELOW_TOE_M,
+    Humanoid,
+    build_humanoid,
+    pose_to_qpos,
+    qpos_to_corners,
+    qpos_to_joints,
+)
+from uhc.kinodynamic import refine, unexplained_force
+from uhc.plausibility import jitter_mm, mpjpe_mm, skate_mm
+from uhc.tracker import track
+
+Array = NDArray[np.float64]
+FPS = 20.0
+UP = np.array([0.0, 1.0, 0.0])
+CORRUPTIONS = ("clean", "noise", "height", "travel")
+
+
+@dataclass
+class Options:
+    clips: Path
+    """A folder of (F, 22, 3) .npy, or one such file."""
+    names: tuple[str, ...] = ()
+    """Which clips of the folder, by stem; all without it."""
+    corruptions: tuple[str, ...] = CORRUPTIONS
+    seeds: int = 3
+    """Draws of a random corruption (noise, height)."""
+    simulate: bool = True
+    """Also track kin and KD in simulation."""
+
+
+def corrupt(joints: Array, kind: str, seed: int) -> Array:
+    """30 mm of smooth noise an axis; 5 to 15 cm of height; a root that travels 1.3 times as far."""
+    rng = np.random.default_rng([seed, CORRUPTIONS.index(kind)])
+    if kind == "noise":
+        noise = gaussian_filter1d(rng.normal(size=joints.shape), 1.0, axis=0)
+        return joints + 0.03 * noise / noise.std()
+    if kind == "height":
+        return joints + rng.uniform(0.05, 0.15) * rng.choice([-1.0, 1.0]) * UP
+    if kind == "travel":
+        return joints + 0.3 * (joints[:, :1] - joints[:1, :1]) * (1.0 - UP)
+    return joints
+
+
+def measure(body: Humanoid, qpos: Array, truth: Array) -> dict[str, float]:
+    joints = qpos_to_joints(body, qpos)
+    on_floor = joints - SOLE_BELOW_TOE_M * UP
+    depth = np.maximum(-qpos_to_corners(body, qpos)[..., 2].min(1), 0.0)
+    return {
+        "global": mpjpe_mm(joints, truth),
+        "aligned": mpjpe_mm(joints, truth, root_aligned=True),
+        "slide": skate_mm(on_floor, variant="toe_15mm"),
+        "sink": 1e3 * float(depth.mean()),
+        "unexplained": float(unexplained_force(body, qpos, FPS).mean()),
+        "jitter": jitter_mm(joints),
+    }
+
+
+def stages(body: Humanoid, raw: Array, truth: Array, simulate: bool) -> Iterator[tuple[str, dict]]:
+    yield "raw", measure(body, raw, truth)
+    kin = clean(body, raw, FPS)
+    yield "kin", measure(body, kin, truth)
+    started = time.process_time()
+    refined = refine(body, kin, FPS).qpos
+    seconds = (time.process_time() - started) * FPS / len(raw)
+    yield "KD", measure(body, refined, truth) | {"s/s": seconds}
+    for name, reference in (("KD>CT", refined), ("kin>CT", kin)) if simulate else ():
+        tracked = track(body, reference, FPS)
+        row = measure(body, tracked.qpos, truth) if tracked.success else {}
+        help_bw = {"applied": tracked.force_bw, "clamp": tracked.clamp_n}
+        yield name, row | {"success": float(tracked.success)} | (help_bw if row else {})
+
+
+def rows(path: Path, options: Options) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """(corruption, stage, columns) for every draw of one clip."""
+    joints = np.load(path).astype(np.float64)
+    body = build_humanoid(Skeleton.from_joints(joints))
+
+    def to_qpos(motion: Array) -> Array:
+        solution = solve_ik([motion], Skeleton.from_joints(joints), threads=1)[0]
+        return pose_to_qpos(body, solution.root_position, solution.local_quat_wxyz)
+
+    exact = to_qpos(joints)
+    lift = float(np.median(clean(body, exact, FPS, sigma_frames=0.0)[:, 2] - exact[:, 2]))
+    truth = joints + lift * UP
+    for kind in options.corruptions:
+        for seed in range(options.seeds if kind in ("noise", "height") else 1):
+            raw = to_qpos(corrupt(joints, kind, seed))
+            for stage, columns in stages(body, raw, truth, options.simulate):
+                yield kind, stage, columns
+
+
+def main(options: Options) -> None:
+    files = sorted(options.clips.glob("*.npy")) if options.clips.is_dir() else [options.clips]
+    table: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    for path in files:
+        if not options.names or path.stem in options.names:
+            for kind, stage, columns in rows(path, options):
+                table[kind, stage].append(columns)
+    for (kind, stage), found in table.items():
+        line = f"{kind:7s}{stage:7s}"
+        for name in dict.fromkeys(key for columns in found for key in columns):
+            values = [columns[name] for columns in found if name in columns]
+            line += f" {name} {np.nanmean(values):.3g} ({np.nanmedian(values):.3g})"
+        print(line)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
