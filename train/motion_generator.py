@@ -9,7 +9,7 @@ import torch
 
 from dataset.batches import TrainingBatches
 from dataset.humanml3d import MotionItem, MotionSet
-from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+from loop.errors import InvalidOptionError, MissingAssetError
 from loop.interfaces import Mixture
 from loop.streams import Stream, integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
@@ -140,21 +140,29 @@ class MotionGenerator:
             CorruptFileError: a file is damaged.
             RunStateError: the files belong to a network of other sizes.
         """
-        models = sorted(folder.glob("model*.pt"))
-        if len(models) != 1:
-            raise MissingAssetError(
-                "expected one checkpoint in this generation",
-                path=folder,
-                found=[path.name for path in models],
-                expected="one model<steps>.pt",
-                remedy="restore it, or remove the generation's folder to compute it again",
-            )
-        steps = models[0].stem.removeprefix("model")
-        if not steps.isdigit():
-            raise CorruptFileError("checkpoint has no number of steps", path=models[0])
+        model = model_file(folder)
+        steps = model.stem.removeprefix("model")
         path = folder / f"opt{steps}.pt"
         restore_training(
             self.denoiser, self._optimizer, load_checkpoint(path, self.denoiser.device), path
         )
         self._steps = int(steps)
-        return models[0].name
+        return model.name
+
+
+def model_file(generation: Path) -> Path:
+    """The checkpoint `model<steps>.pt` of a generation.
+
+    Raises:
+        MissingAssetError: there is none, or more than one.
+    """
+    models = [path for path in generation.glob("model*.pt") if path.stem[5:].isdigit()]
+    if len(models) != 1:
+        raise MissingAssetError(
+            "expected one checkpoint in this generation",
+            path=generation,
+            found=sorted(path.name for path in models),
+            expected="one model<steps>.pt",
+            remedy="restore it, or remove the generation's folder to compute it again",
+        )
+    return models[0]
