@@ -1,0 +1,103 @@
+"""The text encoders of published MDM checkpoints, CLIP and DistilBERT, and encoders by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from loop.errors import InvalidOptionError
+from model.hub_encoder import HubEncoder, valid_tokens
+from model.text_encoder import MiniLMEncoder, TextEncoder
+
+TextEncoderName = Literal["minilm", "clip", "distilbert"]
+
+
+class ClipEncoder(HubEncoder):
+    """Text half of CLIP ViT-B/32 (Radford et al., arXiv 2103.00020), as MDM uses it.
+
+    At most 20 tokens between start and end, the rest is cut off. The published code then pads with
+    zeros to 77; attention is causal, so nothing after the end token reaches the vector, and it is
+    left out here. The vector is the projected state of the end token, not scaled.
+    """
+
+    hub_name = "openai/clip-vit-base-patch32"
+    tokenizer_files = ("vocab.json", "merges.txt")
+    network_class = "CLIPTextModelWithProjection"
+    tokenizer_class = "CLIPTokenizer"
+    context = 22
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector: 512 for ViT-B/32."""
+        return self._network.text_projection.out_features
+
+    @property
+    def _context(self) -> int:
+        return self.context
+
+    def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        return self._network(input_ids=ids).last_hidden_state
+
+    def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
+        rows = torch.arange(len(states), device=states.device)
+        return self._network.text_projection(states[rows, lengths - 1])
+
+
+class DistilBertEncoder(HubEncoder):
+    """DistilBERT (Sanh et al., arXiv 1910.01108), the token encoder of newer MDM checkpoints.
+
+    Those read `encode_tokens`; the vector of a text, which they have no use for, is the mean of its
+    token states.
+    """
+
+    hub_name = "distilbert/distilbert-base-uncased"
+    tokenizer_files = ("vocab.txt",)
+    network_class = "DistilBertModel"
+    tokenizer_class = "DistilBertTokenizer"
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector: 768 for the base model."""
+        return self._network.config.dim
+
+    @property
+    def _context(self) -> int:
+        return self._network.config.max_position_embeddings
+
+    def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        mask = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        return self._network(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+
+    def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
+        return (states * valid_tokens(states, lengths)).sum(1) / lengths[:, None]
+
+
+def text_encoder_named(
+    name: TextEncoderName | str,
+    device: torch.device | str = "cpu",
+    source: Path | str | None = None,
+) -> TextEncoder:
+    """A text encoder; nothing is read before it is used.
+
+    Args:
+        name: minilm, clip or distilbert.
+        device: where it runs.
+        source: folder or hub name of clip and distilbert; the published hub name if left out.
+
+    Raises:
+        InvalidOptionError: no such name, or a source for minilm, whose weights are a dependency.
+    """
+    if name == "minilm" and source is None:
+        return MiniLMEncoder(device)
+    if name == "clip":
+        return ClipEncoder(source, device)
+    if name == "distilbert":
+        return DistilBertEncoder(source, device)
+    raise InvalidOptionError(
+        "no such text encoder",
+        found=name if source is None else f"{name} from {source}",
+        expected=" | ".join(get_args(TextEncoderName)),
+    )
