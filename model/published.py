@@ -1,0 +1,152 @@
+"""Load published MDM checkpoints: `model000475000.pt` with its `args.json` beside it.
+
+The published code hard-codes what its options do not say (heads, feed-forward width, dropout); the
+tensors tell the rest. Both the 1000-step and the 50-step encoder models load.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from loop.atomic import read_json
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
+from model.checkpoint import load_state
+from model.mdm import MDM, MDMConfig, published_state
+
+HEADS, DROPOUT, MAX_FRAMES = 4, 0.1, 196
+_README = "download the checkpoint again, with the args.json of its folder"
+
+
+@dataclass(frozen=True)
+class PublishedMDM:
+    """A published denoiser and what one must know to sample from it.
+
+    Attributes:
+        network: in evaluation mode, gradients off.
+        diffusion_steps: T of the cosine chain it was trained on; it predicts x0.
+        text_encoder: name for `model.clip_encoder.text_encoder_named`.
+        arguments: all of args.json.
+    """
+
+    network: MDM
+    diffusion_steps: int
+    text_encoder: str
+    arguments: Mapping[str, Any]
+
+
+def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> PublishedMDM:
+    """Read a published checkpoint; copies of the frozen CLIP network in it are passed over.
+
+    Where a checkpoint holds both live and averaged weights (`model`, `model_avg`), the averaged
+    ones are taken, as published.
+
+    Raises:
+        MissingAssetError: the checkpoint or args.json is missing.
+        CorruptFileError: one of them cannot be read, or args.json lacks an option.
+        InvalidOptionError: the options name another network than the transformer encoder.
+        RunStateError: tensors are missing, unexpected, or of other shapes than the options say.
+    """
+    path = Path(path)
+    state = read_published(path)
+    state = published_state(state.get("model_avg", state.get("model", state)))
+    arguments = _arguments(path.parent / "args.json")
+    network = MDM(_config(arguments, state, path))
+    load_state(network, state, path)
+    encoder = arguments.get("text_encoder_type", "clip")
+    return PublishedMDM(
+        network.to(device).eval().requires_grad_(False),
+        int(arguments["diffusion_steps"]),
+        "distilbert" if encoder == "bert" else encoder,
+        arguments,
+    )
+
+
+def read_published(path: Path) -> dict[str, Any]:
+    """The dictionary in a PyTorch file of any version; no code from the file runs.
+
+    Raises:
+        MissingAssetError: there is no such file.
+        CorruptFileError: truncated, damaged, or not only tensors and plain values.
+    """
+    if not path.is_file():
+        raise MissingAssetError("published checkpoint is missing", path=path, remedy=_README)
+    try:
+        # torch.load does not compare checksums; files of before torch 1.6 are no archives.
+        with path.open("rb") as file:
+            archived = file.read(2) == b"PK"
+        if archived:
+            with zipfile.ZipFile(path) as archive:
+                if damaged := archive.testzip():
+                    raise zipfile.BadZipFile(f"checksum of {damaged} is wrong")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise CorruptFileError(
+            "published checkpoint cannot be read",
+            path=path,
+            found=f"{path.stat().st_size} bytes: {(str(error) or repr(error)).splitlines()[0]}",
+            expected="a PyTorch file of tensors and plain values",
+            remedy=_README,
+        ) from error
+    if not isinstance(content, dict):
+        raise CorruptFileError(
+            "checkpoint holds no dictionary", path=path, found=type(content).__name__
+        )
+    return content
+
+
+def _arguments(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise MissingAssetError(
+            "options of the checkpoint are missing",
+            path=path,
+            expected="args.json beside the checkpoint, as published",
+            remedy=_README,
+        )
+    arguments = read_json(path)
+    needed = {"layers", "latent_dim", "diffusion_steps"}
+    if not isinstance(arguments, dict) or not needed <= arguments.keys():
+        raise CorruptFileError(
+            "args.json lacks options", path=path, expected=sorted(needed), remedy=_README
+        )
+    for option, supported in (("arch", "trans_enc"), ("noise_schedule", "cosine")):
+        if (found := arguments.get(option, supported)) != supported:
+            raise InvalidOptionError(
+                f"this kind of published model is not supported: {option}",
+                path=path,
+                found=found,
+                expected=supported,
+                remedy="use a checkpoint such as humanml_trans_enc_512 or humanml_enc_512_50steps",
+            )
+    return arguments
+
+
+def _config(arguments: Mapping[str, Any], state: Mapping[str, Tensor], path: Path) -> MDMConfig:
+    """Sizes: width and layers from the options, the rest from the tensors."""
+    sizes = {
+        "text_dim": ("embed_text.weight", 1),
+        "features": ("input_process.poseEmbedding.weight", 1),
+        "ff": ("seqTransEncoder.layers.0.linear1.weight", 0),
+    }
+    if missing := [name for name, _ in sizes.values() if name not in state]:
+        raise RunStateError(
+            "this is no checkpoint of a text-conditioned MDM encoder",
+            path=path,
+            found=f"no {', '.join(missing)}",
+        )
+    return MDMConfig(
+        **{field: state[name].shape[axis] for field, (name, axis) in sizes.items()},
+        latent_dim=int(arguments["latent_dim"]),
+        layers=int(arguments["layers"]),
+        heads=HEADS,
+        dropout=DROPOUT,
+        max_frames=MAX_FRAMES,
+        mask_padding=bool(arguments.get("mask_frames", False)),
+    )
