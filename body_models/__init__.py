@@ -1,1 +1,1 @@
-"""Skeletons as data, and readers of body-model files; the user's licensed files land in its folders."""
+"""Skeletons as data, readers of body-model files, and the user's licensed files in its folders."""

@@ -1,0 +1,105 @@
+"""Small bodies in the shape of the licensed models, written in the formats of the sites."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from body_models.skeleton import DEFAULT_SKELETON, PARENTS
+
+HANDS = {"smpl": (20, 21), "smplh": (20,) * 15 + (21,) * 15, "smplx": (15,) * 3 + (20,) * 30}
+"""Parents of the joints after the first 22, close enough to the originals."""
+
+
+def body_content(kind: str = "smpl", vertices: int = 60, betas: int = 10) -> dict[str, np.ndarray]:
+    """Random arrays of a body of that kind, its joints near a person's."""
+    rng = np.random.default_rng([vertices, betas, len(HANDS[kind])])
+    parents = [*PARENTS, *HANDS[kind]]
+    hands = rng.normal(size=(len(HANDS[kind]), 3)) * 0.05
+    joints = np.concatenate([DEFAULT_SKELETON.rest_joints, hands])
+    joints += [0.0, -0.2, 0.03]
+    regressor = rng.random((len(parents), vertices)) * (rng.random((len(parents), vertices)) < 0.5)
+    regressor[:, 0] += 0.1
+    regressor /= regressor.sum(axis=1, keepdims=True)
+    # the template that has exactly these joints and is otherwise random
+    start = rng.normal(size=(vertices, 3)) * 0.3
+    template = start + np.linalg.pinv(regressor) @ (joints - regressor @ start)
+    weights = rng.random((vertices, len(parents))) ** 8
+    return {
+        "v_template": template,
+        "shapedirs": rng.normal(size=(vertices, 3, betas)) * 0.01,
+        "posedirs": rng.normal(size=(vertices, 3, 9 * (len(parents) - 1))) * 0.002,
+        "J_regressor": regressor,
+        "weights": weights / weights.sum(axis=1, keepdims=True),
+        "kintree_table": np.array([[2**32 - 1, *parents[1:]], range(len(parents))], np.uint32),
+        "f": rng.integers(0, vertices, size=(30, 3)).astype(np.uint32),
+    }
+
+
+def write_npz(path: Path, content: dict[str, np.ndarray]) -> Path:
+    """As SMPL-H and SMPL-X come: with pickled dictionaries beside the arrays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    extra: dict[str, Any] = {"joint2num": np.array({"pelvis": 0}, dtype=object)}
+    np.savez(path, **content, **extra)
+    return path
+
+
+@contextmanager
+def fake_chumpy() -> Iterator[types.ModuleType]:
+    """A module that pickles as chumpy does; gone again when the file is to be read."""
+    package, module = types.ModuleType("chumpy"), types.ModuleType("chumpy.ch")
+    reordering = types.ModuleType("chumpy.reordering")
+    module.Ch = type("Ch", (), {"__module__": "chumpy.ch"})  # type: ignore[attr-defined]
+    reordering.Select = type(  # type: ignore[attr-defined]
+        "Select", (), {"__module__": "chumpy.reordering"}
+    )
+    names = {"chumpy": package, "chumpy.ch": module, "chumpy.reordering": reordering}
+    sys.modules.update(names)
+    try:
+        yield module
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+def chumpy_array(values: np.ndarray) -> Any:
+    """As chumpy keeps an array, with the bookkeeping that nobody needs."""
+    array = sys.modules["chumpy.ch"].Ch()
+    array.__dict__.update(x=values, _dirty_vars=set(), _itr=None, _depends_on_deps={"x": 1})
+    return array
+
+
+def chumpy_slice(of: Any, indices: np.ndarray) -> Any:
+    """What indexing a chumpy array leaves behind."""
+    picked = sys.modules["chumpy.reordering"].Select()
+    picked.__dict__.update(a=of, idxs=indices.ravel(), preferred_shape=indices.shape)
+    return picked
+
+
+def write_python2_pickle(path: Path, content: dict[str, np.ndarray], chumpy: bool) -> Path:
+    """As SMPL 1.0 comes: Python 2's protocol, a sparse regressor, chumpy arrays.
+
+    Protocol 2 of Python 3 differs in the names of modules and in how it writes raw bytes; both are
+    put back to what Python 2 writes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = dict(content)
+    values["J_regressor"] = sparse.csc_matrix(content["J_regressor"])
+    values["bs_style"] = "lbs"
+    if not chumpy:
+        path.write_bytes(pickle.dumps(values, protocol=2))
+        return path
+    with fake_chumpy():
+        values["v_template"] = chumpy_array(content["v_template"])
+        every = np.arange(content["shapedirs"].size).reshape(content["shapedirs"].shape)
+        values["shapedirs"] = chumpy_slice(chumpy_array(content["shapedirs"]), every)
+        path.write_bytes(pickle.dumps(values, protocol=2))
+    return path
