@@ -21,6 +21,7 @@ from loop.errors import InvalidMotionError, InvalidOptionError, ScscError
 from translation.ik import solve_ik
 from uhc.cleanup import clean
 from uhc.humanoid import (
+    FOOT_DROP_M,
     SOLE_BELOW_TOE_M,
     Humanoid,
     build_humanoid,
@@ -46,6 +47,12 @@ MAX_JOINT_STEP_M = 2.0
 MAX_REST_TOE_M = 0.01
 """Where the input lets a resting toe joint be higher than this, it floats: HumanML3D's is 0 to 1 cm
 above the floor."""
+
+RESTING_HEIGHT_M, RESTING_STEP_M = 0.03, 0.01
+"""A foot rests whose ankle or toe is this low over the floor while both move less than this."""
+USUAL_FEET = 10
+"""So many resting feet of the usual kind are added to those of a motion."""
+MIN_DROP_M, MAX_DROP_M = 0.02, 0.07
 
 CLIP_FAULTS = (
     ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError,
@@ -185,13 +192,30 @@ def _deliver(done: Outcome, joints: NDArray[Any], given: NDArray[np.float64]) ->
 
 def _prepare(positions: NDArray[np.float64]) -> _Prepared:
     solution = solve_ik([positions], threads=1)[0]
-    humanoid = build_humanoid(solution.skeleton)
+    humanoid = build_humanoid(solution.skeleton, foot_drop(positions))
     raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
     cleaned = clean(humanoid, raw, FPS)
     lowered = float(np.median(raw[:, 2] - cleaned[:, 2]))
     return _Prepared(
         humanoid, cleaned, float(np.clip(SOLE_BELOW_TOE_M + lowered, 0.0, MAX_REST_TOE_M))
     )
+
+
+def foot_drop(positions: NDArray[np.float64]) -> float:
+    """Height of the ankles above the toe joints (metres) where the feet of a motion rest.
+
+    The sole of the humanoid is level in that pose. Data sets differ: where the ankle rests level
+    with the toe, the usual box would reach 5 cm deep into the floor at its heel. The median over
+    resting feet is pulled to the usual drop, which a clip without rest keeps.
+    """
+    steps = np.linalg.norm(np.diff(positions, axis=0, append=positions[-1:]), axis=-1)
+    floor = np.percentile(positions[..., 1].min(axis=1), 40)
+    drops = [np.full(USUAL_FEET, FOOT_DROP_M)]
+    for ankle, toe in ((7, 10), (8, 11)):
+        low = positions[:, (ankle, toe), 1].min(axis=1) < floor + RESTING_HEIGHT_M
+        resting = low & (steps[:, (ankle, toe)].max(axis=1) < RESTING_STEP_M)
+        drops.append(positions[resting, ankle, 1] - positions[resting, toe, 1])
+    return float(np.clip(np.median(np.concatenate(drops)), MIN_DROP_M, MAX_DROP_M))
 
 
 def _joints(clip: _Prepared, qpos: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import InvalidOptionError
 from translation.humanml import joints_to_vectors, vectors_to_joints
+from uhc.humanoid import FOOT_DROP_M
 from uhc.imitate import CorrectionResult, Method, correct_joints, correct_motions
-from uhc.pipeline import METHODS
+from uhc.pipeline import MAX_DROP_M, METHODS, foot_drop
 from uhc.plausibility import penetrate_mm, skate_mm
 from uhc.tracker import TrackerOptions
 
@@ -273,3 +274,17 @@ def test_diverged_states_are_kept_for_inspection(
     result = correct_joints([walk[:12]], workers=1, dump_folder=tmp_path)[0]
     assert not result.success and result.reason == "the simulation diverged"
     assert len(list(tmp_path.glob("diverged_*.npz"))) == 5  # one a rung of the ladder
+
+
+def test_the_sole_follows_how_the_feet_of_a_clip_rest(walk: Joints) -> None:
+    standing = np.repeat(walk[:1].astype(np.float64), 40, axis=0)
+    for toe in (10, 11):
+        standing[:, toe, 1] = 0.01
+    for ankle, drop in ((7, 0.03), (8, 0.03)):
+        standing[:, ankle, 1] = 0.01 + drop
+    assert foot_drop(standing) == pytest.approx(0.03)
+    moving = standing + np.arange(40)[:, None, None] * np.array([0.1, 0.0, 0.0])
+    assert foot_drop(moving) == FOOT_DROP_M
+    standing[:, (7, 8), 1] = 0.4
+    standing[:, (10, 11), 1] = 0.0  # ankles 40 cm over toes are no resting feet we know
+    assert foot_drop(standing) == MAX_DROP_M
