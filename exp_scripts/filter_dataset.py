@@ -1,0 +1,76 @@
+"""Make the data sets of the paper out of HumanML3D: `python exp_scripts/filter_dataset.py`.
+
+Without options: dataset/HumanML3D_subset_2794, from dataset/HumanML3D (with its index.csv) and the
+v3d files of BMLmovi. With --size, or --ids for lists of the authors, a training set out of that or
+any other folder in HumanML3D layout, such as one of CMU takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from dataset.subsets import draw_training_clips, write_2794, write_small
+from loop.command import command
+from loop.errors import InvalidOptionError, MissingAssetError
+
+DATASETS = Path("dataset")
+PARENT = DATASETS / "HumanML3D_subset_2794"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Filter a dataset."""
+
+    source: Path | None = None
+    """dataset in HumanML3D layout; default: dataset/HumanML3D, with --size or --ids
+    dataset/HumanML3D_subset_2794"""
+    v3d: Path = DATASETS / "F_Subjects_1_90"
+    """folder with BMLmovi's v3d files; not read with --size or --ids"""
+    size: int | None = None
+    """number of training clips to draw: 64, 128 or 256 in the paper"""
+    ids: Path | None = None
+    """file with the training ids to take, one a line, such as the authors' 0064_train.txt"""
+    seed: int = 0
+    """of the draw"""
+    out: Path | None = None
+    """folder to make; default: dataset/HumanML3D_subset_<size>; needed with --ids"""
+
+
+def filter_dataset(options: Options) -> dict[str, int]:
+    """Make the dataset that the options name; returns the clips of each split.
+
+    Raises:
+        ScscError: options that do not fit together, files missing or damaged.
+    """
+    if options.size is not None and options.ids is not None:
+        raise InvalidOptionError("choose one of --size and --ids")
+    if options.ids is not None:
+        if options.out is None:
+            raise InvalidOptionError("--ids needs --out", expected="the folder to make")
+        if not options.ids.is_file():
+            raise MissingAssetError("there is no such list of ids", path=options.ids)
+        chosen = options.ids.read_text(encoding="utf-8").split()
+        made_from = {"ids": options.ids.name}
+        return write_small(options.source or PARENT, options.out, chosen, made_from)
+    if options.size is not None:
+        source = options.source or PARENT
+        out = options.out or DATASETS / f"HumanML3D_subset_{options.size:04d}"
+        chosen = draw_training_clips(source, options.size, options.seed)
+        made_from = {"size": options.size, "seed": options.seed}
+        return write_small(source, out, chosen, made_from)
+    source = options.source or DATASETS / "HumanML3D"
+    return write_2794(source, options.v3d, options.out or PARENT)
+
+
+def main() -> None:
+    """Command line."""
+    options = tyro.cli(Options, description=__doc__)
+    with command():
+        filter_dataset(options)
+
+
+if __name__ == "__main__":
+    main()
