@@ -23,16 +23,10 @@ from scipy.ndimage import gaussian_filter1d
 from body_models.skeleton import Skeleton
 from translation.ik import solve_ik
 from uhc.cleanup import clean
-from uhc.humanoid import (
-    SOLE_BELOW_TOE_M,
-    Humanoid,
-    build_humanoid,
-    pose_to_qpos,
-    qpos_to_corners,
-    qpos_to_joints,
-)
+from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_corners, qpos_to_joints
 from uhc.kinodynamic import refine, unexplained_force
 from uhc.plausibility import jitter_mm, mpjpe_mm, skate_mm
+from uhc.segments import SOLE_BELOW_TOE_M
 from uhc.tracker import track
 
 Array = NDArray[np.float64]

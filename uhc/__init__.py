@@ -1,1 +1,1 @@
-"""Physics: the humanoid, the refinement of a reference, the tracking controller, and the correction built on them."""
+"""Physics: the humanoid, refinement, tracking, and the correction built on them."""

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
-from uhc.humanoid import SOLE_BELOW_TOE_M, qpos_to_corners, qpos_to_joints_zup
+from uhc.humanoid import qpos_to_corners, qpos_to_joints_zup
 from uhc.kinematics import checked_qpos
 from uhc.poses import qpos_difference, smooth_qpos
+from uhc.segments import SOLE_BELOW_TOE_M
 
 if TYPE_CHECKING:
     from uhc.humanoid import Humanoid

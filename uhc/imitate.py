@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.skeleton import Skeleton
 from loop.errors import ScscError
 from loop.progress import track as show_progress
 from translation.humanml import joints_to_vectors, vectors_to_joints
@@ -55,6 +56,7 @@ def correct_motions(
     seed: int = 0,
     playback_rate: float = 1.0,
     teleport: bool = False,
+    skeleton: Skeleton | None = None,
     tracker: TrackerOptions | None = None,
     refine: RefineOptions | None = None,
     dump_folder: Path | None = None,
@@ -73,13 +75,16 @@ def correct_motions(
         playback_rate: 1 is real time; 1.5 is how fast the published code plays the motion.
         teleport: at a failed imitation put the body back on the reference and go on (published
             behaviour) instead of delivering the refined motion; the clip counts as failed.
+        skeleton: the body that all motions get. Samples of a network hardly keep the lengths of
+            bones; give it the skeleton of the training data (the published correction, too, ends on
+            one body for all). None keeps each motion's own median lengths.
         tracker, refine: settings of the stages; None for the defaults.
         dump_folder: where the state of a diverged simulation is saved.
 
     A bad motion never raises: it costs itself, as a result with `success` False and a `reason`.
     Raises InvalidOptionError for options that do not exist.
     """
-    request = _request(method, playback_rate, teleport, tracker, refine, dump_folder)
+    request = _request(method, playback_rate, teleport, skeleton, tracker, refine, dump_folder)
     decoded = [_decode(motion) for motion in motions]
     outcomes = _correct_all(decoded, request, workers)
     return [_encode(motion, outcome) for motion, outcome in zip(motions, outcomes, strict=True)]
@@ -92,12 +97,13 @@ def correct_joints(
     workers: int = 2,
     playback_rate: float = 1.0,
     teleport: bool = False,
+    skeleton: Skeleton | None = None,
     tracker: TrackerOptions | None = None,
     refine: RefineOptions | None = None,
     dump_folder: Path | None = None,
 ) -> list[Outcome]:
     """As `correct_motions`, for joints (F, 22, 3) in metres, y up, 20 fps; F frames come back."""
-    request = _request(method, playback_rate, teleport, tracker, refine, dump_folder)
+    request = _request(method, playback_rate, teleport, skeleton, tracker, refine, dump_folder)
     return _correct_all(list(clips), request, workers)
 
 
@@ -105,6 +111,7 @@ def _request(
     method: Method,
     playback_rate: float,
     teleport: bool,
+    skeleton: Skeleton | None,
     tracker: TrackerOptions | None,
     refine: RefineOptions | None,
     dump_folder: Path | None,
@@ -115,6 +122,7 @@ def _request(
         playback_rate=playback_rate,
         tracker=replace(options, teleport=teleport or options.teleport),
         refine=refine or RefineOptions(),
+        skeleton=skeleton,
         dump_folder=dump_folder,
     )
 

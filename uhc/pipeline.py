@@ -16,21 +16,15 @@ import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from body_models.skeleton import check_joints
+from body_models.skeleton import Skeleton, check_joints
 from loop.errors import InvalidMotionError, InvalidOptionError, ScscError
 from translation.ik import solve_ik
 from uhc.cleanup import clean
-from uhc.humanoid import (
-    FOOT_DROP_M,
-    SOLE_BELOW_TOE_M,
-    Humanoid,
-    build_humanoid,
-    pose_to_qpos,
-    qpos_to_joints,
-)
+from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
 from uhc.kinodynamic import RefineOptions, refine, unexplained_force
 from uhc.plausibility import mpjpe_mm
 from uhc.reference import MIN_FRAMES
+from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
 from uhc.tracker import TrackerOptions, Tracking, track
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
@@ -68,6 +62,8 @@ class Request:
     playback_rate: float = 1.0
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     refine: RefineOptions = field(default_factory=RefineOptions)
+    skeleton: Skeleton | None = None
+    """The body of all clips; None measures each clip's own."""
     dump_folder: Path | None = None
 
     def __post_init__(self) -> None:
@@ -138,7 +134,7 @@ def _correct(joints: NDArray[Any], request: Request) -> Outcome:
             "motion is too short", found=f"{len(positions)} frames", expected=f">= {MIN_FRAMES}"
         )
     _check_speed(positions)
-    clip = _prepare(positions)
+    clip = _prepare(positions, request.skeleton)
     if request.method == "kinematic":
         unexplained = float(np.mean(unexplained_force(clip.humanoid, clip.qpos, FPS)))
         done = Outcome(None, True, "kinematic", unexplained_force_bw=unexplained)
@@ -190,9 +186,10 @@ def _deliver(done: Outcome, joints: NDArray[Any], given: NDArray[np.float64]) ->
     )
 
 
-def _prepare(positions: NDArray[np.float64]) -> _Prepared:
-    solution = solve_ik([positions], threads=1)[0]
-    humanoid = build_humanoid(solution.skeleton, foot_drop(positions))
+def _prepare(positions: NDArray[np.float64], skeleton: Skeleton | None) -> _Prepared:
+    solution = solve_ik([positions], skeleton, threads=1)[0]
+    longest_drop = 0.6 * solution.skeleton.lengths[[10, 11]].min()
+    humanoid = build_humanoid(solution.skeleton, min(foot_drop(positions), longest_drop))
     raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
     cleaned = clean(humanoid, raw, FPS)
     lowered = float(np.median(raw[:, 2] - cleaned[:, 2]))

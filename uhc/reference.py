@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from loop.errors import InvalidMotionError, InvalidOptionError
-from uhc.humanoid import TIMESTEP_S
 from uhc.poses import qpos_difference, same_hemisphere
+from uhc.segments import TIMESTEP_S
 
 Array = NDArray[np.float64]
 

@@ -11,8 +11,9 @@ import mujoco as _mujoco
 import numpy as np
 
 from uhc.control import computed_torque, desired_acceleration
-from uhc.humanoid import TIMESTEP_S, Humanoid
+from uhc.humanoid import Humanoid
 from uhc.reference import Reference
+from uhc.segments import TIMESTEP_S
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 logger = logging.getLogger(__name__)

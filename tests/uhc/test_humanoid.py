@@ -13,9 +13,6 @@ from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation import ik
 from uhc.humanoid import (
-    FOOT_DROP_M,
-    FOOT_SIZE_M,
-    SOLE_BELOW_TOE_M,
     Humanoid,
     build_humanoid,
     pose_to_qpos,
@@ -26,6 +23,7 @@ from uhc.humanoid import (
     yup_to_zup,
     zup_to_yup,
 )
+from uhc.segments import FOOT_DROP_M, FOOT_SIZE_M, SOLE_BELOW_TOE_M
 
 
 def random_poses(humanoid: Humanoid, count: int, seed: int = 0) -> np.ndarray:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import InvalidOptionError
 from translation.humanml import joints_to_vectors, vectors_to_joints
-from uhc.humanoid import FOOT_DROP_M
 from uhc.imitate import CorrectionResult, Method, correct_joints, correct_motions
 from uhc.pipeline import MAX_DROP_M, METHODS, foot_drop
 from uhc.plausibility import penetrate_mm, skate_mm
+from uhc.segments import FOOT_DROP_M
 from uhc.tracker import TrackerOptions
 
 Joints = NDArray[np.float32]
@@ -78,6 +78,16 @@ def test_bones_keep_their_lengths(
     before = Skeleton.from_joints(vectors_to_joints(vectors)).lengths
     after = Skeleton.from_joints(result.joints).lengths
     np.testing.assert_allclose(after, before, atol=1e-4)
+
+
+def test_a_given_skeleton_is_what_comes_back(walk: Joints) -> None:
+    """Bones that change from frame to frame, as a network's do, become those of the data."""
+    wobbly = walk[:20] * (1.0 + 0.05 * np.sin(np.arange(20)))[:, None, None]
+    result = correct_joints([wobbly], workers=1, skeleton=DEFAULT_SKELETON)[0]
+    assert result.success and result.joints is not None
+    bones = result.joints[:, 1:] - result.joints[:, list(DEFAULT_SKELETON.parents[1:])]
+    lengths = np.linalg.norm(bones, axis=-1)
+    np.testing.assert_allclose(lengths, np.tile(DEFAULT_SKELETON.lengths[1:], (20, 1)), atol=1e-4)
 
 
 def test_each_stage_is_more_physical(corrected: dict[Method, CorrectionResult]) -> None:

@@ -15,15 +15,9 @@ from translation.ik import solve_ik
 from uhc import kinodynamic
 from uhc.banded import PentadiagonalBlocks
 from uhc.cleanup import clean
-from uhc.humanoid import (
-    GRAVITY,
-    Humanoid,
-    build_humanoid,
-    pose_to_qpos,
-    qpos_to_corners,
-    qpos_to_joints_zup,
-)
+from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_corners, qpos_to_joints_zup
 from uhc.kinodynamic import RefinedMotion, RefineOptions, refine, unexplained_force
+from uhc.segments import GRAVITY
 
 Array = NDArray[np.float64]
 FPS = 20.0

@@ -13,17 +13,11 @@ from numpy.typing import NDArray
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.ik import solve_ik
 from uhc.cleanup import clean
-from uhc.humanoid import (
-    TIMESTEP_S,
-    Humanoid,
-    build_humanoid,
-    pose_to_qpos,
-    qpos_to_corners,
-    qpos_to_joints_zup,
-)
+from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_corners, qpos_to_joints_zup
 from uhc.kinodynamic import refine
 from uhc.poses import qpos_difference
 from uhc.reference import build_reference
+from uhc.segments import TIMESTEP_S
 from uhc.simulation import Simulation
 from uhc.tracker import TrackerOptions, simulate, track
 
