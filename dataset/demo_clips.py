@@ -30,7 +30,7 @@ from translation.humanml import FPS, face_forward, joints_to_vectors, mirror_joi
 
 SHORTEST, LONGEST = 40, 60
 """Frames (vectors) of a window: 2 to 3 s."""
-WINDOWS = {"train": 4, "val": 4, "test": 10}
+WINDOWS = {"train": 3, "val": 3, "test": 10}
 """Windows a clip by split, evenly spaced over one cycle of a loop or what a clip has room for: few
 to train on, so that a generation takes seconds; enough test windows for a covariance of 32-d
 features."""

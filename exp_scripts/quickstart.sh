@@ -13,19 +13,11 @@ data=dataset/demo
 runs=exp_outputs/demo
 python -m dataset.demo_clips --out "$data"
 
-# 3. Generation 0, from which every arm starts.
-train() { python -m train.train_mdm_iterative_finetuning --preset demo --mini_dataset_dir "$data" "$@"; }
-train --save_dir "$runs/generation_0" --num_generations 0
+# 3. Generation 0, then three arms that start from it: real data only; 100 % of its own samples; the
+#    same samples corrected by physics.
+python -m train.sweep --preset demo --mini_dataset_dir "$data" --runs "$runs"
 
-# 4. Three arms: real data only; 100 % of its own samples; the same samples corrected by physics.
-zero="$runs/generation_0/generation_0"
-train --save_dir "$runs/baseline" --start_from "$zero"
-train --save_dir "$runs/synthetic_percent_100_iterative_finetuning" --start_from "$zero" \
-  --synthetic_augmentation_percent 1.0 --augmentation_type raw_mdm_output
-train --save_dir "$runs/synthetic_percent_100_iterative_finetuning_with_correction" --start_from "$zero" \
-  --synthetic_augmentation_percent 1.0 --augmentation_type imitation_output
-
-# 5. Look at it.
+# 4. Look at it.
 python -m visualize.graphs "$runs"
 python -m visualize.before_after "$runs/synthetic_percent_100_iterative_finetuning_with_correction"
 python -m visualize.table "$runs"

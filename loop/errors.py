@@ -74,3 +74,7 @@ class RunStateError(ScscError):
 
 class StorageError(ScscError):
     """The disk is full, or the folder cannot be written."""
+
+
+class JobFailedError(ScscError):
+    """A command that was started as part of a sweep did not succeed."""

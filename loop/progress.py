@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -11,6 +12,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 LOG_INTERVAL_S = 15.0
+LINES_VARIABLE = "SCSC_PROGRESS_LINES"
+"""Environment variable that asks for lines also on a terminal."""
 logger = logging.getLogger("scsc")
 
 
@@ -34,7 +37,7 @@ def track(
     """
     if total is None and isinstance(items, Collection):
         total = done + len(items)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and LINES_VARIABLE not in os.environ:
         yield from _bar(items, description, total, done)
     else:
         yield from _lines(items, description, total, done)

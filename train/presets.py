@@ -132,8 +132,8 @@ PRESETS: dict[str, MotionPreset] = {
         ),
         MotionPreset(  # [D]
             "demo",
-            generation_0_steps=1_500,
-            steps_per_generation=75,
+            generation_0_steps=1_200,
+            steps_per_generation=50,
             ratios=(1.00,),
             generations=5,
             latent_dim=128,
@@ -144,7 +144,7 @@ PRESETS: dict[str, MotionPreset] = {
             max_frames=60,
             diffusion_steps=50,
             learning_rate=5e-4,
-            eval_samples=192,
+            eval_samples=128,
             evaluator="demo",
         ),
     )

@@ -134,7 +134,7 @@ def test_exit_status_and_table(demo: Path, copy: Path, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as exit_status:
         main(demo)
     assert exit_status.value.code == 0
-    assert "110 train" in capsys.readouterr().out
+    assert "84 train" in capsys.readouterr().out
     (copy / "texts/000001.txt").write_text("")
     with pytest.raises(SystemExit):
         main(copy)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 
 from loop.command import FAILED, INTERRUPTED, command
@@ -35,3 +39,12 @@ def test_as_a_decorator_it_keeps_the_command_line() -> None:
         """Help."""
 
     assert list(inspect.signature(main).parameters) == ["size"] and main.__doc__ == "Help."
+
+
+def test_a_polite_kill_is_an_interrupt_and_the_old_handler_comes_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, command():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    assert left.value.code == INTERRUPTED
+    assert signal.getsignal(signal.SIGTERM) == before
