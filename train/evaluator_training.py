@@ -1,9 +1,14 @@
 """Sizes of the text-motion evaluator, and how its weights are learnt.
 
-A contrastive loss alone sorts motions by what their captions can tell and forgets the rest: on the
-demo clips FID did not notice noise of a whole standard deviation. So the motion embedding must also
-predict, through one linear layer, the statistics of its motion, for real motions and for smoothed
-and noisy copies of them. The copies never count as wrong answers: no metric is taught what is bad.
+A contrastive loss alone sorts motions by what their captions can tell and forgets the rest. So the
+motion embedding must also predict, through one linear layer, the statistics of its motion, for real
+motions and for smoothed and noisy copies of them. The copies never count as wrong answers: no
+metric is taught what is bad.
+
+Measured on the demo clips, mean of three seeds: FID of a denoiser after 300 steps over that after
+1,500 is 1.8 with weight 0, 2.6 with weight 3, 3.2 with weight 10; held-out R-precision top-1 (same
+caption) is .32, .35 and .25. Noise of half a deviation on every frame stays far below the
+real-against-real floor with any of them: a small FID is no proof of clean motion.
 """
 
 from __future__ import annotations
@@ -79,7 +84,7 @@ PRESETS: dict[str, EvaluatorPreset] = {
         max_frames=60,
         steps=200,
         learning_rate=1e-3,
-        statistics_weight=10.0,
+        statistics_weight=3.0,
         threads=1,
     ),
 }
