@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from dataset.humanml3d import load_split
+from dataset.humanml3d import MotionSet, load_split
 from loop.errors import InvalidOptionError
 from loop.interfaces import Correction, Domain, NoCorrection
 from model.text_encoder import CachedTextEncoder, MiniLMEncoder
 from train.denoiser import new_denoiser
-from train.motion_correction import MotionCorrection
+from train.motion_correction import MotionCorrection, body_of
 from train.motion_evaluation import MotionEvaluation
 from train.motion_files import CorrectionFiles, MotionBatch, SampleFiles
 from train.motion_generator import MotionGenerator
@@ -69,17 +69,19 @@ def build_domain(
     return Domain(
         real=MotionBatch(train.items),
         generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed),
-        correction=_correction(experiment, workers),
+        correction=_correction(experiment, workers, train),
         evaluator=MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples),
         samples=SampleFiles(),
         corrections=CorrectionFiles(),
     )
 
 
-def _correction(experiment: MotionExperiment, workers: int) -> Correction[MotionBatch]:
+def _correction(
+    experiment: MotionExperiment, workers: int, real: MotionSet
+) -> Correction[MotionBatch]:
     if experiment.correction == "none":
         return NoCorrection()
-    return MotionCorrection(experiment.correction, experiment.protocol, workers)
+    return MotionCorrection(experiment.correction, experiment.protocol, workers, body_of(real))
 
 
 def synthetic_count(ratio: float, real: MotionBatch) -> int:

@@ -8,14 +8,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dataset.humanml3d import MotionItem
+from body_models.skeleton import Skeleton
+from dataset.humanml3d import MotionItem, MotionSet
 from loop.interfaces import Corrected, Metrics
 from loop.streams import Stream, integer_seed
 from train.motion_files import MotionBatch
 from train.presets import Protocol
+from translation.humanml import vectors_to_joints
 from uhc.imitate import CorrectionResult, Method, correct_motions
 
 logger = logging.getLogger(__name__)
+
+BODY_CLIPS = 16
+"""Real clips that the body is measured on; all clips of a HumanML3D-like data set share it."""
 
 
 class MotionCorrection:
@@ -25,11 +30,13 @@ class MotionCorrection:
         method: `kinematic` (no physics: the control), `refined`, or `simulated` (the correction).
         protocol: playback rate, and what to do with samples that cannot be tracked.
         workers: processes; the result does not depend on their number.
+        body: the body of the real data: what the world knows of a person's bones, whatever bones
+            a sample has.
     """
 
-    def __init__(self, method: Method, protocol: Protocol, workers: int) -> None:
+    def __init__(self, method: Method, protocol: Protocol, workers: int, body: Skeleton) -> None:
         self._method: Method = method
-        self._protocol, self._workers = protocol, workers
+        self._protocol, self._workers, self._body = protocol, workers, body
 
     def correct(self, batch: MotionBatch, stream: Stream) -> Corrected[MotionBatch]:
         """Corrected motions under their old ids and captions, and what the physics reports."""
@@ -40,6 +47,7 @@ class MotionCorrection:
             seed=integer_seed(stream),
             playback_rate=self._protocol.playback_rate,
             teleport=self._protocol.on_failure == "teleport",
+            skeleton=self._body,
         )
         reasons = Counter(result.reason for result in results if not result.success)
         for reason, count in reasons.most_common():
@@ -50,6 +58,12 @@ class MotionCorrection:
             if usable and result.vectors is not None:
                 kept.append(MotionItem(item.id, item.name, result.vectors, item.captions))
         return Corrected(MotionBatch(tuple(kept)), _report(results, len(kept)))
+
+
+def body_of(real: MotionSet) -> Skeleton:
+    """The skeleton of a data set whose motions share one body: medians over its first clips."""
+    clips = [vectors_to_joints(item.vectors) for item in real.items[:BODY_CLIPS]]
+    return Skeleton.from_joints(np.concatenate(clips))
 
 
 def _report(results: Sequence[CorrectionResult], kept: int) -> Metrics:
