@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Checkpoints of the published Universal Humanoid Control, for comparison; our own needs none.
+set -euo pipefail
+# shellcheck source=prepare/common.sh
+. "$(dirname "$0")/common.sh"
+
+models=UniversalHumanoidControl/results/motion_im
+policies=(
+  "uhc_explicit/models/iter_5000.p 1wdsS0wRji3vFY6xvORptVdFEJLyY_I1T"
+  "uhc_implicit/models/iter_19000.p 1CA3lKhIEOwzhX7IMdu_B_QnjrXfPXYnM"
+  "uhc_implicit_shape/models/iter_4700.p 16FI_Ga2iE3zfP93_XgRSVVCTL6zkDEJ_"
+)
+for policy in "${policies[@]}"; do
+  asset "$models/${policy% *}" "published tracking policy, for comparison only"
+done
+
+describe() {
+  echo "Fetches the published UHC checkpoints into UniversalHumanoidControl/, where the published"
+  echo "code looks for them. Nothing here needs them: the corrector in uhc/ has its own controller."
+}
+
+by_hand() {
+  echo "  get these from the Google Drive links in download_data.sh of https://github.com/ZhengyiLuo/UHC:"
+  for policy in "${policies[@]}"; do echo "    $models/${policy% *}"; done
+}
+
+get() {
+  [ -z "$archive" ] || give_up "these are single files, there is no archive to unpack"
+  for policy in "${policies[@]}"; do
+    fetch "$(drive_url "${policy#* }")" "$models/${policy% *}" || return 1
+  done
+}
+
+main "$@"
