@@ -51,8 +51,8 @@ class EvaluationProtocol:
         repetitions: independent repetitions, samples included.
         samples: motions to draw, rounded up to whole batches of 32 as far as the test set reaches.
         diversity_pairs: pairs of the diversity metric; None for 0.2 N (published in-loop rule).
-        multimodal_texts: texts of the multimodality metric, as far as the test set reaches; 0 leaves
-            it out.
+        multimodal_texts: texts of the multimodality metric, as far as the test set reaches; 0
+            leaves it out.
         multimodal_repeats: motions drawn for each of them.
         multimodal_pairs: pairs among those.
     """
