@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from loop.errors import InvalidOptionError
 from model.hub_encoder import HubEncoder, valid_tokens
 from model.text_encoder import MiniLMEncoder, TextEncoder
+
+_STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 TextEncoderName = Literal["minilm", "clip", "distilbert"]
 
@@ -33,6 +36,11 @@ class ClipEncoder(HubEncoder):
     def dim(self) -> int:
         """Width of a vector: 512 for ViT-B/32."""
         return self._network.text_projection.out_features
+
+    def _cleaned(self, text: str) -> str:
+        # OpenAI's tokenizer resolves entities (twice) and typographic quotes first; that of
+        # `transformers` does not.
+        return html.unescape(html.unescape(text)).translate(_STRAIGHT_QUOTES)
 
     @property
     def _context(self) -> int:

@@ -96,7 +96,8 @@ class HubEncoder(ABC):
         if not texts:
             return
         tokenizer = self._loaded[1]
-        tokens = tokenizer(list(texts), truncation=True, max_length=self._context)["input_ids"]
+        cleaned = [self._cleaned(text) for text in texts]
+        tokens = tokenizer(cleaned, truncation=True, max_length=self._context)["input_ids"]
         order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
         for start in range(0, len(order), BATCH_SIZE):
             rows = order[start : start + BATCH_SIZE]
@@ -106,6 +107,10 @@ class HubEncoder(ABC):
                 ids[position, : len(tokens[row])] = torch.tensor(tokens[row])
             ids, lengths = ids.to(self._device), lengths.to(self._device)
             yield rows, self._states(ids, lengths), lengths
+
+    def _cleaned(self, text: str) -> str:
+        """What the tokenizer reads."""
+        return text
 
     @property
     @abstractmethod

@@ -142,6 +142,14 @@ def test_distilbert_is_the_mean_of_its_token_states(distilbert_folder: Path) -> 
         torch.testing.assert_close(vectors[row], states.mean(0), rtol=0, atol=1e-5)
 
 
+def test_entities_and_typographic_quotes_are_resolved_before_clip_reads(clip_folder: Path) -> None:
+    encoder = ClipEncoder(clip_folder)
+    written = ["a &amp;amp; b", "a \u201cjump\u201d", "the man\u2019s leg"]
+    plain = ["a & b", 'a "jump"', "the man's leg"]
+    assert torch.equal(encoder.encode_tokens(written)[1], encoder.encode_tokens(plain)[1])
+    assert torch.equal(encoder.encode(written), encoder.encode(plain))
+
+
 def test_no_text_gives_no_vector(clip_folder: Path) -> None:
     assert ClipEncoder(clip_folder).encode([]).shape == (0, 12)
     assert ClipEncoder(clip_folder).encode_tokens([])[0].shape[:2] == (0, 0)
