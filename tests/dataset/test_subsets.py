@@ -73,8 +73,8 @@ def source(tmp_path: Path) -> Path:
 def v3d(tmp_path: Path) -> Path:
     """Subject 1 sits down second; 2 in a motion that is no clip; 11 never."""
     folder = tmp_path / "F_Subjects_1_90"
-    write_v3d(folder, 1, ["walking", "sitting_down", "jumping"])
-    write_v3d(folder, 2, ["walking", "sitting_down", "jumping"], short_id=True)
+    write_v3d(folder, 1, ["walking", "sitting_down", "jumping"], short_id=True)
+    write_v3d(folder, 2, ["walking", "sitting_down", "jumping"])
     write_v3d(folder, 11, ["walking", "kicking"])
     return folder
 

@@ -87,6 +87,19 @@ def test_a_shifted_model_pays_the_square_of_the_shift(items: list[MotionItem]) -
     assert metrics["FID_ground truth"].mean == pytest.approx(0, abs=1e-6)
 
 
+def test_the_floor_of_fid_is_what_two_passes_of_crops_differ(items: list[MotionItem]) -> None:
+    """Motions that move a metre a frame: a crop shows where it starts."""
+    moving = []
+    for item in items:
+        vectors = item.vectors.copy()
+        vectors[:, 0] += np.arange(len(vectors))
+        moving.append(replace(item, vectors=vectors))
+    metrics = evaluate(Model(), Place(), moving, SMALL, seed=0)
+    floor = metrics["FID_ground truth"]
+    assert isinstance(floor.mean, float) and 0 < floor.mean < 2
+    assert floor.half_width != 0
+
+
 def test_a_model_that_ignores_the_text_ranks_at_chance(items: list[MotionItem]) -> None:
     def deaf(texts: Sequence[str], frames: Sequence[int], stream: Stream) -> list[np.ndarray]:
         order = np.random.default_rng(stream).integers(96, size=len(texts))
