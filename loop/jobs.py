@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ def run_jobs(jobs: Sequence[Job], slots: int) -> None:
 
     The cores are shared out: each job's numerical libraries get cores // slots threads, because
     processes that fight over cores inside parallel sections are many times slower. When a job
-    fails, or on Ctrl-C, the running ones are interrupted and waited for.
+    fails, or on Ctrl-C, the running ones are asked to end (SIGTERM) and waited for.
 
     Raises:
         JobFailedError: a job ended with another status than 0.
@@ -67,7 +66,8 @@ def run_jobs(jobs: Sequence[Job], slots: int) -> None:
 def _interrupt(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            # Not SIGINT: shells let what they start in the background ignore it.
+            process.terminate()
     deadline = time.monotonic() + PATIENCE_S
     for process in processes:
         try:

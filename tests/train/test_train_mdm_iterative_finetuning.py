@@ -125,6 +125,8 @@ def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Pat
     process = subprocess.Popen(
         command(data, tmp_path / "generation_0", "--num_generations", "0"),
         cwd=repository, stderr=subprocess.PIPE, text=True,
+        # Under a shell's background job, as CI may be, SIGINT is ignored unless asked for.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while not (tmp_path / "generation_0" / ".lock").exists():
         time.sleep(0.05)
