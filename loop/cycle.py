@@ -19,7 +19,7 @@ from typing import Generic
 from loop.errors import InvalidOptionError
 from loop.interfaces import BatchT, Corrected, Domain, Generator, Metrics, Mixture
 from loop.mixing import policy_named
-from loop.rundir import EvaluationFile, Run, Work
+from loop.rundir import Run, Work
 from loop.streams import Streams
 
 logger = logging.getLogger("scsc.loop")
@@ -89,7 +89,7 @@ def run_generation(
             lambda: domain.evaluator.evaluate(
                 generator, sampled, corrected, streams.at(generation, "evaluate")
             ),
-            EvaluationFile(checkpoint or "model"),
+            work.evaluation(checkpoint or "model"),
         )
         work.commit(corrected, metrics)
     return metrics

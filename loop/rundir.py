@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +24,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from filelock import FileLock, Timeout
 
 from loop.atomic import read_json, storage, sync_folder, write_json
-from loop.errors import CorruptFileError, RunLockedError, RunStateError
+from loop.errors import RunLockedError, RunStateError
 from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, Metrics
+from loop.layout import EVALUATION, EvaluationFile, Layout
 
 Value = TypeVar("Value")
-EVALUATION = "eval_dict.json"
 
 
 class Work(Protocol[BatchT]):
@@ -39,6 +38,10 @@ class Work(Protocol[BatchT]):
 
     def once(self, stage: str, compute: Callable[[], Value], codec: Codec[Value] | None) -> Value:
         """The value of a stage: computed and kept, or read back where it was finished before."""
+        ...
+
+    def evaluation(self, checkpoint: str) -> Codec[Metrics] | None:
+        """Codec of the metrics of the model in the file `checkpoint`."""
         ...
 
     def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
@@ -90,6 +93,9 @@ class MemoryRun(Generic[BatchT]):
     def once(self, stage: str, compute: Callable[[], Value], codec: Codec[Value] | None) -> Value:
         return compute()
 
+    def evaluation(self, checkpoint: str) -> None:
+        """Nothing is kept in files."""
+
     def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
         if corrected is not None:
             self._history.append(corrected.batch)
@@ -99,14 +105,22 @@ class MemoryRun(Generic[BatchT]):
 class RunDirectory(Generic[BatchT]):
     """Keeps a run in a folder, one process at a time."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], layout: Layout | None = None
+    ) -> None:
         """Open (or start) the run in `folder`; use it as a context manager, which holds its lock.
+
+        Args:
+            folder: of the arm.
+            settings: what must be the same whenever this run goes on.
+            layout: names of its folders; by default those of the motion experiment.
 
         Raises:
             RunStateError: the folder holds a run with other settings.
             StorageError: the folder cannot be written.
         """
         self.folder = folder
+        self.layout = layout or Layout()
         with storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / ".lock")
@@ -152,12 +166,12 @@ class RunDirectory(Generic[BatchT]):
 
     def generation(self, generation: int) -> Path:
         """Folder of a finished generation."""
-        return self.folder / f"generation_{generation}"
+        return self.folder / self.layout.name(generation)
 
     def generations(self) -> list[int]:
         """The finished generations, ascending."""
-        found = (re.fullmatch(r"generation_(\d+)", path.name) for path in self.folder.iterdir())
-        return sorted(int(match[1]) for match in found if match)
+        found = (self.layout.number(path.name) for path in self.folder.iterdir())
+        return sorted(generation for generation in found if generation is not None)
 
     def last(self) -> int | None:
         """The newest finished generation.
@@ -173,7 +187,7 @@ class RunDirectory(Generic[BatchT]):
             raise RunStateError(
                 "generations are missing from this run",
                 path=self.folder,
-                found=f"generation_{finished[-1]} but not {missing}",
+                found=f"generation {finished[-1]} but not {missing}",
                 remedy="restore the folders, or remove the later ones to recompute from there",
             )
         return finished[-1]
@@ -193,7 +207,7 @@ class RunDirectory(Generic[BatchT]):
         return _StoredHistory(self, _needed(domain.corrections))
 
     def open(self, generation: int) -> WorkFolder[BatchT]:
-        return WorkFolder(self.folder, generation)
+        return WorkFolder(self.folder, generation, self.layout)
 
 
 class _StoredHistory(Sequence):
@@ -214,9 +228,9 @@ class _StoredHistory(Sequence):
 class WorkFolder(Generic[BatchT]):
     """A generation in progress on disk; leaving it without `commit` keeps its finished stages."""
 
-    def __init__(self, arm: Path, generation: int) -> None:
-        self._arm, self._generation = arm, generation
-        self.folder = arm / f"generation_{generation}.partial"
+    def __init__(self, arm: Path, generation: int, layout: Layout) -> None:
+        self._arm, self._generation, self._layout = arm, generation, layout
+        self.folder = arm / f"{layout.name(generation)}.partial"
         self._work = arm / f".work_{generation}"
         self._stages = self._work / "stages"
         self.scratch: Path | None = self._work / "scratch"
@@ -248,9 +262,12 @@ class WorkFolder(Generic[BatchT]):
         # Read back what was written: a resumed run would, and both must go on from the same bytes.
         return codec.load(self.folder)
 
+    def evaluation(self, checkpoint: str) -> Codec[Metrics]:
+        return EvaluationFile(self._layout.keys(self._generation, checkpoint))
+
     def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
         with storage(self.folder):
-            self.folder.rename(self._arm / f"generation_{self._generation}")
+            self.folder.rename(self._arm / self._layout.name(self._generation))
             sync_folder(self._arm)
             shutil.rmtree(self._work)
 
@@ -258,24 +275,6 @@ class WorkFolder(Generic[BatchT]):
         path = self._arm / "times.csv"
         with storage(path), path.open("a") as file:
             file.write(f"{self._generation},{stage},{seconds:.3f}\n")
-
-
-class EvaluationFile:
-    """Codec of a generation's metrics: {checkpoint file: metrics}."""
-
-    def __init__(self, checkpoint: str) -> None:
-        self._checkpoint = checkpoint
-
-    def save(self, value: Metrics, folder: Path) -> None:
-        write_json(folder / EVALUATION, {self._checkpoint: dict(value)})
-
-    def load(self, folder: Path) -> Metrics:
-        stored = read_json(folder / EVALUATION)
-        if not isinstance(stored, dict) or not stored:
-            raise CorruptFileError(
-                "no metrics in this file", path=folder / EVALUATION, expected="{checkpoint: {...}}"
-            )
-        return stored[list(stored)[-1]]
 
 
 def _needed(codec: Codec[Value] | None) -> Codec[Value]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loop.atomic import storage, sync_folder
 from loop.errors import MissingAssetError
-from loop.rundir import EVALUATION
+from loop.layout import EVALUATION
 
 
 def hand_over(generation_0: Path, arm: Path) -> None:
@@ -16,7 +16,7 @@ def hand_over(generation_0: Path, arm: Path) -> None:
 
     Args:
         generation_0: the folder `generation_0` of the run that trained it.
-        arm: folder of the arm; the copy becomes its `generation_0`.
+        arm: folder of the arm; the copy bears the same name in it.
 
     Raises:
         MissingAssetError: generation 0 is not finished.
@@ -29,10 +29,10 @@ def hand_over(generation_0: Path, arm: Path) -> None:
             expected=EVALUATION,
             remedy="train generation 0 first (train_generation_0.sh)",
         )
-    target = arm / "generation_0"
+    target = arm / generation_0.name
     if target.exists():
         return
-    partial = arm / f".generation_0.{os.getpid()}.partial"
+    partial = arm / f".{target.name}.{os.getpid()}.partial"
     with storage(arm):
         arm.mkdir(parents=True, exist_ok=True)
         shutil.copytree(generation_0, partial)
