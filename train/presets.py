@@ -147,6 +147,24 @@ PRESETS: dict[str, MotionPreset] = {
             eval_samples=96,
             evaluator="demo",
         ),
+        MotionPreset(  # [D] the weights we ship (weights/README.md): CMU, one core, about an hour
+            "cmu",
+            generation_0_steps=4_000,
+            steps_per_generation=1_000,
+            ratios=(1.00,),
+            generations=10,
+            latent_dim=128,
+            layers=4,
+            heads=4,
+            ff_size=256,
+            dropout=0.0,
+            max_frames=100,
+            diffusion_steps=50,
+            batch_size=32,
+            learning_rate=5e-4,
+            eval_samples=110,
+            evaluator="demo",
+        ),
     )
 }
 
