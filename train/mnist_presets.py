@@ -1,0 +1,215 @@
+"""Every number of the MNIST protocol, once, with its source.
+
+Sources: [P] the published code, as described for its scripts and defaults (arXiv 2402.07087 and its
+official implementation); [D] chosen by us so that the experiment fits two CPU cores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from loop.errors import InvalidOptionError
+
+Normalisation = Literal["batch", "group"]
+Sampler = Literal["ddpm", "ddim"]
+TrainType = Literal[
+    "baseline", "baseline_copy", "iterative_finetuning", "iterative_finetuning_with_correction"
+]
+
+
+@dataclass(frozen=True)
+class MnistProtocol:
+    """Choices in which the published code and our corrected default differ, each named once.
+
+    Attributes:
+        double_softmax: the feature classifier ends in a softmax and its loss takes another one
+            (published), which flattens its gradients.
+        negative_keep_mask: the class enters the U-Net as -1 times its one-hot vector (published),
+            not as +1.
+        first_images_only: the training set is the first rows of MNIST (published), not a random
+            subset with equal shares of the digits.
+        repeat_noise: every generation and arm draws the same noise (published), so that errors of
+            successive generations are not independent.
+        unequal_steps: a generation is one epoch over whatever the arm trains on (published), so
+            that an arm with synthetic data takes 1 + lambda times as many optimiser steps as the
+            baseline; else every arm takes as many as an epoch over the real data has.
+        normalisation: of the U-Net's convolution blocks: `batch` (published) keeps running
+            statistics that move with every batch, even at a learning rate of zero; `group` has
+            none.
+        signed_data: pixels span [-1, 1], centred as the noise is; published: [0, 1].
+        fresh_optimizer: Adam's moments are lost where an arm starts from a copied generation 0 or
+            is resumed by --resume_starting_at_generation, but not between the generations of a
+            process (published); else they go on in every arm alike.
+        biased_centroids: centroids are rounded by round(c + 1/2), half a grey value too bright
+            (published).
+        few_samples: FID and diversity are taken from 100 samples (published), which biases FID
+            upward, besides our own sample size.
+        independent_draws: the evaluation draws samples of its own (published); else it measures
+            the very samples that the next generation trains on, which halves the sampling.
+        ancestral: sampling walks all steps of the chain with noise of variance beta_t (published);
+            else DDIM with the preset's number of steps.
+    """
+
+    double_softmax: bool
+    negative_keep_mask: bool
+    first_images_only: bool
+    repeat_noise: bool
+    unequal_steps: bool
+    normalisation: Normalisation
+    signed_data: bool
+    fresh_optimizer: bool
+    biased_centroids: bool
+    few_samples: bool
+    independent_draws: bool
+    ancestral: bool
+
+
+FAITHFUL = MnistProtocol(
+    double_softmax=True,
+    negative_keep_mask=True,
+    first_images_only=True,
+    repeat_noise=True,
+    unequal_steps=True,
+    normalisation="batch",
+    signed_data=False,
+    fresh_optimizer=True,
+    biased_centroids=True,
+    few_samples=True,
+    independent_draws=True,
+    ancestral=True,
+)
+CORRECTED = MnistProtocol(
+    double_softmax=False,
+    negative_keep_mask=False,
+    first_images_only=False,
+    repeat_noise=False,
+    unequal_steps=False,
+    normalisation="group",
+    signed_data=True,
+    fresh_optimizer=False,
+    biased_centroids=False,
+    few_samples=False,
+    independent_draws=False,
+    ancestral=False,
+)
+
+
+@dataclass(frozen=True)
+class MnistPreset:
+    """Sizes of one MNIST experiment.
+
+    Attributes:
+        fraction: share of the training set to train on, n = int(fraction N).
+        real_images: n itself where it is not None; it then overrides the fraction.
+        epochs: passes over the real set in generation 0.
+        batch_size, learning_rate: Adam; linear decay lr (1 - epoch / epochs) in generation 0.
+        lr_divisor: later generations train at learning_rate / (lr_divisor epochs), constant.
+        fine_tune_rate: that rate itself where it is not None.
+        generations: the last generation.
+        ratios: synthetic : real ratios lambda of the arms.
+        diffusion_steps: length T of the noising chain.
+        ddim_steps: of the corrected default's sampler.
+        guidance_weight: w of eps = (1 + w) eps_c - w eps_u.
+        class_dropout: share of the labels that are hidden in training.
+        n_feat: width of the U-Net.
+        patch: side of the square of pixels that is one position of the U-Net; 1 is published.
+        clusters: centroids a digit of the published correction.
+        sheet: images of the sheet that is kept of every generation, and batch of the published
+            sampler.
+        published_samples: of the published FID and diversity.
+        eval_samples: of our metrics.
+        classifier_epochs: of the feature classifier.
+    """
+
+    name: str
+    fraction: float = 0.2  # [P] the first 12,000 images
+    real_images: int | None = None
+    epochs: int = 20  # [P]
+    batch_size: int = 256  # [P]
+    learning_rate: float = 1e-4  # [P]
+    lr_divisor: float = 20.0  # [P]
+    fine_tune_rate: float | None = None
+    generations: int = 50  # [P]
+    ratios: tuple[float, ...] = (0.2, 0.5, 1.0, 1.5)  # [P]
+    diffusion_steps: int = 400  # [P]
+    ddim_steps: int = 50  # [D]
+    guidance_weight: float = 0.5  # [P]
+    class_dropout: float = 0.1  # [P]
+    n_feat: int = 128  # [P]
+    patch: int = 1  # [P]
+    clusters: int = 16  # [P]
+    sheet: int = 40  # [P]
+    published_samples: int = 100  # [P]
+    eval_samples: int = 2_000  # [D]
+    classifier_epochs: int = 10  # [P]
+    classifier_rate: float = 1e-3  # [P]
+    classifier_batch: int = 64  # [P]
+
+
+PRESETS: dict[str, MnistPreset] = {
+    preset.name: preset
+    for preset in (
+        MnistPreset("published"),
+        MnistPreset(  # [D] several seeds, mixings and ratios in three hours of two cores
+            "evidence",
+            real_images=2_000,
+            epochs=128,
+            batch_size=64,
+            learning_rate=1e-3,
+            fine_tune_rate=1e-4,
+            generations=12,
+            ratios=(1.0, 1.5),
+            ddim_steps=20,
+            n_feat=32,
+            patch=2,
+        ),
+        MnistPreset(  # [D] the whole figure in minutes
+            "demo",
+            real_images=1_000,
+            epochs=96,
+            batch_size=64,
+            learning_rate=1e-3,
+            fine_tune_rate=1e-4,
+            generations=4,
+            ratios=(1.0,),
+            ddim_steps=20,
+            n_feat=32,
+            patch=2,
+            eval_samples=1_000,
+            classifier_epochs=2,
+        ),
+        MnistPreset(  # [D] as small as it goes: does the whole pipeline work here?
+            "smoke",
+            real_images=100,
+            epochs=1,
+            batch_size=50,
+            learning_rate=1e-3,
+            generations=2,
+            ratios=(1.0,),
+            diffusion_steps=8,
+            ddim_steps=2,
+            n_feat=8,
+            patch=4,
+            clusters=2,
+            eval_samples=100,
+            classifier_epochs=1,
+        ),
+    )
+}
+
+
+def preset_named(name: str) -> MnistPreset:
+    """Look a preset up by name.
+
+    Raises:
+        InvalidOptionError: there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise InvalidOptionError("unknown preset", found=name, expected=" | ".join(PRESETS))
+    return PRESETS[name]
+
+
+def with_changes(preset: MnistPreset, **changes: object) -> MnistPreset:
+    """A preset with some numbers replaced; None leaves a number as it is."""
+    return replace(preset, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
