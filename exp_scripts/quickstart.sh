@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 # 2. Real motion capture: 20 DeepMimic clips, cut into windows, in the HumanML3D layout.
 data=dataset/demo
-runs=exp_outputs/demo
+runs=exp_outputs/dataset_demo
 python -m dataset.demo_clips --out "$data"
 
 # 3. Generation 0, then three arms that start from it: real data only; 100 % of its own samples; the

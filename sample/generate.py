@@ -27,7 +27,7 @@ class Arguments:
 
     text_prompt: str
     """what the person does"""
-    generation: Path = Path("exp_outputs/demo/generation_0/generation_0")
+    generation: Path = Path("exp_outputs/dataset_demo/generation_0/generation_0")
     """folder of a finished generation"""
     output_dir: Path = Path("exp_outputs/generated")
     """where the motions go, as sample_<i>.npy (F, 263)"""

@@ -1,6 +1,6 @@
 """A whole motion experiment: generation 0, then its arms side by side.
 
-`python -m train.sweep --preset demo --mini_dataset_dir dataset/demo --runs exp_outputs/demo`
+`python -m train.sweep --preset demo --mini_dataset_dir dataset/demo --runs RUNS`
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ def read_runs(folders: Sequence[Path]) -> list[Record]:
     in the list. Raises as `read_folder`, and InvalidOptionError without any folder.
     """
     if not folders:
-        raise InvalidOptionError("no folder of runs was named", expected="such as exp_outputs/demo")
+        raise InvalidOptionError(
+            "no folder of runs was named", expected="such as exp_outputs/dataset_demo"
+        )
     records: list[Record] = []
     for place, folder in enumerate(folders):
         named = _SEED.search(folder.name)
@@ -68,7 +70,9 @@ def read_folder(folder: Path, seed: int = 0) -> list[Record]:
     """
     if not folder.is_dir():
         raise MissingAssetError(
-            "no such folder of runs", path=folder, expected="a folder such as exp_outputs/demo"
+            "no such folder of runs",
+            path=folder,
+            expected="a folder such as exp_outputs/dataset_demo",
         )
     records: list[Record] = []
     for path in sorted(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""The figures of a folder of runs as a table: `python -m visualize.table exp_outputs/demo`."""
+"""The figures of runs as a table: `python -m visualize.table exp_outputs/dataset_demo`."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -
     """Print the table of a folder of runs and write summary.csv beside its graphs.
 
     Args:
-        runs_dirs: a size folder such as exp_outputs/demo; several that differ in the seed are
-            averaged.
+        runs_dirs: a size folder such as exp_outputs/dataset_demo; several that differ in the seed
+            are averaged.
         out: the CSV file; default <first folder>/graphs/summary.csv.
     """
     records = read_runs(runs_dirs)

@@ -55,7 +55,7 @@ def test_seeds_come_from_folder_names_else_from_the_order(tmp_path: Path, runs) 
 def test_names_of_sizes() -> None:
     assert size_name(Path("exp_outputs/dataset_0064")) == "0064"
     assert size_name(Path("exp_outputs/dataset_0064_seed_42")) == "0064"
-    assert size_name(Path("exp_outputs/demo/")) == "demo"
+    assert size_name(Path("exp_outputs/dataset_demo/")) == "demo"
 
 
 def test_missing_folders_say_what_was_expected(tmp_path: Path, runs) -> None:
