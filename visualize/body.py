@@ -29,7 +29,7 @@ SUPERSAMPLING = 3
 OUTLINE_PX = 1.3
 
 # Radius in metres at the start and at the end of the bone that ends in each joint.
-_RADII: dict[int, tuple[float, float]] = {
+RADII: dict[int, tuple[float, float]] = {
     1: (0.085, 0.085), 2: (0.085, 0.085), 3: (0.105, 0.095),
     4: (0.080, 0.055), 5: (0.080, 0.055), 6: (0.095, 0.105),
     7: (0.055, 0.038), 8: (0.055, 0.038), 9: (0.105, 0.110),
@@ -38,8 +38,8 @@ _RADII: dict[int, tuple[float, float]] = {
     16: (0.070, 0.055), 17: (0.070, 0.055), 18: (0.048, 0.038), 19: (0.048, 0.038),
     20: (0.038, 0.026), 21: (0.038, 0.026),
 }  # fmt: skip
-_LEFT_BONES = frozenset({4, 7, 10, 18, 20})
-_RIGHT_BONES = frozenset({5, 8, 11, 19, 21})
+LEFT_BONES = frozenset({4, 7, 10, 18, 20})
+RIGHT_BONES = frozenset({5, 8, 11, 19, 21})
 HEAD_M, NOSE_M, HAND_M = 0.105, 0.028, 0.045
 RING_M = 0.11
 
@@ -82,8 +82,8 @@ def draw_body(
 
 def _capsules(joints: NDArray[np.float64]) -> list[_Capsule]:
     capsules = []
-    for joint, radii in _RADII.items():
-        colour = LEFT if joint in _LEFT_BONES else RIGHT if joint in _RIGHT_BONES else TRUNK
+    for joint, radii in RADII.items():
+        colour = LEFT if joint in LEFT_BONES else RIGHT if joint in RIGHT_BONES else TRUNK
         ends = joints[PARENTS[joint]], joints[joint]
         capsules.append(_Capsule(*ends, radii, colour, trunk=colour == TRUNK))
     for wrist, elbow, colour in ((20, 18, LEFT), (21, 19, RIGHT)):

@@ -58,12 +58,12 @@ def summary_table(records: Sequence[Record], title: str) -> Table:
     table.add_column("arm", no_wrap=True)
     for name in ("gen", *COLUMNS):
         table.add_column(name, justify="right", no_wrap=True)
-    for arm, percent in _arms(records):
+    for arm, percent in arms_in_order(records):
         mine = [r for r in records if (r.arm, r.percent) == (arm, percent)]
         generations = sorted({record.generation for record in mine})
         for generation in generations:
-            cells = [_cell(mine, generation, metric) for metric in COLUMNS.values()]
-            label = _name(arm, percent) if generation == generations[0] else ""
+            cells = [cell(mine, generation, metric) for metric in COLUMNS.values()]
+            label = arm_name(arm, percent) if generation == generations[0] else ""
             table.add_row(label, str(generation), *cells, end_section=generation == generations[-1])
     return table
 
@@ -87,18 +87,21 @@ def write_summary(records: Sequence[Record], path: Path) -> None:
     write_bytes(path, buffer.getvalue().encode())
 
 
-def _arms(records: Sequence[Record]) -> list[tuple[str, int]]:
+def arms_in_order(records: Sequence[Record]) -> list[tuple[str, int]]:
+    """(kind of arm, percentage) of every arm: by percentage, the published arms first."""
     order = list(arm_styles(record.arm for record in records))
     pairs = {(record.arm, record.percent) for record in records}
     return sorted(pairs, key=lambda pair: (pair[1], order.index(pair[0])))
 
 
-def _name(arm: str, percent: int) -> str:
+def arm_name(arm: str, percent: int) -> str:
+    """Short name of an arm: "baseline", "fine-tuned 100%", "corrected 100%"."""
     name = ARM_NAMES.get(arm, arm.removeprefix(FINETUNING).strip("_"))
     return name if arm == BASELINE else f"{name} {percent}%"
 
 
-def _cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> str:
+def cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> str:
+    """One arm's mean over seeds of the first metric that was measured, "-" where none was."""
     here = [record for record in records if record.generation == generation]
     metric = next((m for m in metrics if any(r.metric == m for r in here)), None)
     if metric is None:
