@@ -69,15 +69,19 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
     )
 
 
-def read_published(path: Path) -> dict[str, Any]:
+def read_published(path: Path, remedy: str = _README) -> dict[str, Any]:
     """The dictionary in a PyTorch file of any version; no code from the file runs.
+
+    Args:
+        path: the file.
+        remedy: what a user without it can do.
 
     Raises:
         MissingAssetError: there is no such file.
         CorruptFileError: truncated, damaged, or not only tensors and plain values.
     """
     if not path.is_file():
-        raise MissingAssetError("published checkpoint is missing", path=path, remedy=_README)
+        raise MissingAssetError("published checkpoint is missing", path=path, remedy=remedy)
     try:
         # torch.load does not compare checksums; files of before torch 1.6 are no archives.
         with path.open("rb") as file:
@@ -93,7 +97,7 @@ def read_published(path: Path) -> dict[str, Any]:
             path=path,
             found=f"{path.stat().st_size} bytes: {(str(error) or repr(error)).splitlines()[0]}",
             expected="a PyTorch file of tensors and plain values",
-            remedy=_README,
+            remedy=remedy,
         ) from error
     if not isinstance(content, dict):
         raise CorruptFileError(

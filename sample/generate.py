@@ -37,6 +37,8 @@ class Arguments:
     """seconds; cut to what the model can draw"""
     guidance_param: float | None = None
     """classifier-free guidance scale; default: the one of the run"""
+    text_encoder: str | None = None
+    """folder or hub name of the run's text encoder, if it is not where the run found it"""
     seed: int = 42
     """fixes everything"""
     device: str = "cpu"
@@ -59,7 +61,10 @@ def generate(arguments: Arguments) -> list[Path]:
             expected="a text, at least one sample, at least 0.2 s",
         )
     denoiser = load_denoiser(
-        arguments.generation, torch.device(arguments.device), arguments.guidance_param
+        arguments.generation,
+        torch.device(arguments.device),
+        arguments.guidance_param,
+        arguments.text_encoder,
     )
     count = arguments.num_samples
     motions = denoiser.sample(

@@ -1,7 +1,8 @@
 """Evaluate a text-to-motion model: `python -m eval.eval_humanml --model_path ...`.
 
-A published checkpoint (`.pt`, args.json beside it) is judged by the published evaluator, a finished
-generation of our own (a folder) by the evaluator that its arm was measured with.
+A published checkpoint (`.pt`, args.json beside it) is judged by the published evaluator unless told
+otherwise, a finished generation of our own (a folder) by the evaluator that its arm was measured
+with.
 """
 
 from __future__ import annotations
@@ -17,16 +18,15 @@ import torch
 import tyro
 
 from dataset.humanml3d import MotionSet, load_split
-from eval.protocol import PROTOCOLS, Estimate, EvaluationProtocol, Evaluator, as_json, evaluate
-from eval.published_evaluator import load_published_evaluator
+from eval.protocol import PROTOCOLS, Estimate, EvaluationProtocol, as_json, evaluate
 from loop.atomic import read_json, storage, write_json
 from loop.command import command
 from loop.errors import InvalidOptionError, RunStateError
 from loop.streams import Stream
 from train.denoiser import Denoiser
+from train.motion_evaluators import EvaluatorKind, motion_evaluator
 from train.published_denoiser import GUIDANCE, published_denoiser
 from train.stored_denoiser import load_denoiser
-from train.train_evaluator import train_or_load_evaluator
 
 logger = logging.getLogger("scsc")
 
@@ -54,10 +54,17 @@ class Arguments:
     """texts of the multimodality metric, 0 for none; default: the mode's"""
     guidance_param: float | None = None
     """classifier-free guidance scale; default: 2.5, or the arm's"""
+    evaluator: EvaluatorKind | None = None
+    """published: comparable with published tables; trained: ours; default: published for published
+    checkpoints, else the arm's"""
     evaluator_root: Path = Path()
-    """folder that holds t2m/, glove/ and dataset/t2m_*.npy, for published checkpoints"""
+    """folder that holds t2m/, glove/ and dataset/t2m_*.npy of the published evaluator"""
+    evaluator_preset: str = "paper"
+    """size of a trained evaluator (train/evaluator_training.py), for published checkpoints"""
+    evaluator_cache: Path = Path("exp_outputs/evaluator")
+    """folder that keeps a trained evaluator, for published checkpoints"""
     text_encoder: Path | None = None
-    """folder of the text encoder of a published checkpoint; default: the Hugging Face cache"""
+    """folder of the model's text encoder; default: the arm's, or the Hugging Face cache"""
     out: Path = Path("exp_outputs/eval_humanml.json")
     """where the result goes"""
     seed: int = 10
@@ -78,8 +85,17 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
             path=arguments.model_path,
             expected="a published .pt file, or the folder of a finished generation",
         )
-    own = arguments.model_path.is_dir()
-    denoiser, evaluator, test = _own(arguments) if own else _published(arguments)
+    denoiser, judge, test = (_own if arguments.model_path.is_dir() else _published)(arguments)
+    evaluator = motion_evaluator(
+        judge.kind,
+        trained_on=judge.trained_on,
+        cache=judge.cache,
+        preset=judge.preset,
+        seed=judge.seed,
+        root=arguments.evaluator_root,
+        captions=(caption for item in test.items for caption in item.captions),
+        device=denoiser.device,
+    )
     protocol = _protocol(arguments)
 
     def sample(texts: Sequence[str], frames: Sequence[int], noise: Stream) -> list[np.ndarray]:
@@ -90,7 +106,7 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
         "model": str(arguments.model_path),
         "dataset": str(test.root),
         "split": arguments.eval_split,
-        "evaluator": "trained" if own else "published",
+        "evaluator": judge.kind,
         "guidance": denoiser.guidance,
         "seed": arguments.seed,
         **asdict(protocol),
@@ -99,6 +115,17 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(arguments.out, {"settings": settings, "metrics": as_json(metrics)})
     return metrics
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Which evaluator, and what a trained one was (or will be) trained on."""
+
+    kind: EvaluatorKind
+    trained_on: Path
+    cache: Path
+    preset: str
+    seed: int
 
 
 def _protocol(arguments: Arguments) -> EvaluationProtocol:
@@ -112,35 +139,49 @@ def _protocol(arguments: Arguments) -> EvaluationProtocol:
     return replace(PROTOCOLS[arguments.eval_mode], **given)
 
 
-def _published(arguments: Arguments) -> tuple[Denoiser, Evaluator, MotionSet]:
-    test = load_split(arguments.data_dir or Path("dataset/HumanML3D"), arguments.eval_split)
-    captions = (caption for item in test.items for caption in item.captions)
-    device = torch.device(arguments.device)
-    evaluator = load_published_evaluator(arguments.evaluator_root, captions, device)
+def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
+    data = arguments.data_dir or Path("dataset/HumanML3D")
+    test = load_split(data, arguments.eval_split)
     guidance = GUIDANCE if arguments.guidance_param is None else arguments.guidance_param
     denoiser = published_denoiser(
-        arguments.model_path, (test.mean, test.std), device, guidance, arguments.text_encoder
+        arguments.model_path,
+        (test.mean, test.std),
+        torch.device(arguments.device),
+        guidance,
+        arguments.text_encoder,
     )
-    return denoiser, evaluator, test
+    judge = _Judge(
+        arguments.evaluator or "published",
+        data,
+        arguments.evaluator_cache,
+        arguments.evaluator_preset,
+        arguments.seed,
+    )
+    return denoiser, judge, test
 
 
-def _own(arguments: Arguments) -> tuple[Denoiser, Evaluator, MotionSet]:
+def _own(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
     denoiser = load_denoiser(
-        arguments.model_path, torch.device(arguments.device), arguments.guidance_param
+        arguments.model_path,
+        torch.device(arguments.device),
+        arguments.guidance_param,
+        arguments.text_encoder,
     )
     arm = arguments.model_path.resolve().parent
     stored = read_json(arm / "args.json")
     try:
-        trained_on = Path(stored["dataset"])
-        preset, seed = stored["preset"]["evaluator"], stored["seed"]
+        judge = _Judge(
+            arguments.evaluator or stored.get("evaluator", "trained"),
+            Path(stored["dataset"]),
+            arm.parent / "cache" / "evaluator",
+            stored["preset"]["evaluator"],
+            stored["seed"],
+        )
     except (KeyError, TypeError) as error:
         raise RunStateError(
             "args.json does not name dataset, evaluator and seed", path=arm / "args.json"
         ) from error
-    evaluator = train_or_load_evaluator(
-        trained_on, arm.parent / "cache" / "evaluator", preset, seed
-    )
-    return denoiser, evaluator, load_split(arguments.data_dir or trained_on, arguments.eval_split)
+    return denoiser, judge, load_split(arguments.data_dir or judge.trained_on, arguments.eval_split)
 
 
 def main() -> None:

@@ -10,14 +10,15 @@ import torch
 from dataset.humanml3d import MotionSet, load_split
 from loop.errors import InvalidOptionError
 from loop.interfaces import Correction, Domain, NoCorrection
-from model.text_encoder import CachedTextEncoder, MiniLMEncoder
+from model.clip_encoder import TextEncoderName, text_encoder_named
+from model.text_encoder import CachedTextEncoder
 from train.denoiser import new_denoiser
 from train.motion_correction import MotionCorrection, body_of
 from train.motion_evaluation import MotionEvaluation
+from train.motion_evaluators import EvaluatorKind, motion_evaluator
 from train.motion_files import CorrectionFiles, MotionBatch, SampleFiles
 from train.motion_generator import MotionGenerator
 from train.presets import MotionPreset, Protocol
-from train.train_evaluator import train_or_load_evaluator
 from uhc.imitate import Method
 
 
@@ -32,6 +33,10 @@ class MotionExperiment:
         protocol: published or corrected behaviour.
         correction: `none` for the raw arms, else the correction function.
         seed: fixes everything.
+        text_encoder: what the captions become vectors with.
+        text_encoder_source: folder or hub name of a text encoder that the user brings.
+        evaluator: what the metrics stand on.
+        evaluator_root: where the files of the published evaluator lie.
     """
 
     dataset: Path
@@ -40,6 +45,10 @@ class MotionExperiment:
     protocol: Protocol
     correction: Method
     seed: int
+    text_encoder: TextEncoderName = "minilm"
+    text_encoder_source: str | None = None
+    evaluator: EvaluatorKind = "trained"
+    evaluator_root: Path = Path()
 
 
 def build_domain(
@@ -58,10 +67,17 @@ def build_domain(
     preset, protocol = experiment.preset, experiment.protocol
     train, test = (load_split(experiment.dataset, split) for split in ("train", "test"))
     experiment.cache.mkdir(parents=True, exist_ok=True)
-    encoder = CachedTextEncoder(MiniLMEncoder(device), experiment.cache / "captions.safetensors")
+    encoder = _caption_encoder(experiment, device)
     encoder.encode([caption.text for item in train.items for caption in item.captions])
-    evaluator = train_or_load_evaluator(
-        experiment.dataset, experiment.cache / "evaluator", preset.evaluator, experiment.seed
+    evaluator = motion_evaluator(
+        experiment.evaluator,
+        trained_on=experiment.dataset,
+        cache=experiment.cache / "evaluator",
+        preset=preset.evaluator,
+        seed=experiment.seed,
+        root=experiment.evaluator_root,
+        captions=(caption for item in test.items for caption in item.captions),
+        device=device,
     )
     denoiser = new_denoiser(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
@@ -74,6 +90,13 @@ def build_domain(
         samples=SampleFiles(),
         corrections=CorrectionFiles(),
     )
+
+
+def _caption_encoder(experiment: MotionExperiment, device: torch.device) -> CachedTextEncoder:
+    """The text encoder, with a cache file of its own: arms of other encoders share the folder."""
+    encoder = text_encoder_named(experiment.text_encoder, device, experiment.text_encoder_source)
+    file = experiment.cache / f"captions_{encoder.name.replace('/', '_')}.safetensors"
+    return CachedTextEncoder(encoder, file)
 
 
 def _correction(

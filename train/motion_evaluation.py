@@ -1,8 +1,9 @@
 """What is measured of every generation of the motion experiment, under the published keys.
 
 Published keys end in `_test` (the model) and `_ground truth` (real motions in the model's place);
-ours stand beside them. Features come from our own text-motion evaluator, so the numbers compare
-between arms of this project, not with published tables.
+ours stand beside them. Where features come from our own text-motion evaluator, the numbers compare
+between arms of this project only; where they come from the published one, with published tables,
+too, as far as those count as this does (`eval.eval_humanml` counts as the tables do).
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from eval.floors import floor_by_resampling
 from eval.frechet import fid
 from eval.matching import match
 from eval.neighbours import memorisation, precision_recall
+from eval.protocol import Evaluator
 from loop.interfaces import Corrected, Generator, Metrics
 from loop.streams import Stream
 from train.denoiser import UNIT, Denoiser
 from train.motion_files import MotionBatch
-from train.train_evaluator import TrainedEvaluator
 from translation.humanml import vectors_to_joints
 from uhc.plausibility import plausibility
 
@@ -38,7 +39,7 @@ class MotionEvaluation:
         denoiser: the model under test (the generator's own).
         test: real motions nobody trained on.
         train: real motions of the training split, for memorisation and the floor.
-        evaluator: embeds motions and texts.
+        evaluator: embeds motions, and the captions of `test`.
         samples: motions to draw; test items are used in turn until there are as many.
     """
 
@@ -47,7 +48,7 @@ class MotionEvaluation:
         denoiser: Denoiser,
         test: MotionSet,
         train: MotionSet,
-        evaluator: TrainedEvaluator,
+        evaluator: Evaluator,
         samples: int,
     ) -> None:
         self._denoiser, self._evaluator, self._test = denoiser, evaluator, test

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,14 +13,18 @@ from dataset.humanml3d import read_statistics
 from loop.atomic import read_json
 from loop.errors import RunStateError
 from model.checkpoint import load_checkpoint, load_state
-from model.text_encoder import MiniLMEncoder
+from model.clip_encoder import text_encoder_named
+from model.text_encoder import TextEncoder
 from train.denoiser import Denoiser, new_denoiser
 from train.motion_generator import model_file
 from train.presets import MotionPreset, Protocol
 
 
 def load_denoiser(
-    generation: Path, device: torch.device, guidance: float | None = None
+    generation: Path,
+    device: torch.device,
+    guidance: float | None = None,
+    text_encoder: Path | str | None = None,
 ) -> Denoiser:
     """The model of `<arm>/generation_<g>`, with the sizes and statistics that its arm recorded.
 
@@ -26,10 +32,12 @@ def load_denoiser(
         generation: folder of a finished generation.
         device: where the network shall run.
         guidance: classifier-free guidance scale; None takes the arm's.
+        text_encoder: folder or hub name of the arm's text encoder, if it moved.
 
     Raises:
         MissingAssetError, CorruptFileError: a file is missing or damaged.
-        RunStateError: args.json does not describe a motion arm.
+        RunStateError: args.json does not describe a motion arm, or the text encoder has other
+            weights than the arm's.
     """
     path = generation.parent / "args.json"
     stored = read_json(path)
@@ -46,7 +54,7 @@ def load_denoiser(
     denoiser = new_denoiser(
         preset,
         replace(protocol, ema_decay=None),  # the model file holds the averaged weights already
-        MiniLMEncoder(device),
+        _encoder(stored.get("text_encoder", {}), device, text_encoder, path),
         read_statistics(dataset),
         seed=0,
         device=device,
@@ -54,3 +62,20 @@ def load_denoiser(
     weights = model_file(generation)
     load_state(denoiser.network, load_checkpoint(weights, device), weights)
     return denoiser if guidance is None else replace(denoiser, guidance=guidance)
+
+
+def _encoder(
+    stored: Mapping[str, Any], device: torch.device, moved: Path | str | None, path: Path
+) -> TextEncoder:
+    """The arm's text encoder; arms that name none were made when MiniLM was the only one."""
+    source = stored.get("source") if moved is None else moved
+    encoder = text_encoder_named(stored.get("kind", "minilm"), device, source)
+    if stored.get("weights", encoder.name) != encoder.name:
+        raise RunStateError(
+            "the text encoder has other weights than the one that the arm was trained with",
+            path=path,
+            found=encoder.name,
+            expected=stored["weights"],
+            remedy="point to the right one",
+        )
+    return encoder

@@ -21,7 +21,9 @@ from loop.cycle import LoopSettings, run_loop
 from loop.errors import InvalidOptionError
 from loop.rundir import RunDirectory
 from loop.sweep import hand_over
+from model.clip_encoder import TextEncoderName, text_encoder_named
 from train.motion import MotionExperiment, build_domain, synthetic_count
+from train.motion_evaluators import EvaluatorKind
 from train.presets import CORRECTED, FAITHFUL, preset_named, with_changes
 
 logger = logging.getLogger("scsc")
@@ -52,6 +54,17 @@ class Arguments:
     """mixing policy: latest (published), accumulate, accumulate_subsample, triangular, replace"""
     faithful: bool = False
     """behave as the published code does, defects included (listed in train/presets.py)"""
+    text_encoder: TextEncoderName = "minilm"
+    """what captions become vectors with: minilm comes along; clip (published) and distilbert are
+    files that you bring"""
+    text_encoder_source: str | None = None
+    """folder or hub name of clip or distilbert; default: the published hub name, which has to be in
+    the Hugging Face cache"""
+    evaluator: EvaluatorKind = "trained"
+    """what FID and matching stand on: trained on this data set, or the published one, whose files
+    prepare/download_{t2m_evaluators,glove}.sh fetch"""
+    evaluator_root: Path = Path()
+    """folder that holds t2m/, glove/ and dataset/t2m_*.npy of the published evaluator"""
     seed: int = 42
     """fixes everything"""
     generation_0_steps: int | None = None
@@ -92,6 +105,10 @@ def run(arguments: Arguments) -> None:
         protocol=FAITHFUL if arguments.faithful else CORRECTED,
         correction=arguments.correction if corrects else "none",
         seed=arguments.seed,
+        text_encoder=arguments.text_encoder,
+        text_encoder_source=arguments.text_encoder_source,
+        evaluator=arguments.evaluator,
+        evaluator_root=arguments.evaluator_root,
     )
     with RunDirectory(arguments.save_dir, _settings(experiment, arguments)) as directory:
         if arguments.start_from is not None:
@@ -111,12 +128,21 @@ def run(arguments: Arguments) -> None:
 
 def _settings(experiment: MotionExperiment, arguments: Arguments) -> dict[str, Any]:
     """What a resumed run must have in common with the one that started (args.json)."""
+    encoder = text_encoder_named(
+        experiment.text_encoder, source=experiment.text_encoder_source
+    )  # its name tells the weights
     return {
         "dataset": str(experiment.dataset),
         "preset": dataclasses.asdict(experiment.preset),
         "protocol": dataclasses.asdict(experiment.protocol),
         "faithful": arguments.faithful,
         "correction": experiment.correction,
+        "text_encoder": {
+            "kind": experiment.text_encoder,
+            "source": experiment.text_encoder_source,
+            "weights": encoder.name,
+        },
+        "evaluator": experiment.evaluator,
         "synthetic_augmentation_percent": arguments.synthetic_augmentation_percent,
         "mixing": arguments.mixing,
         "seed": arguments.seed,

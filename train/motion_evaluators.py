@@ -1,0 +1,55 @@
+"""Which evaluator measures motions: our own, trained on the data, or the published one.
+
+Both answer as `eval.protocol.Evaluator` does, so that what measures need not know which it has.
+Numbers of the two do not compare: only those of the published one stand beside published tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from dataset.captions import Caption
+from eval.protocol import Evaluator
+from eval.published_evaluator import load_published_evaluator
+from loop.errors import InvalidOptionError
+from train.train_evaluator import train_or_load_evaluator
+
+EvaluatorKind = Literal["trained", "published"]
+
+
+def motion_evaluator(
+    kind: EvaluatorKind,
+    *,
+    trained_on: Path,
+    cache: Path,
+    preset: str,
+    seed: int,
+    root: Path,
+    captions: Iterable[Caption],
+    device: torch.device,
+) -> Evaluator:
+    """The evaluator of a motion experiment.
+
+    Args:
+        kind: `trained`: ours, read from `cache` or trained now; `published`: the files of Guo et
+            al. below `root`.
+        trained_on: data set of the trained one.
+        cache: folder that keeps the trained one.
+        preset, seed: of the trained one.
+        root: folder that holds t2m/, glove/ and dataset/t2m_{mean,std}.npy.
+        captions: all that will be asked for; the published one reads their tagged words.
+        device: where the published one runs (ours is small and stays on the CPU).
+
+    Raises:
+        InvalidOptionError: no such kind, or no such preset.
+        MissingAssetError, CorruptFileError: a file is missing or damaged.
+    """
+    if kind == "trained":
+        return train_or_load_evaluator(trained_on, cache, preset, seed)
+    if kind == "published":
+        return load_published_evaluator(root, captions, device)
+    raise InvalidOptionError("no such evaluator", found=kind, expected="trained | published")
