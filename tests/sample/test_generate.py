@@ -29,7 +29,7 @@ class ConstantEncoder:
 @pytest.fixture
 def stored(tmp_path: Path, monkeypatch) -> tuple[Path, MotionGenerator]:
     """A finished generation of smoke size on disk, and the generator that wrote it."""
-    monkeypatch.setattr(train.stored_denoiser, "MiniLMEncoder", ConstantEncoder)
+    monkeypatch.setattr(train.stored_denoiser, "text_encoder_named", lambda *_: ConstantEncoder())
     data = tmp_path / "data"
     data.mkdir()
     mean, std = np.linspace(-1, 1, 263, dtype=np.float32), np.full(263, 2.0, np.float32)
