@@ -87,7 +87,7 @@ class Experiment:
         if not re.fullmatch(r"[0-9]{1,3}", percent) or not 1 <= int(percent) <= 100:
             raise InvalidOptionError(
                 "this is not a percentage of synthetic data",
-                found=percent,
+                found=percent or "nothing",
                 expected="a whole number from 1 to 100; published for this size: "
                 + " ".join(self._digits(round(100 * ratio)) for ratio in self.preset.ratios),
                 remedy="for no synthetic data at all, train_baseline.sh",

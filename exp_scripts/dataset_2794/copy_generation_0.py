@@ -1,0 +1,8 @@
+"""Hand generation 0 of 2794 over to every arm; see ../copy_generation_0.py."""
+
+import runpy
+import sys
+from pathlib import Path
+
+sys.argv.insert(1, "2794")
+runpy.run_path(str(Path(__file__).parents[1] / "copy_generation_0.py"), run_name="__main__")
