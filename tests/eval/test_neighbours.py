@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 import eval.neighbours as neighbours
-from eval.neighbours import density_coverage, memorisation, nearest_distances, precision_recall
+from eval.neighbours import (
+    density_coverage,
+    image_memorisation,
+    memorisation,
+    nearest_distances,
+    precision_recall,
+)
 from loop.errors import InvalidSamplesError
 
 
@@ -97,3 +103,16 @@ def test_bad_input_is_refused() -> None:
         memorisation(good, good, good * np.nan)
     with pytest.raises(InvalidSamplesError, match="different width"):
         memorisation(good, good, good[:, :2])
+
+
+def test_memorisation_of_images_is_exact_and_counts_copies() -> None:
+    rng = np.random.default_rng(7)
+    train, held_out, generated = (rng.integers(0, 256, (30, 784), np.uint8) for _ in range(3))
+    generated[:6] = train[:6]
+    generated[6:9] = held_out[:3]
+    assert image_memorisation(generated, train, held_out) == memorisation(
+        generated, train, held_out
+    )
+    assert image_memorisation(generated, train, held_out).copies == 0.2
+    with pytest.raises(InvalidSamplesError, match="whole numbers"):
+        image_memorisation(generated + 0.5, train, held_out)
