@@ -12,13 +12,46 @@ from scipy.ndimage import gaussian_filter1d
 
 FIELD_OF_VIEW = 30.0
 """Degrees, top to bottom: a long lens, so that near limbs do not look swollen."""
-AZIMUTH, ELEVATION = 35.0, 14.0
-"""Degrees. Seen from the front (+z, where a HumanML3D clip starts to face), a little from the left
-of the picture, and from above, so that feet and floor are both in view."""
+NEAREST_M = 2.5
+"""The eye never comes closer, so that somebody who squats does not fill the picture."""
 FOLLOW_SIGMA = 8.0
 """Frames; the camera glides along the smoothed path of the pelvis instead of shaking with it."""
 MARGIN = 0.85
 """Share of the half picture that joints may reach; the rest is flesh around them, and the title."""
+
+
+@dataclass(frozen=True)
+class View:
+    """From where the eye looks, degrees: `azimuth` from the front (+z, where a HumanML3D clip
+    starts to face) towards the picture's left, `elevation` above the horizontal."""
+
+    azimuth: float
+    elevation: float
+
+    @cached_property
+    def axes(self) -> NDArray[np.float64]:
+        """(3, 3): rows are the picture's right, up and towards-the-viewer directions, y up."""
+        azimuth, elevation = np.radians([self.azimuth, self.elevation])
+        back = np.array(
+            [
+                np.sin(azimuth) * np.cos(elevation),
+                np.sin(elevation),
+                np.cos(azimuth) * np.cos(elevation),
+            ]
+        )
+        right = np.cross([0.0, 1.0, 0.0], back)
+        right /= np.linalg.norm(right)
+        return np.stack([right, np.cross(back, right), back])
+
+
+VIEWS: dict[str, View] = {
+    # Ours: feet and floor are both in view.
+    "side": View(35.0, 14.0),
+    # The two published cameras stand at (0, 1, 5) and (0, 0, 5) from what they look at. The
+    # directions are theirs; the distance is fitted, so that nothing is cut.
+    "a": View(0.0, float(np.degrees(np.arctan2(1.0, 5.0)))),
+    "b": View(0.0, 0.0),
+}
 
 
 @dataclass(frozen=True)
@@ -31,11 +64,12 @@ class Camera:
     targets: NDArray[np.float64]
     distance: float
     size: int
+    view: View = VIEWS["side"]
 
-    @cached_property
+    @property
     def axes(self) -> NDArray[np.float64]:
         """(3, 3): rows are the picture's right, up and towards-the-viewer directions."""
-        return _axes()
+        return self.view.axes
 
     @property
     def focal(self) -> float:
@@ -83,27 +117,13 @@ class FloorView:
     """From the eye, metres."""
 
 
-def follow(clips: Sequence[NDArray[np.float64]], size: int) -> Camera:
+def follow(clips: Sequence[NDArray[np.float64]], size: int, view: View = VIEWS["side"]) -> Camera:
     """A camera for clips (F, 22, 3), all of one length, that keeps every joint in the picture."""
     path = np.mean([clip[:, 0] for clip in clips], axis=0)
     path = gaussian_filter1d(path, FOLLOW_SIGMA, axis=0, mode="nearest")
     # Half-way up the usual reach of the clips; a height that changed would make the floor bob.
     path[:, 1] = np.median([clip[..., 1].max(axis=1) for clip in clips]) / 2
     half = np.tan(np.radians(FIELD_OF_VIEW / 2)) * MARGIN
-    seen = np.concatenate([(clip - path[:, None]).reshape(-1, 3) for clip in clips]) @ _axes().T
+    seen = np.concatenate([(clip - path[:, None]).reshape(-1, 3) for clip in clips]) @ view.axes.T
     needed = np.abs(seen[:, :2]).max(axis=1) / half + seen[:, 2]
-    return Camera(targets=path, distance=float(max(needed.max(), 2.5)), size=size)
-
-
-def _axes() -> NDArray[np.float64]:
-    azimuth, elevation = np.radians([AZIMUTH, ELEVATION])
-    back = np.array(
-        [
-            np.sin(azimuth) * np.cos(elevation),
-            np.sin(elevation),
-            np.cos(azimuth) * np.cos(elevation),
-        ]
-    )
-    right = np.cross([0.0, 1.0, 0.0], back)
-    right /= np.linalg.norm(right)
-    return np.stack([right, np.cross(back, right), back])
+    return Camera(path, float(max(needed.max(), NEAREST_M)), size, view)
