@@ -64,12 +64,12 @@ class MDM(nn.Module):
             )
         self.config = config
         dim = config.latent_dim
-        self.input_process = _InputProcess(config.features, dim)
-        self.sequence_pos_encoder = _Positions(dim, config.dropout)
+        self.input_process = InputProcess(config.features, dim)
+        self.sequence_pos_encoder = Positions(dim, config.dropout)
         self.seqTransEncoder = Encoder(config.layers, dim, config.heads, config.ff, config.dropout)
-        self.embed_timestep = _TimestepEmbedder(dim)
+        self.embed_timestep = TimestepEmbedder(dim)
         self.embed_text = nn.Linear(config.text_dim, dim)
-        self.output_process = _OutputProcess(dim, config.features)
+        self.output_process = OutputProcess(dim, config.features)
 
     def forward(
         self,
@@ -117,7 +117,9 @@ class MDM(nn.Module):
         return (index <= lengths[:, None])[:, None, None, :]
 
 
-class _InputProcess(nn.Module):
+class InputProcess(nn.Module):
+    """Frames (B, F, features) to tokens (B, F, dim)."""
+
     def __init__(self, features: int, dim: int) -> None:
         super().__init__()
         self.poseEmbedding = nn.Linear(features, dim)
@@ -126,7 +128,9 @@ class _InputProcess(nn.Module):
         return self.poseEmbedding(x)
 
 
-class _OutputProcess(nn.Module):
+class OutputProcess(nn.Module):
+    """Tokens (B, F, dim) to frames (B, F, features)."""
+
     def __init__(self, dim: int, features: int) -> None:
         super().__init__()
         self.poseFinal = nn.Linear(dim, features)
@@ -135,7 +139,9 @@ class _OutputProcess(nn.Module):
         return self.poseFinal(x)
 
 
-class _Positions(nn.Module):
+class Positions(nn.Module):
+    """Adds the code of its position to each token; timesteps look their code up in `pe`."""
+
     pe: Tensor
 
     def __init__(self, dim: int, dropout: float) -> None:
@@ -147,7 +153,9 @@ class _Positions(nn.Module):
         return self.dropout(tokens + self.pe[: tokens.shape[1]])
 
 
-class _TimestepEmbedder(nn.Module):
+class TimestepEmbedder(nn.Module):
+    """A timestep's position code (B, dim) to its share of the condition (B, dim)."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.time_embed = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, dim))

@@ -1,7 +1,8 @@
 """Load published MDM checkpoints: `model000475000.pt` with its `args.json` beside it.
 
 The published code hard-codes what its options do not say (heads, feed-forward width, dropout); the
-tensors tell the rest. Both the 1000-step and the 50-step encoder models load.
+tensors tell the rest. Encoder models (1000 and 50 steps) and decoder models whose frames attend to
+the words of DistilBERT, or to the one vector of CLIP, load.
 """
 
 from __future__ import annotations
@@ -20,8 +21,21 @@ from loop.atomic import read_json
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from model.checkpoint import load_state
 from model.mdm import MDM, MDMConfig, published_state
+from model.mdm_decoder import MDMDecoder
 
 HEADS, DROPOUT, MAX_FRAMES = 4, 0.1, 196
+ENCODER, DECODER = "trans_enc", "trans_dec"
+_SUPPORTED: dict[str, tuple[object, ...]] = {
+    "arch": (ENCODER, DECODER),
+    "noise_schedule": ("cosine",),
+    # What stands before the frames there changed between versions of the published code.
+    "emb_trans_dec": (False,),
+    "emb_policy": ("add",),
+    # Models that continue a motion, or reach for a target.
+    "pred_len": (0,),
+    "multi_target_cond": (False,),
+}
+"""What the options of a checkpoint may be, the default first."""
 _README = "download the checkpoint again, with the args.json of its folder"
 
 
@@ -36,7 +50,7 @@ class PublishedMDM:
         arguments: all of args.json.
     """
 
-    network: MDM
+    network: MDM | MDMDecoder
     diffusion_steps: int
     text_encoder: str
     arguments: Mapping[str, Any]
@@ -51,14 +65,16 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
     Raises:
         MissingAssetError: the checkpoint or args.json is missing.
         CorruptFileError: one of them cannot be read, or args.json lacks an option.
-        InvalidOptionError: the options name another network than the transformer encoder.
+        InvalidOptionError: the options name a network that is not supported.
         RunStateError: tensors are missing, unexpected, or of other shapes than the options say.
     """
     path = Path(path)
     state = read_published(path)
     state = published_state(state.get("model_avg", state.get("model", state)))
     arguments = _arguments(path.parent / "args.json")
-    network = MDM(_config(arguments, state, path))
+    network = (MDM if arguments.get("arch", ENCODER) == ENCODER else MDMDecoder)(
+        _config(arguments, state, path)
+    )
     load_state(network, state, path)
     encoder = arguments.get("text_encoder_type", "clip")
     return PublishedMDM(
@@ -120,28 +136,30 @@ def _arguments(path: Path) -> dict[str, Any]:
         raise CorruptFileError(
             "args.json lacks options", path=path, expected=sorted(needed), remedy=_README
         )
-    for option, supported in (("arch", "trans_enc"), ("noise_schedule", "cosine")):
-        if (found := arguments.get(option, supported)) != supported:
+    for option, supported in _SUPPORTED.items():
+        if (found := arguments.get(option, supported[0])) not in supported:
             raise InvalidOptionError(
                 f"this kind of published model is not supported: {option}",
                 path=path,
                 found=found,
-                expected=supported,
-                remedy="use a checkpoint such as humanml_trans_enc_512 or humanml_enc_512_50steps",
+                expected=" | ".join(map(str, supported)),
+                remedy="use a checkpoint such as humanml_trans_enc_512, humanml_enc_512_50steps or "
+                "humanml_trans_dec_512_bert",
             )
     return arguments
 
 
 def _config(arguments: Mapping[str, Any], state: Mapping[str, Tensor], path: Path) -> MDMConfig:
     """Sizes: width and layers from the options, the rest from the tensors."""
+    kind = "Encoder" if arguments.get("arch", ENCODER) == ENCODER else "Decoder"
     sizes = {
         "text_dim": ("embed_text.weight", 1),
         "features": ("input_process.poseEmbedding.weight", 1),
-        "ff": ("seqTransEncoder.layers.0.linear1.weight", 0),
+        "ff": (f"seqTrans{kind}.layers.0.linear1.weight", 0),
     }
     if missing := [name for name, _ in sizes.values() if name not in state]:
         raise RunStateError(
-            "this is no checkpoint of a text-conditioned MDM encoder",
+            "this is no checkpoint of a text-conditioned MDM",
             path=path,
             found=f"no {', '.join(missing)}",
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dataset.humanml3d import MOTION_DIM
 from diffusion.guidance import guided
@@ -19,6 +20,7 @@ from loop.progress import track
 from loop.streams import Stream, item_seeds
 from model.ema import EMA
 from model.mdm import MDM, MDMConfig
+from model.mdm_decoder import MDMDecoder
 from model.seeding import seeded
 from model.text_encoder import TextEncoder
 from train.presets import MotionPreset, Protocol
@@ -41,9 +43,10 @@ class Denoiser:
         max_frames: longest motion, at 20 fps.
         guidance: classifier-free guidance scale.
         device: where the network is.
+        words: a decoder network reads a vector a word, not one a text.
     """
 
-    network: MDM
+    network: MDM | MDMDecoder
     ema: EMA | None
     diffusion: Diffusion
     encoder: TextEncoder
@@ -52,6 +55,7 @@ class Denoiser:
     max_frames: int
     guidance: float
     device: torch.device
+    words: bool = False
 
     def sample(
         self, captions: Sequence[str], frames: Sequence[int], stream: Stream, description: str
@@ -74,7 +78,7 @@ class Denoiser:
         self, captions: Sequence[str], lengths: Sequence[int], seeds: Sequence[int]
     ) -> list[np.ndarray]:
         condition = (
-            self.encoder.encode(captions).to(self.device),
+            *(part.to(self.device) for part in self._encoded(captions)),
             torch.as_tensor(lengths, device=self.device),
         )
         shape = (len(captions), self.max_frames, MOTION_DIM)
@@ -82,6 +86,14 @@ class Denoiser:
         drawn = ddpm(self.diffusion, denoise, ItemNoise(seeds, self.device), shape)
         vectors = drawn.cpu().numpy() * self.std + self.mean
         return [motion[:length] for motion, length in zip(vectors, lengths, strict=True)]
+
+    def _encoded(self, captions: Sequence[str]) -> tuple[Tensor, ...]:
+        """Captions as the network reads them: a vector, or one a word and how many they are."""
+        if isinstance(self.network, MDM):
+            return (self.encoder.encode(captions),)
+        if self.words:
+            return self.encoder.encode_tokens(captions)
+        return self.encoder.encode(captions)[:, None], torch.ones(len(captions), dtype=torch.int64)
 
     @contextmanager
     def _averaged_weights(self) -> Iterator[None]:

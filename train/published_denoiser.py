@@ -37,8 +37,8 @@ def published_denoiser(
 
     Raises:
         MissingAssetError, CorruptFileError: a file is missing or damaged.
-        InvalidOptionError: the checkpoint is no text-conditioned transformer encoder, or the text
-            encoder is not the one it was trained with.
+        InvalidOptionError: the checkpoint is of a kind that is not supported, or the text encoder
+            is not the one it was trained with.
         RunStateError: checkpoint and args.json do not fit together.
     """
     published = load_published_mdm(path, device)
@@ -60,4 +60,5 @@ def published_denoiser(
         max_frames=MAX_FRAMES,
         guidance=guidance,
         device=device,
+        words=published.text_encoder == "distilbert",
     )
