@@ -10,10 +10,9 @@ from PIL import Image, ImageDraw
 
 from body_models.skeleton import PARENTS
 from visualize.camera import Camera
+from visualize.colours import Colour
 from visualize.contact import BELOW_M, TOES, Cues
 from visualize.floor import Floor, Pixels, stroke
-
-Colour = tuple[int, ...]
 
 # Okabe & Ito's palette: told apart by colour-blind readers.
 LEFT: Colour = (86, 180, 233)
@@ -55,10 +54,15 @@ class _Capsule(NamedTuple):
 
 
 def draw_body(
-    camera: Camera, floor: Floor, joints: NDArray[np.float64], cues: Cues, frame: int
+    camera: Camera,
+    floor: Floor,
+    joints: NDArray[np.float64],
+    cues: Cues,
+    frame: int,
+    trunk: Colour = TRUNK,
 ) -> Image.Image:
     """Picture of frame `frame` of joints (F, 22, 3) in metres with floor, shadow and cues."""
-    capsules = _capsules(joints[frame])
+    capsules = _capsules(joints[frame], trunk)
     ends = np.array([(capsule.start, capsule.end) for capsule in capsules])
     pixels, depths = camera.project(ends, frame)
     scale = camera.focal / depths
@@ -80,22 +84,22 @@ def draw_body(
     return picture
 
 
-def _capsules(joints: NDArray[np.float64]) -> list[_Capsule]:
+def _capsules(joints: NDArray[np.float64], trunk: Colour) -> list[_Capsule]:
     capsules = []
     for joint, radii in RADII.items():
-        colour = LEFT if joint in LEFT_BONES else RIGHT if joint in RIGHT_BONES else TRUNK
+        colour = LEFT if joint in LEFT_BONES else RIGHT if joint in RIGHT_BONES else trunk
         ends = joints[PARENTS[joint]], joints[joint]
-        capsules.append(_Capsule(*ends, radii, colour, trunk=colour == TRUNK))
+        capsules.append(_Capsule(*ends, radii, colour, trunk=joint not in LEFT_BONES | RIGHT_BONES))
     for wrist, elbow, colour in ((20, 18, LEFT), (21, 19, RIGHT)):
         hand = joints[wrist] + 0.05 * _unit(joints[wrist] - joints[elbow])
         capsules.append(_Capsule(hand, hand, (HAND_M, HAND_M), colour))
     up = _unit(joints[15] - joints[12])
     head = joints[15] + 0.05 * up
-    capsules.append(_Capsule(head, head, (HEAD_M, HEAD_M), TRUNK))
+    capsules.append(_Capsule(head, head, (HEAD_M, HEAD_M), trunk))
     # The nose tells where the person looks.
     ahead = _unit(np.cross(joints[16] - joints[17], up))
     nose = head + HEAD_M * ahead
-    capsules.append(_Capsule(nose, nose, (NOSE_M, NOSE_M), TRUNK))
+    capsules.append(_Capsule(nose, nose, (NOSE_M, NOSE_M), trunk))
     return capsules
 
 

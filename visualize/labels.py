@@ -9,12 +9,14 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from visualize.body import BELOW, FLOATING, LEFT, PLANTED, RIGHT, SLIDING, Colour
+from visualize.body import BELOW, FLOATING, LEFT, PLANTED, RIGHT, SLIDING
+from visualize.colours import Colour
 
 INK: Colour = (30, 34, 42)
 PAPER: Colour = (255, 255, 255)
 TITLE_HEIGHT, LEGEND_HEIGHT = 38, 30
 _MARGIN = 10
+_STRIPE = 6
 
 _LEGEND: tuple[tuple[str, Colour, bool], ...] = (
     ("left", LEFT, False),
@@ -34,24 +36,31 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(folder / f"DejaVuSans{'-Bold' * bold}.ttf"), size)
 
 
-def title_strips(titles: Sequence[str], width: int) -> list[Image.Image]:
+def title_strips(
+    titles: Sequence[str], width: int, colours: Sequence[Colour | None] | None = None
+) -> list[Image.Image]:
     """Titles on white strips as wide as their panels, all in the size the longest one needs.
 
-    What does not even fit in the smallest letters is cut, with an ellipsis.
+    A colour becomes a bar before its title. What does not even fit in the smallest letters is cut,
+    with an ellipsis.
     """
-    room = width - 2 * _MARGIN
+    chosen = [None] * len(titles) if colours is None else colours
+    left = _MARGIN + 2 * _STRIPE if any(chosen) else _MARGIN
+    room = width - left - _MARGIN
     size = 20
     while size > 12 and any(font(size, True).getlength(title) > room for title in titles):
         size -= 1
     letters = font(size, True)
     strips = []
-    for title in titles:
+    for title, colour in zip(titles, chosen, strict=True):
         text = title
         while letters.getlength(text) > room:
             text = text.rstrip("…")[:-1].rstrip() + "…"
         strip = Image.new("RGB", (width, TITLE_HEIGHT), PAPER)
-        place = (_MARGIN, TITLE_HEIGHT / 2)
-        ImageDraw.Draw(strip).text(place, text, fill=INK, font=letters, anchor="lm")
+        draw = ImageDraw.Draw(strip)
+        draw.text((left, TITLE_HEIGHT / 2), text, fill=INK, font=letters, anchor="lm")
+        if colour is not None:
+            draw.rectangle((_MARGIN, 7, _MARGIN + _STRIPE, TITLE_HEIGHT - 8), fill=colour)
         strips.append(strip)
     return strips
 

@@ -9,20 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from body_models.skeleton import check_joints
-from loop.errors import InvalidOptionError
 from loop.progress import track
-from visualize.body import BELOW, FLOATING, Colour, draw_body
-from visualize.camera import Camera, follow
+from visualize.body import BELOW, FLOATING, TRUNK, draw_body
+from visualize.camera import VIEWS, View, follow
+from visualize.colours import Colour
 from visualize.contact import Cues, find_cues
 from visualize.floor import Floor
-from visualize.labels import INK, LEGEND_HEIGHT, legend_strip, readout, title_strips
+from visualize.labels import INK, legend_strip, readout
+from visualize.sheet import Clip, Painter, Sheet, prepare
 from visualize.video import write_video
 
 PANEL_PX = 480
-COLUMNS = 4
-"""Most panels in a row; more of them make rows of about equal length."""
-GAP_PX = 4
 
 
 def render_side_by_side(
@@ -47,53 +44,39 @@ def render_frames(
 
     Raises InvalidMotionError or InvalidOptionError before the first picture.
     """
-    if not panels or fps <= 0 or size < 64 or size % 2:
-        raise InvalidOptionError(
-            "nothing to draw, or not in this size",
-            found=f"{len(panels)} panels, {fps} frames a second, {size} pixels",
-            expected="a panel, a positive rate, an even size of 64 or more",
-        )
-    clips = [check_joints(joints) for _, joints in panels]
-    lengths = [len(clip) for clip in clips]
-    longest = max(lengths)
-    clips = [np.concatenate([clip, clip[[-1] * (longest - len(clip))]]) for clip in clips]
-    camera = follow(clips, size)
-    cues = [find_cues(clip, fps) for clip in clips]
-    titles = title_strips([title for title, _ in panels], size)
-    return _frames(camera, clips, cues, titles, lengths, fps)
+    return skeleton_frames([Clip(title, joints) for title, joints in panels], fps, size)
 
 
-def _frames(
-    camera: Camera,
-    clips: list[NDArray[np.float64]],
-    cues: list[Cues],
-    titles: list[Image.Image],
-    lengths: list[int],
-    fps: float,
+def skeleton_frames(
+    clips: Sequence[Clip],
+    fps: float = 20.0,
+    size: int = PANEL_PX,
+    view: View = VIEWS["side"],
+    columns: int | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
+    """As `render_frames`, from any side, in any number of columns, trunks in their arm's colour."""
+    motions, lengths = prepare(clips, fps, size)
+    camera = follow(motions, size, view)
     floor = Floor(camera)
-    rows = -(-len(clips) // COLUMNS)
-    columns = -(-len(clips) // rows)
-    tall = titles[0].height + camera.size
-    width = columns * (camera.size + GAP_PX) - GAP_PX
-    height = rows * tall + LEGEND_HEIGHT
-    legend = legend_strip(width)
-    for frame in range(len(clips[0])):
-        sheet = Image.new("RGB", (width, height), (255, 255, 255))
-        for place, (clip, cue, title) in enumerate(zip(clips, cues, titles, strict=True)):
-            x, y = place % columns * (camera.size + GAP_PX), place // columns * tall
-            picture = draw_body(camera, floor, clip, cue, frame)
-            _stamp(picture, cue, frame, fps, ended=frame >= lengths[place])
-            sheet.paste(title, (x, y))
-            sheet.paste(picture, (x, y + title.height))
-        sheet.paste(legend, (0, height - LEGEND_HEIGHT))
-        yield np.asarray(sheet)
+
+    def painter(motion: NDArray[np.float64], colour: Colour) -> Painter:
+        cues = find_cues(motion, fps)
+
+        def paint(frame: int) -> Image.Image:
+            picture = draw_body(camera, floor, motion, cues, frame, colour)
+            _stamp_height(picture, cues, frame)
+            return picture
+
+        return paint
+
+    painters = [
+        painter(motion, clip.colour or TRUNK) for motion, clip in zip(motions, clips, strict=True)
+    ]
+    return Sheet(clips, lengths, fps, size, columns, legend_strip).frames(painters)
 
 
-def _stamp(picture: Image.Image, cues: Cues, frame: int, fps: float, ended: bool) -> None:
-    """Time at the lower left, height of the lowest joint at the lower right."""
-    time = readout("ended" if ended else f"{frame / fps:.1f} s", INK)
-    picture.paste(time, (8, picture.height - time.height - 8))
+def _stamp_height(picture: Image.Image, cues: Cues, frame: int) -> None:
+    """Height of the lowest joint, at the lower right."""
     colour: Colour = BELOW if cues.below[frame] else FLOATING if cues.floating[frame] else INK
     # A minus of typography is as wide as a plus, so the text does not jump.
     words = f"lowest joint {100 * cues.height[frame]:+.1f} cm".replace("-", "−")  # noqa: RUF001
