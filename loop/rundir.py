@@ -4,18 +4,13 @@
 <arm>/generation_<g>/                  a finished generation (it appears by one rename)
     eval_dict.json                     {checkpoint file: metrics}, published layout
     model*.pt, synthetic_motions/, ... whatever the domain saved
-<arm>/generation_<g>.partial/          the results of the generation in progress
-<arm>/.work_<g>/stages/<stage>.json    markers of its finished stages
-<arm>/.work_<g>/scratch/               checkpoints inside a stage; gone once it is finished
-<arm>/times.csv                        generation, stage, seconds (not part of the result)
+beside them, what `loop.work` keeps of the generation in progress
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +18,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from filelock import FileLock, Timeout
 
-from loop.atomic import read_json, storage, sync_folder, write_json
+from loop.atomic import read_json, remove_leftovers, storage, write_json
 from loop.errors import RunLockedError, RunStateError
-from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, Metrics
-from loop.layout import EVALUATION, EvaluationFile, Layout
+from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, LargeFiles, Metrics
+from loop.keeping import Keep, prune
+from loop.layout import EVALUATION, Layout
+from loop.team import Alone, Team
+from loop.versions import record_versions
+from loop.work import PARTIAL, WORK, WorkFolder, needed
 
 Value = TypeVar("Value")
 
@@ -34,10 +33,21 @@ Value = TypeVar("Value")
 class Work(Protocol[BatchT]):
     """A generation in progress."""
 
-    scratch: Path | None
+    def once(
+        self,
+        stage: str,
+        compute: Callable[[Path | None], Value],
+        codec: Codec[Value] | None,
+        together: bool = False,
+    ) -> Value:
+        """The value of a stage: computed and kept, or read back where it was finished before.
 
-    def once(self, stage: str, compute: Callable[[], Value], codec: Codec[Value] | None) -> Value:
-        """The value of a stage: computed and kept, or read back where it was finished before."""
+        Args:
+            stage: its name.
+            compute: is given the scratch folder of the stage.
+            codec: keeps the value.
+            together: every process of a team computes, instead of the first alone.
+        """
         ...
 
     def evaluation(self, checkpoint: str) -> Codec[Metrics] | None:
@@ -68,6 +78,10 @@ class Run(Protocol[BatchT]):
         """Context manager of a `Work`."""
         ...
 
+    def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
+        """Remove large files of older generations, see `loop.keeping`."""
+        ...
+
 
 class MemoryRun(Generic[BatchT]):
     """Keeps a run in memory: for models so small that a disk would only slow them down."""
@@ -75,7 +89,6 @@ class MemoryRun(Generic[BatchT]):
     def __init__(self) -> None:
         self.metrics: list[Metrics] = []
         self._history: list[BatchT] = []
-        self.scratch: Path | None = None
 
     def last(self) -> int | None:
         return len(self.metrics) - 1 if self.metrics else None
@@ -90,8 +103,14 @@ class MemoryRun(Generic[BatchT]):
     def open(self, generation: int) -> Iterator[MemoryRun[BatchT]]:
         yield self
 
-    def once(self, stage: str, compute: Callable[[], Value], codec: Codec[Value] | None) -> Value:
-        return compute()
+    def once(
+        self,
+        stage: str,
+        compute: Callable[[Path | None], Value],
+        codec: Codec[Value] | None,
+        together: bool = False,
+    ) -> Value:
+        return compute(None)
 
     def evaluation(self, checkpoint: str) -> None:
         """Nothing is kept in files."""
@@ -101,12 +120,19 @@ class MemoryRun(Generic[BatchT]):
             self._history.append(corrected.batch)
         self.metrics.append(metrics)
 
+    def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
+        """Nothing is kept in files."""
+
 
 class RunDirectory(Generic[BatchT]):
     """Keeps a run in a folder, one process at a time."""
 
     def __init__(
-        self, folder: Path, settings: dict[str, Any], layout: Layout | None = None
+        self,
+        folder: Path,
+        settings: dict[str, Any],
+        layout: Layout | None = None,
+        team: Team | None = None,
     ) -> None:
         """Open (or start) the run in `folder`; use it as a context manager, which holds its lock.
 
@@ -114,6 +140,7 @@ class RunDirectory(Generic[BatchT]):
             folder: of the arm.
             settings: what must be the same whenever this run goes on.
             layout: names of its folders; by default those of the motion experiment.
+            team: the processes that make this arm; by default this one is alone.
 
         Raises:
             RunStateError: the folder holds a run with other settings.
@@ -121,6 +148,7 @@ class RunDirectory(Generic[BatchT]):
         """
         self.folder = folder
         self.layout = layout or Layout()
+        self._team = team or Alone()
         with storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / ".lock")
@@ -128,6 +156,12 @@ class RunDirectory(Generic[BatchT]):
         self._settings = json.loads(json.dumps(settings))
 
     def __enter__(self) -> RunDirectory[BatchT]:
+        if self._team.leads:
+            self._take()
+        self._team.wait()
+        return self
+
+    def _take(self) -> None:
         try:
             with storage(self.folder):
                 self._lock.acquire(timeout=0)
@@ -139,6 +173,8 @@ class RunDirectory(Generic[BatchT]):
             ) from error
         try:
             self._check_settings()
+            self._tidy()
+            record_versions(self.folder, max(self.generations(), default=-1) + 1)
         except BaseException:
             self._lock.release()
             raise
@@ -163,6 +199,15 @@ class RunDirectory(Generic[BatchT]):
                 expected={name: self._settings.get(name) for name in changed},
                 remedy="choose another --save_dir, or move this folder away",
             )
+
+    def _tidy(self) -> None:
+        """Remove what processes that were killed left between two renames."""
+        with storage(self.folder):
+            remove_leftovers(self.folder)
+            for partial in self.folder.glob(f".*{PARTIAL}"):  # a hand-over that was cut short
+                shutil.rmtree(partial)
+            for generation in self.generations():
+                shutil.rmtree(self.folder / f"{WORK}{generation}", ignore_errors=True)
 
     def generation(self, generation: int) -> Path:
         """Folder of a finished generation."""
@@ -204,10 +249,16 @@ class RunDirectory(Generic[BatchT]):
         generator.load(folder)
 
     def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
-        return _StoredHistory(self, _needed(domain.corrections))
+        return _StoredHistory(self, needed(domain.corrections))
 
     def open(self, generation: int) -> WorkFolder[BatchT]:
-        return WorkFolder(self.folder, generation, self.layout)
+        return WorkFolder(self.folder, generation, self.layout, self._team)
+
+    def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
+        *older, newest = self.generations()
+        if self._team.leads:
+            folders = [(number, self.generation(number)) for number in older]
+            prune(folders, self.generation(newest), large, models, samples, finished)
 
 
 class _StoredHistory(Sequence):
@@ -223,76 +274,3 @@ class _StoredHistory(Sequence):
     def __getitem__(self, index: Any) -> Any:
         generation = self._generations[index]
         return self._codec.load(self._run.generation(generation)).batch
-
-
-class WorkFolder(Generic[BatchT]):
-    """A generation in progress on disk; leaving it without `commit` keeps its finished stages."""
-
-    def __init__(self, arm: Path, generation: int, layout: Layout) -> None:
-        self._arm, self._generation, self._layout = arm, generation, layout
-        self.folder = arm / f"{layout.name(generation)}.partial"
-        self._work = arm / f".work_{generation}"
-        self._stages = self._work / "stages"
-        self.scratch: Path | None = self._work / "scratch"
-
-    def __enter__(self) -> WorkFolder[BatchT]:
-        with storage(self._arm):
-            for leftover in self._arm.glob(".work_*"):
-                if leftover != self._work:
-                    shutil.rmtree(leftover)
-            for folder in (self.folder, self._stages, self._work / "scratch"):
-                folder.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to undo: what is finished stays for the next attempt."""
-
-    def once(self, stage: str, compute: Callable[[], Value], codec: Codec[Value] | None) -> Value:
-        codec = _needed(codec)
-        marker = self._stages / f"{stage}.json"
-        if marker.exists():
-            return codec.load(self.folder)
-        start = time.monotonic()
-        value = compute()
-        with storage(self.folder):
-            codec.save(value, self.folder)
-            _sync_tree(self.folder)
-        write_json(marker, {"stage": stage})
-        self._note_time(stage, time.monotonic() - start)
-        # Read back what was written: a resumed run would, and both must go on from the same bytes.
-        return codec.load(self.folder)
-
-    def evaluation(self, checkpoint: str) -> Codec[Metrics]:
-        return EvaluationFile(self._layout.keys(self._generation, checkpoint))
-
-    def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
-        with storage(self.folder):
-            self.folder.rename(self._arm / self._layout.name(self._generation))
-            sync_folder(self._arm)
-            shutil.rmtree(self._work)
-
-    def _note_time(self, stage: str, seconds: float) -> None:
-        path = self._arm / "times.csv"
-        with storage(path), path.open("a") as file:
-            file.write(f"{self._generation},{stage},{seconds:.3f}\n")
-
-
-def _needed(codec: Codec[Value] | None) -> Codec[Value]:
-    if codec is None:
-        raise RunStateError(
-            "this domain cannot be kept on disk",
-            expected="a Domain with the codecs `samples` and `corrections`",
-            remedy="use a MemoryRun, or give the domain its codecs",
-        )
-    return codec
-
-
-def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    sync_folder(folder)
