@@ -157,7 +157,10 @@ def _send(stream: Any, message: Any) -> None:
 
 def main() -> None:
     """A worker: read (module, function, shared), then items; answer each with its result."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
+    # Both reach whole process groups (Ctrl-C, the time limit of a cluster) and are the caller's to
+    # handle: a worker that died of one would pass for a clip that crashes the simulation.
+    for polite in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(polite, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody else writes into the pipe
     tasks = sys.stdin.buffer

@@ -8,7 +8,7 @@ the refined clip in MuJoCo with as little help from outside the physics as it ta
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Generator, MutableMapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,6 +60,7 @@ def correct_motions(
     tracker: TrackerOptions | None = None,
     refine: RefineOptions | None = None,
     dump_folder: Path | None = None,
+    finished: MutableMapping[int, CorrectionResult] | None = None,
 ) -> list[CorrectionResult]:
     """Correct HumanML3D motions (F, 263) at 20 fps; one result a motion, in the same order.
 
@@ -80,14 +81,24 @@ def correct_motions(
             one body for all). None keeps each motion's own median lengths.
         tracker, refine: settings of the stages; None for the defaults.
         dump_folder: where the state of a diverged simulation is saved.
+        finished: results that are there already, by place in `motions`; new ones are added as they
+            come, so that a call that was interrupted can be repeated with what it had done.
 
     A bad motion never raises: it costs itself, as a result with `success` False and a `reason`.
     Raises InvalidOptionError for options that do not exist.
     """
     request = _request(method, playback_rate, teleport, skeleton, tracker, refine, dump_folder)
-    decoded = [_decode(motion) for motion in motions]
-    outcomes = _correct_all(decoded, request, workers)
-    return [_encode(motion, outcome) for motion, outcome in zip(motions, outcomes, strict=True)]
+    finished = {} if finished is None else finished
+    results = {index: finished[index] for index in range(len(motions)) if index in finished}
+    todo = [index for index in range(len(motions)) if index not in results]
+    decoded = [_decode(motions[index]) for index in todo]
+    with closing(_corrected(decoded, request, workers)) as outcomes:
+        for place, outcome in outcomes:
+            index = todo[place]
+            results[index] = _encode(motions[index], _outcome(outcome))
+            if not isinstance(outcome, WorkerLostError):  # that may be the machine's fault
+                finished[index] = results[index]
+    return [results[index] for index in range(len(motions))]
 
 
 def correct_joints(
@@ -104,7 +115,9 @@ def correct_joints(
 ) -> list[Outcome]:
     """As `correct_motions`, for joints (F, 22, 3) in metres, y up, 20 fps; F frames come back."""
     request = _request(method, playback_rate, teleport, skeleton, tracker, refine, dump_folder)
-    return _correct_all(list(clips), request, workers)
+    with closing(_corrected(clips, request, workers)) as outcomes:
+        found = dict(outcomes)
+    return [_outcome(found[index]) for index in range(len(clips))]
 
 
 def _request(
@@ -151,12 +164,12 @@ def _encode(motion: NDArray[Any], outcome: Outcome) -> CorrectionResult:
     return replace(CorrectionResult(**fields), joints=outcome.joints[:-1], vectors=vectors)
 
 
-def _correct_all(
+def _corrected(
     clips: Sequence[NDArray[Any] | Outcome], request: Request, workers: int
-) -> list[Outcome]:
-    """One outcome a clip, in order; those that are outcomes already are kept."""
-    results = {index: clip for index, clip in enumerate(clips) if isinstance(clip, Outcome)}
+) -> Generator[tuple[int, Outcome | WorkerLostError], None, None]:
+    """(index, outcome) of every clip as they finish; those that are outcomes already come first."""
     todo = [(index, clip) for index, clip in enumerate(clips) if not isinstance(clip, Outcome)]
+    yield from ((index, clip) for index, clip in enumerate(clips) if isinstance(clip, Outcome))
     running = run_batch(
         correct_clip,
         [clip for _, clip in todo],
@@ -169,8 +182,10 @@ def _correct_all(
     )
     with closing(running):  # an interrupted caller leaves no worker behind
         for position, result in show_progress(running, f"correction ({request.method})", len(todo)):
-            if isinstance(result, WorkerLostError):
-                reason = str(result).splitlines()[0]
-                result = Outcome(None, False, "none", reason, str(result))
-            results[todo[position][0]] = result
-    return [results[index] for index in range(len(clips))]
+            yield todo[position][0], result
+
+
+def _outcome(result: Outcome | WorkerLostError) -> Outcome:
+    if isinstance(result, Outcome):
+        return result
+    return Outcome(None, False, "none", str(result).splitlines()[0], str(result))

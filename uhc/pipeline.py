@@ -102,7 +102,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """A clip on the humanoid: cleaned poses (F, nq), and the height its resting toes shall have."""
 
     humanoid: Humanoid
@@ -134,7 +134,7 @@ def _correct(joints: NDArray[Any], request: Request) -> Outcome:
             "motion is too short", found=f"{len(positions)} frames", expected=f">= {MIN_FRAMES}"
         )
     _check_speed(positions)
-    clip = _prepare(positions, request.skeleton)
+    clip = prepare(positions, request.skeleton)
     if request.method == "kinematic":
         unexplained = float(np.mean(unexplained_force(clip.humanoid, clip.qpos, FPS)))
         done = Outcome(None, True, "kinematic", unexplained_force_bw=unexplained)
@@ -186,14 +186,15 @@ def _deliver(done: Outcome, joints: NDArray[Any], given: NDArray[np.float64]) ->
     )
 
 
-def _prepare(positions: NDArray[np.float64], skeleton: Skeleton | None) -> _Prepared:
+def prepare(positions: NDArray[np.float64], skeleton: Skeleton | None) -> Prepared:
+    """Put joints (F, 22, 3), y up, on the humanoid of `skeleton` (or their own), cleaned."""
     solution = solve_ik([positions], skeleton, threads=1)[0]
     longest_drop = 0.6 * solution.skeleton.lengths[[10, 11]].min()
     humanoid = build_humanoid(solution.skeleton, min(foot_drop(positions), longest_drop))
     raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
     cleaned = clean(humanoid, raw, FPS)
     lowered = float(np.median(raw[:, 2] - cleaned[:, 2]))
-    return _Prepared(
+    return Prepared(
         humanoid, cleaned, float(np.clip(SOLE_BELOW_TOE_M + lowered, 0.0, MAX_REST_TOE_M))
     )
 
@@ -215,7 +216,7 @@ def foot_drop(positions: NDArray[np.float64]) -> float:
     return float(np.clip(np.median(np.concatenate(drops)), MIN_DROP_M, MAX_DROP_M))
 
 
-def _joints(clip: _Prepared, qpos: NDArray[np.float64]) -> NDArray[np.float32]:
+def _joints(clip: Prepared, qpos: NDArray[np.float64]) -> NDArray[np.float32]:
     """Joints (F, 22, 3), y up, with resting toes where the input had them, within 0 to 1 cm.
 
     The humanoid's soles are at height 0, `SOLE_BELOW_TOE_M` under its toe joints.

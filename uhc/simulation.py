@@ -67,6 +67,7 @@ class Simulation:
         self.data = mujoco.MjData(humanoid.model)
         self._mass_matrix = np.zeros((humanoid.nv, humanoid.nv))
         self._implicit = TIMESTEP_S * np.asarray(humanoid.model.dof_damping)
+        self._push: np.ndarray | None = None
         self._views = tuple(
             getattr(self.data, name) for name in ("qfrc_bias", "qfrc_passive", "xpos", "xmat")
         )
@@ -77,13 +78,20 @@ class Simulation:
         mujoco.mj_resetData(self.humanoid.model, self.data)
         self.data.qpos[:] = self.reference.qpos[step]
         self.data.qvel[:] = self.reference.qvel[step]
-        self._dual = np.zeros(6)
+        self.dual = np.zeros(6)
 
-    def advance(self, start: int) -> str:
-        """Simulate one frame of the reference from step `start`; returns why it stopped, or ""."""
+    def advance(self, start: int, steps: int | None = None, push: np.ndarray | None = None) -> str:
+        """Simulate from physics step `start` of the reference; returns why it stopped, or "".
+
+        Args:
+            start: row of the reference.
+            steps: how many physics steps; default one frame of the reference.
+            push: (nv,) acceleration to want on top of the controller's own, held all the time.
+        """
         model, data = self.humanoid.model, self.data
         applied, constraint = data.qfrc_applied, data.qfrc_constraint
-        for step in range(start, start + self.reference.stride):
+        self._push = push
+        for step in range(start, start + (steps or self.reference.stride)):
             mujoco.mj_step1(model, data)
             force = self._control(step)
             if not np.isfinite(force[0]):
@@ -109,7 +117,9 @@ class Simulation:
             self.rates.root,
             self.rates.joints,
         )
-        force, self._dual = computed_torque(
+        if self._push is not None:
+            want += self._push
+        force, self.dual = computed_torque(
             want,
             self._mass_matrix,
             self._implicit,
@@ -123,7 +133,7 @@ class Simulation:
             humanoid.torque_limits,
             humanoid.body_weight,
             self.clamp,
-            self._dual,
+            self.dual,
         )
         return force
 

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Trains the learned controller of the humanoid on the demo clips and, where they were built, the CMU
+# clips (python -m dataset.cmu); other folders as arguments. Ctrl-C at any moment; repeat to go on.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+./setup.sh
+. .venv/bin/activate
+
+if [ $# -eq 0 ]; then
+  python -m dataset.demo_clips --out dataset/demo
+  set -- dataset/demo
+  if [ -d dataset/cmu_max ]; then set -- "$@" dataset/cmu_max; fi
+fi
+python -m train.train_uhc --motions "$@" --out exp_outputs/uhc --iterations "${ITERATIONS:-1000}"

@@ -1,0 +1,44 @@
+"""Training the controller: exact resume, independence of processes, and that it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from uhc.env import ReferenceClip
+from uhc.ppo import PpoOptions, Trainer
+
+OPTIONS = PpoOptions(environments=4, steps=8, batch_size=16, epochs=2, hidden=(16,), seed=3)
+
+
+@pytest.fixture(scope="module")
+def clips(standing):
+    swaying = standing.copy()
+    swaying[:, 0] += 0.02 * np.sin(0.3 * np.arange(len(swaying)))
+    return [ReferenceClip("standing", standing), ReferenceClip("swaying", swaying)]
+
+
+def weights(trainer):
+    policy = trainer.policy()
+    return [policy.mean, policy.deviation, *policy.weights, *policy.biases]
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(symmetric_humanoid, clips, tmp_path):
+    with Trainer(symmetric_humanoid, clips, OPTIONS, workers=2) as unbroken:
+        unbroken.train()
+        unbroken.save(tmp_path / "checkpoint.pt")
+        expected = [unbroken.train() for _ in range(2)]
+        final = weights(unbroken)
+    with Trainer(symmetric_humanoid, clips, OPTIONS, workers=1) as resumed:  # fewer processes, too
+        resumed.load(tmp_path / "checkpoint.pt")
+        np.testing.assert_array_equal([resumed.train() for _ in range(2)], expected)  # NaN is NaN
+        for ours, theirs in zip(weights(resumed), final, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert expected[-1].control_steps == 3 * 4 * 8
+
+
+def test_the_first_policy_hardly_acts(symmetric_humanoid, clips):
+    with Trainer(symmetric_humanoid, clips, OPTIONS, workers=1) as trainer:
+        action = trainer.policy().act(np.zeros(trainer.policy().mean.shape))
+        assert np.abs(action).max() < 0.1
+        assert trainer.train().reward > 0.5

@@ -1,0 +1,145 @@
+"""Train the learned controller: `python -m train.train_uhc --motions DIR … --out FOLDER`.
+
+Stop it at any moment and repeat the command: it goes on where it was, to the same weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from torch.utils.tensorboard import SummaryWriter
+
+from loop.atomic import storage
+from loop.command import command
+from loop.progress import track
+from uhc.env import ReferenceClip
+from uhc.evaluate import Clip, read_motions
+from uhc.learned import judge
+from uhc.policy import Policy
+from uhc.ppo import PpoOptions, Progress, Trainer
+from uhc.references import (
+    Body,
+    build_references,
+    load_references,
+    save_references,
+    shared_body,
+    upright,
+)
+
+logger = logging.getLogger("scsc")
+
+CHECKPOINT_S = 60.0
+"""Wall time between checkpoints; no result depends on it."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Learn to track motions in simulation, without residual forces."""
+
+    motions: tuple[Path, ...]
+    """data sets in HumanML3D layout (their train.txt trains, their test.txt judges), or folders of
+    (F, 22, 3) joints at 20 fps, which train"""
+    out: Path = Path("exp_outputs/uhc")
+    """folder of the run; policy.safetensors in it is the result"""
+    iterations: int = 1000
+    """in all, counting those of earlier runs of this command"""
+    noisy: int = 1
+    """noisy copies of each training clip"""
+    workers: int = 2
+    """processes of the simulation; no result depends on it"""
+    seed: int = 0
+    """fixes everything"""
+    environments: int = 64
+    """bodies that are simulated side by side"""
+
+
+def run(arguments: Arguments) -> None:
+    """Build the references, train, judge on held-out clips. Raises ScscError."""
+    out = arguments.out
+    clips, body = _references(arguments, "train", arguments.noisy)
+    options = PpoOptions(environments=arguments.environments, seed=arguments.seed)
+    checkpoint = out / "checkpoint.pt"
+    torch.set_num_threads(1)  # the simulation has the cores
+    with Trainer(body.humanoid(), clips, options, workers=arguments.workers) as trainer:
+        if checkpoint.exists():
+            trainer.load(checkpoint)
+        first = trainer.iteration
+        writer = SummaryWriter(str(out / "tensorboard"), purge_step=first)
+        saved = time.monotonic()
+        todo = range(first, arguments.iterations)
+        for _ in track(todo, "train controller", arguments.iterations, first):
+            progress = trainer.train()
+            _note(out / "progress.csv", writer, progress)
+            if time.monotonic() - saved > CHECKPOINT_S:
+                trainer.save(checkpoint)
+                trainer.policy().save(out / "policy.safetensors")
+                saved = time.monotonic()
+        writer.close()
+        trainer.save(checkpoint)
+        trainer.policy().save(out / "policy.safetensors")
+    held_out, body = _references(arguments, "test", 0)
+    if held_out:
+        policy = Policy.load(out / "policy.safetensors")
+        for name, controller in (("tracker, no help", None), ("policy", policy)):
+            logger.info("%s", judge(name, held_out, body, controller, arguments.workers))
+
+
+def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[ReferenceClip], Body]:
+    """The references of a split, from the run's folder where they were built before."""
+    kept = arguments.out / f"references_{split}.npz"
+    if kept.exists():
+        return load_references(kept)
+    clips = [clip for folder in arguments.motions for clip in _clips(folder, split)]
+    train_file = arguments.out / "references_train.npz"
+    body = load_references(train_file)[1] if train_file.exists() else shared_body(clips)
+    logger.info("%s: %d upright clips", split, len(clips))
+    references = build_references(clips, body, noisy, arguments.workers)
+    save_references(kept, references, body)
+    return references, body
+
+
+def _clips(folder: Path, split: str) -> list[Clip]:
+    """Upright, readable clips of a split; a folder without splits trains as a whole."""
+    chosen = folder / f"{split}.txt"
+    ids = set(chosen.read_text(encoding="utf-8").split()) if chosen.is_file() else None
+    if ids is None and split != "train":
+        return []
+    return [
+        clip
+        for clip in read_motions(folder)
+        if not clip.fault
+        and upright(clip.joints)
+        and (ids is None or clip.name.split("#")[0] in ids)
+    ]
+
+
+def _note(path: Path, writer: SummaryWriter, progress: Progress) -> None:
+    """Add a line to the curve. After a kill some iterations stand twice: the later line counts."""
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
+        with path.open("a", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, progress._fields, lineterminator="\n")
+            if new:
+                table.writeheader()
+            table.writerow(progress._asdict())
+    for name, value in progress._asdict().items():
+        writer.add_scalar(f"controller/{name}", value, progress.iteration)
+
+
+def main() -> None:
+    """Command line."""
+    arguments = tyro.cli(Arguments, prog="python -m train.train_uhc")
+    kept = f"stopped; the same command goes on from {arguments.out / 'checkpoint.pt'}"
+    with command(interrupted=kept):
+        run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The learned controller at work: the mean of a Gaussian policy, in numpy (workers need no torch).
+
+As UHC's: a plain multilayer perceptron on normalised observations (running mean and deviation,
+clipped to +-5). Its weights are a safetensors file, which holds numbers and no code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from loop.atomic import storage
+from loop.errors import CorruptFileError, MissingAssetError
+from uhc.observation import SIZE
+
+Array = NDArray[np.float64]
+
+CLIP = 5.0
+"""Bound of a normalised observation."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Observation (SIZE,) to action: layers of weights (out, in) and biases (out,), SiLU between.
+
+    Attributes:
+        mean, deviation: (SIZE,) of the observations seen in training.
+        weights, biases: of the layers in order; the last one is linear.
+    """
+
+    mean: Array
+    deviation: Array
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+    def act(self, observation: NDArray[Any]) -> Array:
+        """The mean action (nv,) for an observation (SIZE,), or (N, nv) for (N, SIZE)."""
+        x = np.clip((observation - self.mean) / self.deviation, -CLIP, CLIP)
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ weight.T + bias
+            if layer < last:
+                x = x / (1.0 + np.exp(-x))
+        return x
+
+    def save(self, path: Path) -> None:
+        """Write single-precision safetensors. Raises StorageError."""
+        tensors = {"mean": self.mean, "deviation": self.deviation}
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            tensors |= {f"layer_{layer}.weight": weight, f"layer_{layer}.bias": bias}
+        partial = path.with_name(path.name + ".partial")
+        with storage(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file({k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}, partial)
+            partial.replace(path)
+
+    @staticmethod
+    def load(path: Path) -> Policy:
+        """Read what `save` wrote.
+
+        Raises:
+            MissingAssetError: there is no such file.
+            CorruptFileError: it is damaged, or made for other observations.
+        """
+        if not path.is_file():
+            raise MissingAssetError(
+                "the weights of the learned controller are not there",
+                path=path,
+                expected="safetensors written by exp_scripts/train_uhc.sh",
+                remedy="train them, or use the controller `tracker`, which needs none",
+            )
+        try:
+            stored = {k: v.astype(np.float64) for k, v in load_file(path).items()}
+            layers = sum(name.endswith(".weight") for name in stored)
+            weights = tuple(stored[f"layer_{i}.weight"] for i in range(layers))
+            biases = tuple(stored[f"layer_{i}.bias"] for i in range(layers))
+            policy = Policy(stored["mean"], stored["deviation"], weights, biases)
+        except (SafetensorError, KeyError, OSError, ValueError) as error:
+            raise CorruptFileError("not the weights of a policy", path=path, found=error) from error
+        if policy.mean.shape != (SIZE,) or not weights:
+            raise CorruptFileError(
+                "these weights are for other observations",
+                path=path,
+                found=f"{policy.mean.shape}, {layers} layers",
+                expected=(SIZE,),
+            )
+        return policy

@@ -1,0 +1,208 @@
+"""Training the learned controller: PPO of stable-baselines3 on many tracking environments.
+
+As in UHC: a Gaussian policy with running normalisation, reference-state initialisation, and clips
+drawn the more often the more they fail. Every iteration derives its random numbers from (seed,
+iteration), and the environments' states are kept, so that a run that was stopped goes on exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecNormalize
+
+from loop.streams import integer_seed
+from model.checkpoint import load_checkpoint, save_checkpoint
+from uhc.env import EnvOptions, ReferenceClip
+from uhc.humanoid import Humanoid
+from uhc.policy import CLIP, Policy
+from uhc.vector_env import TrackingVecEnv
+
+FORGET = 0.9
+"""Memory of a clip's failure rate, an episode."""
+FAILURE_SHARE = 0.5
+"""Share of the episodes drawn by failure rate (UHC: .5); the others by duration."""
+
+
+@dataclass(frozen=True)
+class PpoOptions:
+    """Sizes and rates; chosen after the recipe that learned single clips, see results/uhc."""
+
+    environments: int = 64
+    steps: int = 64
+    batch_size: int = 1024
+    epochs: int = 5
+    learning_rate: float = 3e-4
+    gamma: float = 0.95
+    gae_lambda: float = 0.95
+    clip_range: float = 0.2
+    log_std: float = -2.0
+    hidden: tuple[int, ...] = (256, 256)
+    seed: int = 0
+
+
+class Progress(NamedTuple):
+    """What an iteration saw: means over its control steps and its finished episodes."""
+
+    iteration: int
+    control_steps: int
+    reward: float
+    distance_mm: float
+    failed: float
+    action: float
+
+
+class Trainer:
+    """Trains one policy; a context manager, because it owns processes."""
+
+    def __init__(
+        self,
+        humanoid: Humanoid,
+        clips: Sequence[ReferenceClip],
+        options: PpoOptions,
+        env_options: EnvOptions | None = None,
+        workers: int = 2,
+    ) -> None:
+        self.options, self.iteration = options, 0
+        self._failure = np.ones(len(clips))
+        duration = np.array([len(clip.qpos) for clip in clips], dtype=np.float64)
+        self._by_duration = duration / duration.sum()
+        self._arenas = TrackingVecEnv(
+            humanoid, clips, env_options or EnvOptions(), options.environments, workers,
+            options.seed,
+        )  # fmt: skip
+        self._envs = VecNormalize(self._arenas, norm_reward=False, clip_obs=CLIP)
+        self._ppo = self._new_ppo()
+        self._recorder = _Recorder()
+        self._arenas.set_weights(self._by_duration)
+        self._ppo._setup_learn(0, self._recorder)  # it resets the environments
+
+    def _new_ppo(self) -> PPO:
+        o = self.options
+        ppo = PPO(
+            "MlpPolicy",
+            self._envs,
+            learning_rate=o.learning_rate,
+            n_steps=o.steps,
+            batch_size=o.batch_size,
+            n_epochs=o.epochs,
+            gamma=o.gamma,
+            gae_lambda=o.gae_lambda,
+            clip_range=o.clip_range,
+            policy_kwargs={
+                "net_arch": list(o.hidden),
+                "activation_fn": torch.nn.SiLU,
+                "log_std_init": o.log_std,
+            },
+            seed=o.seed,
+            device="cpu",
+        )
+        ppo.set_logger(Logger(folder=None, output_formats=[]))
+        return ppo
+
+    def __enter__(self) -> Trainer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._envs.close()
+
+    def train(self) -> Progress:
+        """One iteration: play `environments` x `steps` control steps, then learn from them."""
+        seed = integer_seed(np.random.SeedSequence([self.options.seed, self.iteration]))
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002  (stable-baselines3 shuffles with it)
+        ppo, recorder = self._ppo, self._recorder
+        recorder.forget()
+        ppo.collect_rollouts(self._envs, recorder, ppo.rollout_buffer, self.options.steps)
+        ppo.train()
+        self.iteration += 1
+        for clip, failed in recorder.episodes:
+            self._failure[clip] = FORGET * self._failure[clip] + (1 - FORGET) * failed
+        by_failure = self._by_duration * (self._failure + 1e-3)
+        weights = FAILURE_SHARE * by_failure / by_failure.sum()
+        self._arenas.set_weights(weights + (1 - FAILURE_SHARE) * self._by_duration)
+        buffer = ppo.rollout_buffer
+        ended = [failed for _, failed in recorder.episodes]
+        return Progress(
+            self.iteration,
+            self.iteration * buffer.rewards.size,
+            float(buffer.rewards.mean()),
+            1000.0 * float(np.mean(recorder.distances)),
+            float(np.mean(ended)) if ended else float("nan"),
+            float(np.abs(buffer.actions).mean()),
+        )
+
+    def policy(self) -> Policy:
+        """The present policy, without its noise."""
+        network, statistics = self._ppo.policy, self._envs.obs_rms
+        layers = [m for m in network.mlp_extractor.policy_net if isinstance(m, torch.nn.Linear)]
+        layers.append(network.action_net)  # type: ignore[arg-type]
+        return Policy(
+            statistics.mean.copy(),  # type: ignore[union-attr]
+            np.sqrt(statistics.var + self._envs.epsilon),  # type: ignore[union-attr]
+            tuple(_numpy(layer.weight) for layer in layers),
+            tuple(_numpy(layer.bias) for layer in layers),
+        )
+
+    def save(self, path: Path) -> None:
+        """Everything that the next iteration depends on. Raises StorageError."""
+        ppo, statistics = self._ppo, self._envs.obs_rms
+        save_checkpoint(
+            path,
+            {
+                "iteration": self.iteration,
+                "network": ppo.policy.state_dict(),
+                "optimizer": ppo.policy.optimizer.state_dict(),
+                "mean": torch.from_numpy(statistics.mean),  # type: ignore[union-attr]
+                "variance": torch.from_numpy(statistics.var),  # type: ignore[union-attr]
+                "count": float(statistics.count),  # type: ignore[union-attr]
+                "failure": torch.from_numpy(self._failure),
+                "observation": torch.from_numpy(np.array(ppo._last_obs)),
+                "starts": torch.from_numpy(np.array(ppo._last_episode_starts)),
+                "arenas": self._arenas.states(),
+            },
+        )
+
+    def load(self, path: Path) -> None:
+        """Go on from `save`. Raises MissingAssetError, CorruptFileError."""
+        ppo, statistics = self._ppo, self._envs.obs_rms
+        stored = load_checkpoint(path, torch.device("cpu"))
+        self.iteration = stored["iteration"]
+        ppo.policy.load_state_dict(stored["network"])
+        ppo.policy.optimizer.load_state_dict(stored["optimizer"])
+        statistics.mean = stored["mean"].numpy()  # type: ignore[union-attr]
+        statistics.var = stored["variance"].numpy()  # type: ignore[union-attr]
+        statistics.count = stored["count"]  # type: ignore[union-attr]
+        self._failure = stored["failure"].numpy()
+        ppo._last_obs = stored["observation"].numpy()
+        ppo._last_episode_starts = stored["starts"].numpy()
+        self._arenas.restore(stored["arenas"])
+
+
+class _Recorder(BaseCallback):
+    """Notes distances and ended episodes while environments are played."""
+
+    def forget(self) -> None:
+        self.distances: list[float] = []
+        self.episodes: list[tuple[int, bool]] = []
+
+    def _on_step(self) -> bool:
+        for info in self.locals["infos"]:
+            if np.isfinite(info["distance"]):
+                self.distances.append(info["distance"])
+            if "success" in info:
+                self.episodes.append((info["clip"], not info["success"]))
+        return True
+
+
+def _numpy(tensor: Any) -> NDArray[np.float64]:
+    return tensor.detach().numpy().astype(np.float64)
