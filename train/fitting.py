@@ -27,6 +27,7 @@ def fit(
     steps: int,
     condition_dropout: float,
     checkpoint: Path | None,
+    lr_anneal_steps: int = 0,
 ) -> None:
     """Take `steps` optimiser steps; step k draws from (`batches.seed`, k) alone.
 
@@ -37,12 +38,14 @@ def fit(
         steps: total, counting those that `checkpoint` holds already.
         condition_dropout: share of the texts that are hidden, for classifier-free guidance.
         checkpoint: where to keep an interrupted state; read if it exists.
+        lr_anneal_steps: the learning rate falls linearly to 0 at this step; 0 leaves it constant.
 
     Raises:
         CorruptFileError: `checkpoint` is damaged.
         StorageError: it cannot be written.
     """
     first = 0
+    rates = [group["lr"] for group in optimizer.param_groups]
     if checkpoint is not None and checkpoint.exists():
         stored = load_checkpoint(checkpoint, denoiser.device)
         restore_training(denoiser, optimizer, stored, checkpoint)
@@ -50,6 +53,9 @@ def fit(
     denoiser.network.train()
     saved = time.monotonic()
     for step in track(range(first, steps), "train", total=steps, done=first):
+        if lr_anneal_steps:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * max(0.0, 1 - step / lr_anneal_steps)
         _take_step(denoiser, optimizer, batches, step, condition_dropout)
         if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_INTERVAL_S:
             save_checkpoint(checkpoint, training_state(denoiser, optimizer) | {"step": step + 1})

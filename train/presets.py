@@ -12,6 +12,8 @@ from typing import Literal
 from loop.errors import InvalidOptionError
 
 OnFailure = Literal["drop", "keep", "teleport"]
+NoiseSchedule = Literal["cosine", "linear"]
+EvaluationSplit = Literal["test", "val"]
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,18 @@ class MotionPreset:
         latent_dim, layers, heads, ff_size, dropout: the MDM transformer encoder.
         max_frames: longest motion the network sees, at 20 fps.
         diffusion_steps: length of the noising chain, and of sampling.
-        batch_size, learning_rate: AdamW, constant rate, no weight decay.
+        noise_schedule: betas of the chain, `cosine` or `linear`.
+        batch_size, learning_rate, weight_decay: AdamW.
+        lr_anneal_steps: the rate falls linearly to 0 at this step of a generation; 0: constant.
         generation_0_steps: optimiser steps of generation 0.
         steps_per_generation: optimiser steps of every later generation.
         generations: the last generation.
         ratios: synthetic : real ratios lambda of the arms.
+        condition_dropout: share of the training texts that are hidden.
         eval_samples: motions drawn to evaluate a generation.
+        eval_repetitions: times that this is done; metrics are means over them.
+        eval_split: split whose captions and motions the evaluation takes.
+        evaluator: row of the evaluator's own table (train/evaluator_training.py).
     """
 
     name: str
@@ -98,10 +106,15 @@ class MotionPreset:
     dropout: float = 0.1  # [P]
     max_frames: int = 196  # [P]
     diffusion_steps: int = 1000  # [P]
+    noise_schedule: NoiseSchedule = "cosine"  # [P]
     batch_size: int = 64  # [P]
     learning_rate: float = 1e-4  # [P]
+    weight_decay: float = 0.0  # [P]
+    lr_anneal_steps: int = 0  # [P]
     condition_dropout: float = 0.1  # [P] cond_mask_prob
     eval_samples: int = 546  # [P] eval_num_samples
+    eval_repetitions: int = 1  # [P] eval_rep_times
+    eval_split: EvaluationSplit = "test"  # [P]
     evaluator: str = "paper"
 
 

@@ -95,3 +95,29 @@ def test_the_global_generator_is_left_alone(make_denoiser, real) -> None:
     torch.manual_seed(3)
     fit(denoiser, optimizer, batches, 2, 0.1, None)
     assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("killed_at", [None, 3])
+def test_an_annealed_rate_falls_to_nothing_in_a_straight_line(
+    tmp_path: Path, make_denoiser, real, monkeypatch, killed_at: int | None
+) -> None:
+    monkeypatch.setattr(train.fitting, "CHECKPOINT_INTERVAL_S", 0.0)
+    rates = []
+
+    class Watching(TrainingBatches):
+        def batch(self, step: int):
+            if step == killed_at and len(rates) == step:
+                raise Killed
+            rates.append(optimizer.param_groups[0]["lr"])
+            return super().batch(step)
+
+    denoiser, optimizer, _ = prepare(make_denoiser, real)
+    batches = Watching(real.items, real.mean, real.std, 4, 16, 7)
+    if killed_at is not None:
+        with pytest.raises(Killed):
+            fit(denoiser, optimizer, batches, 6, 0.1, tmp_path / "training.pt", 4)
+        rates.append(-1.0)
+        denoiser, optimizer, _ = prepare(make_denoiser, real)
+    fit(denoiser, optimizer, batches, 6, 0.1, tmp_path / "training.pt", 4)
+    taken = [rate for rate in rates if rate >= 0]
+    assert taken == pytest.approx([1e-3, 7.5e-4, 5e-4, 2.5e-4, 0.0, 0.0])
