@@ -12,11 +12,15 @@ from typing import Any
 
 from loop.errors import CorruptFileError, MissingAssetError, StorageError
 
+_TEMPORARY = ".tmp"
 _REMEDIES = {
     errno.ENOSPC: "free some space and repeat the command; finished work is kept",
+    errno.EFBIG: "files may not grow so large here (ulimit -f); raise the limit and repeat",
+    errno.EIO: "the disk reports an error; finished work is kept, look at the disk first",
     errno.EDQUOT: "your disk quota is used up; free some space and repeat the command",
     errno.EROFS: "the folder is on a read-only file system; choose another output folder",
     errno.EACCES: "you may not write there; choose another output folder",
+    errno.EPERM: "you may not write there; choose another output folder",
 }
 
 
@@ -30,10 +34,13 @@ def storage(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REMEDIES:
+        number = error.errno
+        if number is None and "requested and" in str(error):
+            number = errno.ENOSPC  # how numpy words a short write
+        if number not in _REMEDIES:
             raise
         raise StorageError(
-            "cannot write", path=path, found=os.strerror(error.errno), remedy=_REMEDIES[error.errno]
+            "cannot write", path=path, found=os.strerror(number), remedy=_REMEDIES[number]
         ) from error
 
 
@@ -46,13 +53,31 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(folder: Path) -> None:
+    """Make all files below `folder` survive a power cut."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    sync_folder(folder)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed left below `folder`; nobody else may be writing."""
+    for path in folder.rglob(f".*{_TEMPORARY}"):
+        path.unlink()
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file or none: temporary sibling, fsync, rename.
 
     Raises:
         StorageError: the disk is full, the folder is read-only or not ours.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     with storage(path):
         try:
             with temporary.open("wb") as file:

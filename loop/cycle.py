@@ -11,14 +11,15 @@ one gives.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Generic, Literal
 
 from loop.errors import InvalidOptionError
 from loop.interfaces import BatchT, Corrected, Domain, Generator, Metrics, Mixture
-from loop.mixing import policy_named
+from loop.keeping import Keep, keep_named
+from loop.mixing import READ_OLD_SETS, fresh_data, policy_named
 from loop.rundir import Run, Work
 from loop.streams import Streams
 
@@ -36,6 +37,11 @@ class LoopSettings:
         synthetic_count: samples drawn in each generation, lambda times the number of real items;
             0 is the baseline, which goes on training on the real data alone.
         mixing: name of the mixing policy (`loop.mixing`).
+        start_weights: every generation is fine-tuned from the `last` one (published), or trained
+            from `scratch` as generation 0 was.
+        keep: which older generations keep their checkpoints (`loop.keeping`).
+        keep_samples: which of them keep their synthetic sets; where the mixing policy reads old
+            sets, all do.
     """
 
     seed: int
@@ -43,9 +49,14 @@ class LoopSettings:
     generations: int
     synthetic_count: int
     mixing: str = "latest"
+    start_weights: Literal["last", "scratch"] = "last"
+    keep: str = "all"
+    keep_samples: str = "all"
 
     def __post_init__(self) -> None:
         policy_named(self.mixing)
+        keep_named(self.keep)
+        keep_named(self.keep_samples)
         if self.generations < 0 or self.synthetic_count < 0:
             raise InvalidOptionError(
                 "counts cannot be negative",
@@ -53,12 +64,58 @@ class LoopSettings:
             )
 
 
-def run_loop(domain: Domain[BatchT], settings: LoopSettings, run: Run[BatchT]) -> None:
-    """Make every generation of an arm that does not exist yet, up to `settings.generations`."""
+def run_loop(
+    domain: Domain[BatchT],
+    settings: LoopSettings,
+    run: Run[BatchT],
+    report: Callable[[int, Metrics], None] | None = None,
+) -> None:
+    """Make every generation of an arm that does not exist yet, up to `settings.generations`.
+
+    Args:
+        domain: what is generated, corrected and measured.
+        settings: how.
+        run: where the generations are kept.
+        report: told (generation, metrics) of each one when it is safe.
+
+    Raises:
+        InvalidOptionError: there are not enough real data in reserve for the mixing policy.
+    """
+    _check_reserve(domain, settings)
     last = run.last()
+    if last is not None:
+        _prune(domain, settings, run, last)  # a killed process may have left it undone
     for generation in range(0 if last is None else last + 1, settings.generations + 1):
-        run_generation(domain, settings, run, generation)
+        metrics = run_generation(domain, settings, run, generation)
         logger.info("%s: generation %d of %d done", settings.arm, generation, settings.generations)
+        if report is not None:
+            report(generation, metrics)
+        _prune(domain, settings, run, generation)
+
+
+def _check_reserve(domain: Domain[BatchT], settings: LoopSettings) -> None:
+    if settings.mixing != fresh_data.__name__ or settings.synthetic_count == 0:
+        return
+    wanted = settings.generations * len(domain.real)
+    held = 0 if domain.reserve is None else len(domain.reserve)
+    if held < wanted:
+        raise InvalidOptionError(
+            "not enough real data in reserve for fresh data in every generation",
+            found=held,
+            expected=f"{settings.generations} generations x {len(domain.real)} = {wanted}",
+            remedy="hold more real data back, or make fewer generations",
+        )
+
+
+def _prune(domain: Domain[BatchT], settings: LoopSettings, run: Run[BatchT], newest: int) -> None:
+    everything = settings.mixing in READ_OLD_SETS
+    run.prune(
+        domain.large,
+        keep_named(settings.keep),
+        Keep(1) if everything else keep_named(settings.keep_samples),
+        # What ends with generation 0 is the start of other arms.
+        finished=0 < newest == settings.generations,
+    )
 
 
 def run_generation(
@@ -79,15 +136,14 @@ def run_generation(
         training_set = _mix(domain, settings, run, corrected, generation, streams)
         checkpoint = work.once(
             "fit",
-            lambda: generator.fit(
-                training_set, generation, streams.at(generation, "fit"), work.scratch
-            ),
+            lambda scratch: _fit(domain, settings, training_set, generation, streams, scratch),
             _GeneratorFiles(generator),
+            together=True,
         )
         metrics = work.once(
             "evaluate",
-            lambda: domain.evaluator.evaluate(
-                generator, sampled, corrected, streams.at(generation, "evaluate")
+            lambda scratch: domain.evaluator.evaluate(
+                generator, sampled, corrected, streams.at(generation, "evaluate"), scratch
             ),
             work.evaluation(checkpoint or "model"),
         )
@@ -104,17 +160,35 @@ def _synthesise_and_correct(
 ) -> tuple[BatchT, Corrected[BatchT]]:
     sampled = work.once(
         "synthesise",
-        lambda: domain.generator.synthesise(
-            settings.synthetic_count, streams.at(generation, "synthesise")
+        lambda scratch: domain.generator.synthesise(
+            settings.synthetic_count, streams.at(generation, "synthesise"), scratch
         ),
         domain.samples,
     )
     corrected = work.once(
         "correct",
-        lambda: domain.correction.correct(sampled, streams.at(generation, "correct")),
+        lambda scratch: domain.correction.correct(
+            sampled, streams.at(generation, "correct"), scratch
+        ),
         domain.corrections,
     )
     return sampled, corrected
+
+
+def _fit(
+    domain: Domain[BatchT],
+    settings: LoopSettings,
+    training_set: Mixture[BatchT],
+    generation: int,
+    streams: Streams,
+    scratch: Path | None,
+) -> None:
+    if settings.start_weights == "scratch" and generation > 0:
+        domain.generator.reset()
+        like = 0
+    else:
+        like = generation
+    domain.generator.fit(training_set, like, streams.at(generation, "fit"), scratch)
 
 
 def _mix(
@@ -129,7 +203,7 @@ def _mix(
     history = _Appended(earlier, corrected.batch) if corrected is not None else ()
     policy = policy_named(settings.mixing)
     rows = policy(len(domain.real), _Sizes(history), streams.at(generation, "mix"))
-    return Mixture(domain.real, history, rows.real, rows.synthetic)
+    return Mixture(domain.real, history, rows.real, rows.synthetic, domain.reserve, rows.reserve)
 
 
 class _Appended(Sequence[BatchT]):

@@ -52,19 +52,26 @@ class Corrected(Generic[BatchT]):
 class Mixture(Generic[BatchT]):
     """A training set: rows of the real data and rows of the synthetic sets, oldest set first.
 
-    `history` may load its sets lazily: only sets with chosen rows are touched by `parts`.
+    `history` may load its sets lazily: only sets with chosen rows are touched by `parts`. `reserve`
+    are real data held back from generation 0 (see `loop.mixing.fresh_data`).
     """
 
     real: BatchT
     history: Sequence[BatchT]
     real_rows: Rows
     synthetic_rows: Sequence[Rows]
+    reserve: BatchT | None = None
+    reserve_rows: Rows = field(default_factory=lambda: slice(0, 0))
 
     def parts(self) -> Iterator[BatchT]:
         """The chosen rows, the real part first; parts without rows are left out."""
         real = self.real.take(self.real_rows)
         if len(real):
             yield real
+        if self.reserve is not None:
+            fresh = self.reserve.take(self.reserve_rows)
+            if len(fresh):
+                yield fresh
         for index, rows in enumerate(self.synthetic_rows):
             if isinstance(rows, slice) and rows.stop == 0:
                 continue
@@ -74,20 +81,28 @@ class Mixture(Generic[BatchT]):
 
 
 class Generator(Protocol[BatchT]):
-    """A generative model that can sample itself and be (re)trained."""
+    """A generative model that can sample itself and be (re)trained.
 
-    def synthesise(self, count: int, stream: Stream) -> BatchT:
+    Here and below, `scratch` is a folder that outlives an interruption but not its stage: what is
+    written there (`loop.pieces`, a checkpoint) lets the same call continue where a killed one
+    stopped, with the same result. None where nothing can be kept.
+    """
+
+    def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> BatchT:
         """Draw `count` samples from the current model."""
         ...
 
     def fit(
         self, training_set: Mixture[BatchT], generation: int, stream: Stream, scratch: Path | None
     ) -> None:
-        """Train the current model on `training_set`.
+        """Train the current model on `training_set`, as long as `generation` asks for.
 
-        `scratch` is a folder that outlives an interruption but not the generation: checkpoints
-        written there let the same call continue where a killed one stopped, with the same result.
+        Generation 0 is trained from untrained weights, later ones are fine-tuned.
         """
+        ...
+
+    def reset(self) -> None:
+        """Become untrained again, with the very weights of the beginning."""
         ...
 
     def save(self, folder: Path) -> str:
@@ -102,7 +117,9 @@ class Generator(Protocol[BatchT]):
 class Correction(Protocol[BatchT]):
     """The correction function pi of the paper: maps samples toward what is true of the world."""
 
-    def correct(self, batch: BatchT, stream: Stream) -> Corrected[BatchT]: ...
+    def correct(
+        self, batch: BatchT, stream: Stream, scratch: Path | None = None
+    ) -> Corrected[BatchT]: ...
 
 
 class Evaluator(Protocol[BatchT]):
@@ -114,6 +131,7 @@ class Evaluator(Protocol[BatchT]):
         sampled: BatchT | None,
         corrected: Corrected[BatchT] | None,
         stream: Stream,
+        scratch: Path | None = None,
     ) -> Metrics: ...
 
 
@@ -126,10 +144,26 @@ class Codec(Protocol[ValueT]):
 
 
 @dataclass(frozen=True)
+class LargeFiles:
+    """Files of a finished generation that a user may not want to keep, as patterns in its folder.
+
+    Attributes:
+        training: what only the next `fit` needs (moments of an optimiser, live weights).
+        models: what one samples with.
+        samples: the synthetic set.
+    """
+
+    training: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Domain(Generic[BatchT]):
     """All that the loop needs to know of a domain.
 
-    `samples` and `corrections` are needed only where a run is kept on disk.
+    `samples` and `corrections` are needed only where a run is kept on disk, `reserve` only by the
+    mixing policy `fresh_data`.
     """
 
     real: BatchT
@@ -138,10 +172,14 @@ class Domain(Generic[BatchT]):
     evaluator: Evaluator[BatchT]
     samples: Codec[BatchT] | None = None
     corrections: Codec[Corrected[BatchT]] | None = None
+    reserve: BatchT | None = None
+    large: LargeFiles = LargeFiles()
 
 
 class NoCorrection(Generic[BatchT]):
     """The identity: the self-consuming loop without self-correction."""
 
-    def correct(self, batch: BatchT, stream: Stream) -> Corrected[BatchT]:
+    def correct(
+        self, batch: BatchT, stream: Stream, scratch: Path | None = None
+    ) -> Corrected[BatchT]:
         return Corrected(batch)

@@ -20,7 +20,7 @@ NONE = slice(0, 0)
 
 
 class Selection(NamedTuple):
-    """Rows chosen from the real set and from each synthetic set.
+    """Rows chosen from the real set, from each synthetic set, and from the reserve of real data.
 
     Rows of a synthetic set are an index array, or a slice from its first row on. Sets of equal size
     that are chosen by slices fade: an older set never keeps more rows than a newer one, and a row
@@ -29,6 +29,7 @@ class Selection(NamedTuple):
 
     real: Rows
     synthetic: Sequence[Rows]
+    reserve: Rows = NONE
 
 
 Policy = Callable[[int, Sequence[int], Stream], Selection]
@@ -88,6 +89,19 @@ def accumulate_subsample(n_real: int, sizes: Sequence[int], stream: Stream) -> S
     return Selection(real, list(synthetic))
 
 
+def fresh_data(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
+    """Real rows that no earlier generation saw, and the newest synthetic set.
+
+    The fresh-data loop of Alemohammad et al. (arXiv 2307.01850). Real data held back from
+    generation 0 are dealt out in their order, as many a generation as generation 0 had: generation
+    g gets rows (g-1) n to g n of the reserve. Without a synthetic set it is the real set itself.
+    """
+    if not len(sizes):
+        return Selection(ALL, [])
+    dealt = (len(sizes) - 1) * n_real
+    return Selection(NONE, _newest_only(sizes), slice(dealt, dealt + n_real))
+
+
 def _newest_only(sizes: Sequence[int]) -> list[Rows]:
     older: list[Rows] = [NONE] * (len(sizes) - 1)
     return older + [ALL] * bool(len(sizes))
@@ -95,8 +109,10 @@ def _newest_only(sizes: Sequence[int]) -> list[Rows]:
 
 POLICIES: dict[str, Policy] = {
     policy.__name__: policy
-    for policy in (latest, triangular, accumulate, accumulate_subsample, replace)
+    for policy in (latest, triangular, accumulate, accumulate_subsample, replace, fresh_data)
 }
+READ_OLD_SETS = frozenset({"triangular", "accumulate", "accumulate_subsample"})
+"""Policies that may choose rows of sets older than the newest."""
 
 
 def policy_named(name: str) -> Policy:

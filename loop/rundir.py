@@ -178,7 +178,6 @@ class RunDirectory(Generic[BatchT]):
         except BaseException:
             self._lock.release()
             raise
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
@@ -186,6 +185,13 @@ class RunDirectory(Generic[BatchT]):
     def _check_settings(self) -> None:
         path = self.folder / "args.json"
         if not path.exists():
+            begun = [*self.folder.glob(f"{WORK}*"), *filter(None, self.generations())]
+            if begun:  # generation 0 alone may have been copied here
+                raise RunStateError(
+                    "the settings of this run are missing",
+                    path=path,
+                    remedy="restore the file, or move this folder away to start anew",
+                )
             write_json(path, self._settings)
             return
         stored = read_json(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from diffusion.noise import ItemNoise
 from diffusion.process import Diffusion
 from diffusion.samplers import ddpm
 from diffusion.schedules import cosine_betas
+from loop.pieces import Pieces
 from loop.progress import track
 from loop.streams import Stream, item_seeds
 from model.ema import EMA
@@ -58,20 +60,30 @@ class Denoiser:
     words: bool = False
 
     def sample(
-        self, captions: Sequence[str], frames: Sequence[int], stream: Stream, description: str
+        self,
+        captions: Sequence[str],
+        frames: Sequence[int],
+        stream: Stream,
+        description: str,
+        scratch: Path | None = None,
     ) -> list[np.ndarray]:
         """One motion a caption: (F_i, 263) float32 at 20 fps, not normalised.
 
         F_i is `frames[i]` brought down to a multiple of four that the network can draw. A motion
-        depends on its caption, its length and its place in the list, not on its batch.
+        depends on its caption, its length and its place in the list, not on its batch. Finished
+        batches are kept in `scratch` for a repeated call.
         """
         lengths = [min(count, self.max_frames) // UNIT * UNIT for count in frames]
         seeds = item_seeds(stream, len(captions))
         motions: list[np.ndarray] = []
+        done = Pieces(scratch, description)
         with self._averaged_weights():
             for start in track(range(0, len(captions), SAMPLE_BATCH), description):
                 chosen = slice(start, start + SAMPLE_BATCH)
-                motions += self._sample_batch(captions[chosen], lengths[chosen], seeds[chosen])
+                if start not in done:
+                    drawn = self._sample_batch(captions[chosen], lengths[chosen], seeds[chosen])
+                    done[start] = {f"{row:03d}": motion for row, motion in enumerate(drawn)}
+                motions += done[start].values()
         return motions
 
     def _sample_batch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -85,6 +86,7 @@ class DistanceToTarget:
         sampled: Points | None,
         corrected: Corrected[Points] | None,
         stream: Stream,
+        scratch: Path | None = None,
     ) -> Metrics:
         assert isinstance(generator, GaussianModel)
         target = np.eye(generator.mean.shape[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class ExactCorrection:
     def __init__(self, gammas: np.ndarray) -> None:
         self._weight = mixing_weight(gammas)
 
-    def correct(self, batch: Points, stream: Stream) -> Corrected[Points]:
+    def correct(
+        self, batch: Points, stream: Stream, scratch: Path | None = None
+    ) -> Corrected[Points]:
         """Correct the sets of all arms (first axis: one arm a γ)."""
         seeds, count, dimension = batch.values.shape[1:]
         coins, fresh = (np.random.default_rng(child) for child in stream.spawn(2))
@@ -70,7 +73,9 @@ class HistogramCorrection:
     def __init__(self, gammas: np.ndarray) -> None:
         self._weight = mixing_weight(gammas)
 
-    def correct(self, batch: Points, stream: Stream) -> Corrected[Points]:
+    def correct(
+        self, batch: Points, stream: Stream, scratch: Path | None = None
+    ) -> Corrected[Points]:
         """Correct the sets of all arms (first axis: one arm a γ).
 
         Raises:

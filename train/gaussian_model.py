@@ -141,7 +141,7 @@ class GaussianModel:
         self._pool = RunningPool()
         self._real: tuple[Points, Moments] | None = None
 
-    def synthesise(self, count: int, stream: Stream) -> Points:
+    def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> Points:
         """Draw `count` points from each model."""
         seeds, dimension = self.mean.shape[1:]
         normal = np.random.default_rng(stream).standard_normal((seeds, count, dimension))
@@ -156,6 +156,9 @@ class GaussianModel:
         self.mean = total.first / total.count
         outer = self.mean[..., :, None] * self.mean[..., None, :]
         self.cov = total.second / total.count - outer + REG_COVAR * np.eye(self.mean.shape[-1])
+
+    def reset(self) -> None:
+        """Nothing of a model outlives its `fit`, which is in closed form."""
 
     def _real_moments(self, training_set: Mixture[Points]) -> Moments:
         real, rows = training_set.real, training_set.real_rows

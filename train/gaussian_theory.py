@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,7 @@ class MomentError:
         sampled: Points | None,
         corrected: Corrected[Points] | None,
         stream: Stream,
+        scratch: Path | None = None,
     ) -> Metrics:
         assert isinstance(generator, GaussianModel)
         mean = generator.mean

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from body_models.skeleton import Skeleton
 from dataset.humanml3d import MotionItem, MotionSet
 from loop.interfaces import Corrected, Metrics
+from loop.pieces import Pieces
 from loop.streams import Stream, integer_seed
 from train.motion_files import MotionBatch
 from train.presets import Protocol
@@ -38,7 +40,9 @@ class MotionCorrection:
         self._method: Method = method
         self._protocol, self._workers, self._body = protocol, workers, body
 
-    def correct(self, batch: MotionBatch, stream: Stream) -> Corrected[MotionBatch]:
+    def correct(
+        self, batch: MotionBatch, stream: Stream, scratch: Path | None = None
+    ) -> Corrected[MotionBatch]:
         """Corrected motions under their old ids and captions, and what the physics reports."""
         results = correct_motions(
             [item.vectors for item in batch.items],
@@ -48,6 +52,7 @@ class MotionCorrection:
             playback_rate=self._protocol.playback_rate,
             teleport=self._protocol.on_failure == "teleport",
             skeleton=self._body,
+            finished=_Finished(scratch),
         )
         reasons = Counter(result.reason for result in results if not result.success)
         for reason, count in reasons.most_common():
@@ -58,6 +63,33 @@ class MotionCorrection:
             if usable and result.vectors is not None:
                 kept.append(MotionItem(item.id, item.name, result.vectors, item.captions))
         return Corrected(MotionBatch(tuple(kept)), _report(results, len(kept)))
+
+
+class _Finished(MutableMapping[int, CorrectionResult]):
+    """Results by place, kept in the scratch folder of the stage; joints are left out."""
+
+    def __init__(self, scratch: Path | None) -> None:
+        self._pieces = Pieces(scratch, "correct")
+
+    def __getitem__(self, place: int) -> CorrectionResult:
+        fields = {n: v if v.ndim else v.item() for n, v in self._pieces[place].items()}
+        return CorrectionResult(**{"joints": None, **fields})
+
+    def __setitem__(self, place: int, result: CorrectionResult) -> None:
+        self._pieces[place] = {
+            name: np.asarray(value)
+            for name, value in vars(result).items()
+            if name != "joints" and value is not None
+        }
+
+    def __delitem__(self, place: int) -> None:
+        del self._pieces[place]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._pieces)
+
+    def __len__(self) -> int:
+        return len(self._pieces)
 
 
 def body_of(real: MotionSet) -> Skeleton:

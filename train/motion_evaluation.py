@@ -9,6 +9,7 @@ too, as far as those count as this does (`eval.eval_humanml` counts as the table
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -67,6 +68,7 @@ class MotionEvaluation:
         sampled: MotionBatch | None,
         corrected: Corrected[MotionBatch] | None,
         stream: Stream,
+        scratch: Path | None = None,
     ) -> Metrics:
         """All metrics of the current model, and what the correction of this generation reported."""
         captions, noise, pairs = stream.spawn(3)
@@ -76,7 +78,8 @@ class MotionEvaluation:
         order = rng.permutation(len(self._prompts))
         prompts = [self._prompts[i] for i in order]
         texts = [item.captions[rng.integers(len(item.captions))].text for item in prompts]
-        motions = self._denoiser.sample(texts, [self._frames[i] for i in order], noise, "evaluate")
+        frames = [self._frames[i] for i in order]
+        motions = self._denoiser.sample(texts, frames, noise, "evaluate", scratch)
         features = self._embed(motions)
         real = self._embed([item.vectors for item in prompts])
         embedded_texts = self._evaluator.embed_texts(texts)

@@ -51,7 +51,7 @@ class MotionGenerator:
             fused=True,
         )
 
-    def synthesise(self, count: int, stream: Stream) -> MotionBatch:
+    def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> MotionBatch:
         """`count` motions, each for a caption and of the length of another training clip.
 
         Raises:
@@ -77,6 +77,7 @@ class MotionGenerator:
             [len(item.vectors) for item in sources],
             self._noise(noise),
             "synthesise",
+            scratch,
         )
         every = self._protocol.captions == "all"
         return MotionBatch(

@@ -35,7 +35,7 @@ class MeanModel:
             self.die_in = ""
             raise KeyboardInterrupt
 
-    def synthesise(self, count: int, stream: Stream) -> Numbers:
+    def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> Numbers:
         self._maybe_die("synthesise")
         return Numbers(self.mean + np.random.default_rng(stream).standard_normal(count))
 
@@ -48,6 +48,9 @@ class MeanModel:
         noise = np.random.default_rng(stream).standard_normal() * 0.01
         self.mean = float(np.concatenate([p.values for p in parts]).mean() + noise)
 
+    def reset(self) -> None:
+        self.mean = 0.0
+
     def save(self, folder: Path) -> str:
         (folder / "model.txt").write_text(repr(self.mean))
         return "model.txt"
@@ -56,12 +59,16 @@ class MeanModel:
         self.mean = float((folder / "model.txt").read_text())
         return "model.txt"
 
-    def evaluate(self, generator, sampled, corrected, stream: Stream) -> dict[str, float]:
+    def evaluate(
+        self, generator, sampled, corrected, stream: Stream, scratch: Path | None = None
+    ) -> dict[str, float]:
         self._maybe_die("evaluate")
         noise = np.random.default_rng(stream).standard_normal()
         return {"mean": self.mean, "noise": float(noise), **(corrected.report if corrected else {})}
 
-    def correct(self, batch: Numbers, stream: Stream) -> Corrected[Numbers]:
+    def correct(
+        self, batch: Numbers, stream: Stream, scratch: Path | None = None
+    ) -> Corrected[Numbers]:
         self._maybe_die("correct")
         return Corrected(Numbers(batch.values / 2), {"corrected": float(len(batch))})
 

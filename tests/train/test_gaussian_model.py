@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,10 +13,9 @@ import train.gaussian_model as gaussian_model
 from loop.cycle import LoopSettings, run_loop
 from loop.errors import InvalidSamplesError
 from loop.interfaces import Domain
-from loop.mixing import POLICIES
 from loop.rundir import MemoryRun
 from loop.streams import Stream
-from train.gaussian import DistanceToTarget
+from train.gaussian import DistanceToTarget, MixingName
 from train.gaussian_corrections import ExactCorrection
 from train.gaussian_model import (
     REG_COVAR,
@@ -42,7 +42,7 @@ class Checked(GaussianModel):
         self.fits = getattr(self, "fits", 0) + 1
 
 
-@pytest.mark.parametrize("mixing", sorted(POLICIES))
+@pytest.mark.parametrize("mixing", get_args(MixingName))
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 9), st.integers(2, 12), st.integers(1, 14))
 def test_the_model_fits_what_the_policy_chose(
