@@ -1,9 +1,10 @@
-"""Build a dataset from CMU motion capture in BVH files: open data, no licence to sign.
+"""Build a dataset from CMU motion capture: open data, no licence to sign.
 
 `python -m dataset.cmu --bvh_dir DIR --size 64|128|256|max --out DIR` reads the takes (`13_29.bvh`
-or `.bvh.gz`, "Daz-friendly" hierarchy, and `CMU-INDEX.txt` beside them), brings them to 22 joints,
-a level floor and 20 fps, cuts windows of 2 to 9.8 s, mirrors each, and writes the HumanML3D layout
-and `clips.json`, which tells what became of every take.
+of the "Daz-friendly" or "MotionBuilder-friendly" release, or the original `13_29.amc` with
+`13.asf`; all may be gzipped) and `CMU-INDEX.txt` beside them, brings them to 22 joints, a level
+floor and 20 fps, cuts windows of 2 to 9.8 s, mirrors each, and writes the HumanML3D layout and
+`clips.json`, which tells what became of every take.
 
 Splits go by subject: of subjects with the same title in the index ("walk", "various everyday
 behaviors") every second one tests, so that what is tested was trained, on other people; the
@@ -17,6 +18,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +31,10 @@ from dataset.writer import DatasetClip, Moments, check_replaceable, staged_folde
 from loop.command import command
 from loop.errors import InvalidMotionError, InvalidOptionError, MissingAssetError
 from loop.progress import track
+from translation.asf_amc import FPS as AMC_FPS
+from translation.asf_amc import Asf, bone_ends, read_asf
 from translation.bvh import read_bvh
+from translation.cmu import check_speed, cmu_joints, is_motionbuilder, motionbuilder_joints
 from translation.daz import daz_joints
 from translation.floor import level_floor
 from translation.humanml import (
@@ -59,8 +64,8 @@ def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
     What is left out is logged with the reason.
 
     Raises:
-        MissingAssetError: no BVH file, or no index.
-        CorruptFileError: a BVH file cannot be read.
+        MissingAssetError: no motion file, no skeleton for one, or no index.
+        CorruptFileError: a file cannot be read.
     """
     for take, result in _takes(Path(bvh_dir)):
         if isinstance(result, str):
@@ -70,26 +75,54 @@ def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
 
 
 def _takes(bvh_dir: Path) -> Iterator[tuple[Take, np.ndarray | str]]:
-    """Every take with its joints, or with the reason why it is left out."""
-    paths = {path.name.split(".")[0]: path for path in sorted(bvh_dir.rglob("*.bvh*"))}
+    """Every take with its joints, or with the reason why it is left out.
+
+    What lies there both as BVH and as AMC is read from its AMC, the original.
+    """
+    paths = {
+        path.name.split(".")[0]: path
+        for pattern in ("*.bvh", "*.bvh.gz", "*.amc", "*.amc.gz")
+        for path in sorted(bvh_dir.rglob(pattern))
+    }
     if not paths:
         raise MissingAssetError(
-            "There are no BVH files.", path=bvh_dir, expected="files such as 13_29.bvh(.gz)"
+            "There are no motion capture files.",
+            path=bvh_dir,
+            expected="files such as 13_29.bvh(.gz), or 13_29.amc(.gz) with 13.asf(.gz)",
+            remedy="bash prepare/download_cmu.sh fetches them",
         )
     index = read_index(next(iter(sorted(bvh_dir.rglob(INDEX))), bvh_dir / INDEX))
+    skeletons = {path.name.split(".")[0]: path for path in sorted(bvh_dir.rglob("*.asf*"))}
+    read = lru_cache(maxsize=1)(read_asf)  # takes of a subject follow each other
     for name in sorted(paths):
         take = index.get(name, Take(name, 0, "", ""))
-        reason = reason_to_exclude(take)
-        yield take, reason or _joints(paths[name])
+        if reason := reason_to_exclude(take):
+            yield take, reason
+        elif ".amc" in paths[name].suffixes:
+            subject = name.split("_")[0]
+            if subject not in skeletons:
+                raise MissingAssetError(
+                    "The skeleton of a take is missing.",
+                    path=paths[name],
+                    expected=f"{subject}.asf in the same folder",
+                )
+            yield take, _joints(paths[name], read(skeletons[subject]))
+        else:
+            yield take, _joints(paths[name])
 
 
-def _joints(path: Path) -> np.ndarray | str:
-    bvh = read_bvh(path)
+def _joints(path: Path, skeleton: Asf | None = None) -> np.ndarray | str:
     try:
-        raw = daz_joints(bvh)
+        if skeleton is None:
+            bvh = read_bvh(path)
+            fps = bvh.fps
+            raw = motionbuilder_joints(bvh) if is_motionbuilder(bvh) else daz_joints(bvh)
+        else:
+            fps, raw = AMC_FPS, cmu_joints(bone_ends(path, skeleton))
+        check_speed(raw, fps)
     except InvalidMotionError as error:
         return str(error).replace("\n", ",")
-    joints = level_floor(resample_joints(raw, bvh.fps, FPS), FPS)
+    joints = level_floor(resample_joints(raw, fps, FPS), FPS)
     if (lowest := float(joints[..., 1].min())) < -DEEPEST_M:
         return f"a joint is {-lowest:.1f} m below the floor: the capture is broken"
     return face_forward(start_at_origin(joints)).astype(np.float32)
@@ -210,7 +243,7 @@ def _sample(ids: list[str], size: int) -> list[str]:
             "There are fewer training items than the size asks for.",
             found=f"{len(ids)} items",
             expected=f"at least {size}",
-            remedy="use --size max, or more BVH files",
+            remedy="use --size max, or more takes",
         )
     chosen = np.random.default_rng([SEED, size]).choice(len(ids), size, replace=False)
     return [ids[i] for i in sorted(chosen)]
@@ -232,7 +265,7 @@ def _clip(name: str, joints: np.ndarray, captions: list[Caption]) -> DatasetClip
 
 @command()
 def main(bvh_dir: Path, out: Path, size: Size = "max") -> None:
-    """Build a dataset in HumanML3D layout from CMU takes in BVH files.
+    """Build a dataset in HumanML3D layout from CMU takes in BVH or ASF/AMC files.
 
     Args:
         bvh_dir: folder with the takes and CMU-INDEX.txt.

@@ -16,8 +16,6 @@ from translation.bvh import Bvh, metres_per_unit
 PELVIS, SPINE3 = 0.35, 0.25
 REST_POSE_S = 0.075
 """The first frame of each file is a rest pose, and resampling smeared it over the next eight."""
-FASTEST_M_S = 20.0
-"""No foot of a person is faster, whatever it kicks; flipped joints of a broken take are."""
 
 # by joint number; pelvis (0) and spine3 (9) are interpolated from the last two
 _NAMES = (
@@ -33,8 +31,7 @@ def daz_joints(bvh: Bvh) -> NDArray[np.float64]:
     The unit follows from the length of the legs; the floor is where the file has it.
 
     Raises:
-        InvalidMotionError: another hierarchy, nothing after the rest pose, no human unit, or a
-            joint faster than FASTEST_M_S.
+        InvalidMotionError: another hierarchy, nothing after the rest pose, or no human unit.
     """
     joints = bvh.positions(_NAMES, start=round(REST_POSE_S * bvh.fps))
     if len(joints) < 2:
@@ -46,11 +43,4 @@ def daz_joints(bvh: Bvh) -> NDArray[np.float64]:
     joints[:, 9] = joints[:, 6] + SPINE3 * (joints[:, 12] - joints[:, 6])
     leg = np.linalg.norm(joints[0, [1, 4]] - joints[0, [4, 7]], axis=-1).sum()
     joints *= metres_per_unit(float(leg))
-    speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() * bvh.fps
-    if speed > FASTEST_M_S:
-        raise InvalidMotionError(
-            "A joint jumps: the capture is broken.",
-            found=f"{speed:.0f} m/s",
-            expected=f"at most {FASTEST_M_S:.0f} m/s",
-        )
     return joints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from dataset.cmu import LONGEST, SHORTEST, assign_splits, build, cmu_clips, wind
 from dataset.doctor import examine
 from dataset.humanml3d import load_split, read_ids
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "translation"))
+from acclaim import amc, asf, motionbuilder
 
 TAKES = ("02_05", "06_01", "07_01", "08_01", "09_03", "13_11", "13_33", "14_05", "05_16")
 
@@ -126,7 +130,7 @@ def test_split_rule() -> None:
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
-    with pytest.raises(MissingAssetError, match="no BVH"):
+    with pytest.raises(MissingAssetError, match="no motion capture files"):
         list(cmu_clips(tmp_path))
     (tmp_path / "07_01.bvh").write_text("HIERARCHY")
     with pytest.raises(MissingAssetError, match="index"):
@@ -140,3 +144,43 @@ def test_foreign_folder_is_refused(bvh_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InvalidOptionError):
         build(bvh_dir, tmp_path)
+
+
+def walking(speed: float) -> list[dict[str, tuple[float, ...]]]:
+    """Four seconds at 120 fps, in file units and degrees."""
+    frames = []
+    for time in np.arange(480) / 120:
+        swing = 25 * np.sin(2 * np.pi * time)
+        frames.append(
+            {
+                "root": (0.0, 16.5, round(speed * time, 4), 0.0, 0.0, 0.0),
+                "lfemur": (round(-swing, 4), 0.0, 20.0),
+                "rfemur": (round(swing, 4), 0.0, -20.0),
+                "ltibia": (round(20 + abs(swing), 4),),
+                "rtibia": (round(20 + abs(swing), 4),),
+            }
+        )
+    return frames
+
+
+def test_the_original_files_give_the_same_dataset(tmp_path: Path) -> None:
+    original, converted = tmp_path / "asf", tmp_path / "bvh"
+    index = "".join(f"Subject #{n} (walk)\n{n:02d}_01  walk\n" for n in (7, 8, 12))
+    for folder in (original, converted):
+        folder.mkdir()
+        (folder / "CMU-INDEX.txt").write_text(index)
+    for subject, speed in ((7, 20.0), (8, 22.0), (12, 18.0)):
+        take = f"{subject:02d}"
+        (original / take).mkdir()
+        (original / take / f"{take}.asf").write_text(asf())
+        (original / take / f"{take}_01.amc").write_text(amc(walking(speed)))
+        (converted / f"{take}_01.bvh").write_text(motionbuilder([{}, *walking(speed)]))
+    expected = build(original, tmp_path / "a")
+    assert build(converted, tmp_path / "b") == expected and expected["test"] > 0
+    for path in sorted((tmp_path / "a/new_joints").iterdir()):
+        other = np.load(tmp_path / "b/new_joints" / path.name)
+        np.testing.assert_allclose(other, np.load(path), atol=3e-3)  # the floor is a fit
+    assert not [finding for finding in examine(tmp_path / "a") if finding.fault]
+    (original / "12" / "12.asf").unlink()
+    with pytest.raises(MissingAssetError, match=r"12\.asf"):
+        build(original, tmp_path / "a")

@@ -11,6 +11,7 @@ import pytest
 from body_models.skeleton import PARENTS
 from loop.errors import InvalidMotionError
 from translation.bvh import Bvh, read_bvh
+from translation.cmu import check_speed
 from translation.daz import daz_joints
 from translation.humanml import face_forward
 
@@ -66,7 +67,8 @@ def test_broken_takes(walk: Bvh) -> None:
     jump = walk.values.copy()
     jump[100, 0] += 100
     with pytest.raises(InvalidMotionError, match="jumps"):
-        daz_joints(replace(walk, values=jump))
+        check_speed(daz_joints(replace(walk, values=jump)), walk.fps)
+    check_speed(daz_joints(walk), walk.fps)
     with pytest.raises(InvalidMotionError, match="rest pose"):
         daz_joints(replace(walk, values=walk.values[:10]))
     with pytest.raises(InvalidMotionError, match="lacks a joint"):
