@@ -76,7 +76,7 @@ def read_folder(folder: Path, seed: int = 0) -> list[Record]:
         )
     records: list[Record] = []
     for path in sorted(folder.iterdir()):
-        arm = _parse_arm(path.name)
+        arm = parse_arm(path.name)
         if arm is not None and path.is_dir():
             records += _read_arm(path, *arm, seed)
     if not records:
@@ -95,7 +95,7 @@ def size_name(folder: Path) -> str:
     return _SEED.sub("", folder.resolve().name).removeprefix("dataset_")
 
 
-def _parse_arm(name: str) -> tuple[str, str] | None:
+def parse_arm(name: str) -> tuple[str, str] | None:
     """(kind, digits of the percentage) of an arm's folder name, None for any other name."""
     if name == BASELINE:
         return BASELINE, ""
