@@ -1,0 +1,125 @@
+"""Ways back to the digits: each takes doubtful images of one digit and moves them to the real ones.
+
+All work on rows of 784 grey values from 0 to 255 (float64), on real images of the same digit alone.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.neighbors import NearestNeighbors
+
+Pixels = np.ndarray
+NEIGHBOURS, DIMENSIONS = 30, 8
+"""Of the local plane [D]: see results/mnist for what others do."""
+CHUNK = 256
+"""Images projected at once; their neighbours take 50 MB."""
+
+
+class Projection(Protocol):
+    """A map towards the real images of one digit."""
+
+    def __call__(self, images: Pixels) -> Pixels:
+        """(N, 784) -> (N, 784)."""
+        ...
+
+
+class Centroids:
+    """The published correction: the nearest of the digit's k-means centroids.
+
+    Args:
+        real: (M, 784) real images of the digit.
+        clusters: centroids.
+        biased: round half a grey value too bright, as published; else to the nearest value.
+    """
+
+    def __init__(self, real: Pixels, clusters: int, biased: bool) -> None:
+        # In float64, random_state 0 and n_init "auto", as published.
+        self._means = KMeans(clusters, random_state=0, n_init="auto").fit(real)
+        shift = 0.5 if biased else 0.0
+        self.centroids = np.clip(np.round(shift + self._means.cluster_centers_), 0, 255)
+
+    def __call__(self, images: Pixels) -> Pixels:
+        """The centroid of each image's cluster."""
+        return self.centroids[self._means.predict(images)]
+
+
+class NearestReal:
+    """The nearest real image itself: as true as a correction can be, but it copies.
+
+    Args:
+        real: (M, 784) real images of the digit.
+    """
+
+    def __init__(self, real: Pixels) -> None:
+        self._real = real
+        self._search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(real)
+
+    def __call__(self, images: Pixels) -> Pixels:
+        """A copy of a real image for each image."""
+        return self._real[self._search.kneighbors(images, return_distance=False)[:, 0]]
+
+
+class LocalPlane:
+    """The sample's foot on the plane that the real images around it span (local PCA).
+
+    A mean of shifted strokes is grey and wide where strokes are white and thin, and the plane is
+    made of such means. So the foot keeps only its *order* of pixels, from dark to bright; their
+    grey values become the ones that the neighbours have at the same ranks, on average.
+
+    Args:
+        real: (M, 784) real images of the digit.
+        neighbours: k real images that span the plane, or all there are.
+        dimensions: d < k directions of largest variance among them.
+        sharpen: give the foot the grey values of the neighbours.
+    """
+
+    def __init__(
+        self,
+        real: Pixels,
+        neighbours: int = NEIGHBOURS,
+        dimensions: int = DIMENSIONS,
+        sharpen: bool = True,
+    ) -> None:
+        self._real = real
+        neighbours = min(neighbours, len(real))
+        self._dimensions = min(dimensions, neighbours - 1)
+        self._sharpen = sharpen
+        self._search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(real)
+
+    def __call__(self, images: Pixels) -> Pixels:
+        """The foot of each image, clipped to grey values."""
+        parts = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+        return np.concatenate([self._project(part) for part in parts])
+
+    def _project(self, images: Pixels) -> Pixels:
+        near = self._real[self._search.kneighbors(images, return_distance=False)]
+        foot = np.clip(plane_foot(images, near, self._dimensions), 0, 255)
+        return with_grey_values(foot, np.sort(near, axis=2).mean(axis=1)) if self._sharpen else foot
+
+
+def plane_foot(points: Pixels, near: Pixels, dimensions: int) -> Pixels:
+    """Orthogonal projection of points (N, P) onto the principal planes of their sets (N, K, P).
+
+    Principal directions C^T v / sqrt(w) come from the eigenvectors v of the small Gram matrices
+    C C^T (K, K) of the centred sets C; directions without variance are left out.
+    """
+    mean = near.mean(axis=1)
+    centred = near - mean[:, None]
+    values, vectors = np.linalg.eigh(centred @ centred.transpose(0, 2, 1))
+    values, vectors = values[:, -dimensions:], vectors[:, :, -dimensions:]
+    held = values > 1e-9 * np.maximum(values[:, -1:], 1.0)
+    scale = np.where(held, 1 / np.sqrt(np.where(held, values, 1.0)), 0.0)
+    directions = (vectors.transpose(0, 2, 1) @ centred) * scale[:, :, None]
+    places = directions @ (points - mean)[:, :, None]
+    return mean + (directions.transpose(0, 2, 1) @ places)[:, :, 0]
+
+
+def with_grey_values(images: Pixels, greys: Pixels) -> Pixels:
+    """Images (N, P) whose pixels, from dark to bright, take the ascending values greys (N, P)."""
+    order = np.argsort(images, axis=1, kind="stable")
+    result = np.empty_like(images)
+    np.put_along_axis(result, order, greys, axis=1)
+    return result
