@@ -179,7 +179,7 @@ def test_the_original_files_give_the_same_dataset(tmp_path: Path) -> None:
     assert build(converted, tmp_path / "b") == expected and expected["test"] > 0
     for path in sorted((tmp_path / "a/new_joints").iterdir()):
         other = np.load(tmp_path / "b/new_joints" / path.name)
-        np.testing.assert_allclose(other, np.load(path), atol=3e-3)  # the floor is a fit
+        np.testing.assert_allclose(other, np.load(path), atol=0.01)  # the floor is a fit
     assert not [finding for finding in examine(tmp_path / "a") if finding.fault]
     (original / "12" / "12.asf").unlink()
     with pytest.raises(MissingAssetError, match=r"12\.asf"):
