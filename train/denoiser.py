@@ -16,7 +16,7 @@ from diffusion.guidance import guided
 from diffusion.noise import ItemNoise
 from diffusion.process import Diffusion
 from diffusion.samplers import ddpm
-from diffusion.schedules import cosine_betas
+from diffusion.schedules import cosine_betas, linear_betas
 from loop.pieces import Pieces
 from loop.progress import track
 from loop.streams import Stream, item_seeds
@@ -141,7 +141,7 @@ def new_denoiser(
     return Denoiser(
         network=network,
         ema=None if protocol.ema_decay is None else EMA(network, protocol.ema_decay),
-        diffusion=Diffusion(cosine_betas(preset.diffusion_steps), "x0"),
+        diffusion=Diffusion(betas(preset), "x0"),
         encoder=encoder,
         mean=statistics[0],
         std=statistics[1],
@@ -149,3 +149,14 @@ def new_denoiser(
         guidance=protocol.guidance,
         device=device,
     )
+
+
+def betas(preset: MotionPreset) -> np.ndarray:
+    """(T,) variances of the noising chain; the linear ones are DDPM's, for any T as in MDM.
+
+    Of T steps they are 1000 / T times those of 1,000 steps, 1e-4 to 0.02.
+    """
+    steps = preset.diffusion_steps
+    if preset.noise_schedule == "cosine":
+        return cosine_betas(steps)
+    return linear_betas(steps, 1e-4 * 1000 / steps, 0.02 * 1000 / steps)

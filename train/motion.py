@@ -19,6 +19,7 @@ from train.motion_evaluators import EvaluatorKind, motion_evaluator
 from train.motion_files import CorrectionFiles, MotionBatch, SampleFiles
 from train.motion_generator import MotionGenerator
 from train.presets import MotionPreset, Protocol
+from train.repeated_evaluation import RepeatedEvaluation
 from uhc.imitate import Method
 
 
@@ -65,7 +66,7 @@ def build_domain(
         ScscError: the data set or an asset is missing or unsound.
     """
     preset, protocol = experiment.preset, experiment.protocol
-    train, test = (load_split(experiment.dataset, split) for split in ("train", "test"))
+    train, test = (load_split(experiment.dataset, split) for split in ("train", preset.eval_split))
     experiment.cache.mkdir(parents=True, exist_ok=True)
     encoder = _caption_encoder(experiment, device)
     encoder.encode([caption.text for item in train.items for caption in item.captions])
@@ -86,7 +87,10 @@ def build_domain(
         real=MotionBatch(train.items),
         generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed),
         correction=_correction(experiment, workers, train),
-        evaluator=MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples),
+        evaluator=RepeatedEvaluation(
+            MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples),
+            preset.eval_repetitions,
+        ),
         samples=SampleFiles(),
         corrections=CorrectionFiles(),
     )

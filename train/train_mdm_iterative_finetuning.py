@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,18 @@ from loop.sweep import hand_over
 from model.clip_encoder import TextEncoderName, text_encoder_named
 from train.motion import MotionExperiment, build_domain, synthetic_count
 from train.motion_evaluators import EvaluatorKind
-from train.presets import CORRECTED, FAITHFUL, preset_named, with_changes
+from train.presets import (
+    CORRECTED,
+    FAITHFUL,
+    EvaluationSplit,
+    MotionPreset,
+    NoiseSchedule,
+    Protocol,
+    preset_named,
+    with_changes,
+)
+from train.published_flags import translate
+from train.starting import check_finished, check_start
 
 logger = logging.getLogger("scsc")
 
@@ -38,11 +50,13 @@ class Arguments:
     mini_dataset_dir: Path
     """data set in HumanML3D layout, such as dataset/HumanML3D_subset_0064 or dataset/demo"""
     preset: str = "0064"
-    """row of the preset table (train/presets.py): smoke, demo, 0064, 0128, 0256, 2794"""
+    """row of the preset table (train/presets.py), whose numbers the options below replace"""
     start_from: Path | None = None
     """finished generation 0 to start from (its folder generation_0); default: train one"""
     num_generations: int | None = None
     """last generation to make; default: the preset's"""
+    start_at_generation: int = 0
+    """refuse to start where an earlier generation is not finished"""
     synthetic_augmentation_percent: float = 0.0
     """synthetic : real ratio lambda, as a fraction from 0 (the baseline) to 1"""
     augmentation_type: Literal["raw_mdm_output", "imitation_output"] = "raw_mdm_output"
@@ -70,17 +84,38 @@ class Arguments:
     generation_0_steps: int | None = None
     """optimiser steps of generation 0; default: the preset's"""
     num_steps: int | None = None
-    """optimiser steps of every later generation; default: the preset's"""
+    """optimiser steps of every later generation, or of generation 0 where --num_generations is 0;
+    default: the preset's"""
     batch_size: int | None = None
     """default: the preset's"""
     lr: float | None = None
     """learning rate; default: the preset's"""
+    lr_anneal_steps: int | None = None
+    """let the learning rate fall linearly to 0 at this step of a generation; default: constant"""
+    weight_decay: float | None = None
+    """of AdamW; default: the preset's"""
+    layers: int | None = None
+    """of the transformer encoder; default: the preset's"""
+    latent_dim: int | None = None
+    """width of the transformer encoder; default: the preset's"""
+    cond_mask_prob: float | None = None
+    """share of the training texts that are hidden; default: the preset's"""
+    diffusion_steps: int | None = None
+    """length of the noising chain and of sampling; default: the preset's"""
+    noise_schedule: NoiseSchedule | None = None
+    """betas of the noising chain; default: the preset's"""
+    guidance_param: float | None = None
+    """classifier-free guidance scale of sampling; default: 2.5, --faithful: 1"""
     eval_num_samples: int | None = None
     """motions drawn to evaluate a generation; default: the preset's"""
+    eval_rep_times: int | None = None
+    """evaluate so often, metrics are means; default: the preset's"""
+    eval_split: EvaluationSplit | None = None
+    """evaluate with the captions and motions of this split; default: the preset's"""
     workers: int = os.cpu_count() or 1
     """processes of the correction; the result does not depend on it"""
-    device: str = "cpu"
-    """torch device of the networks, such as cpu or cuda"""
+    device: str = "auto"
+    """where the networks run: auto (a GPU if there is one), cpu, cuda, or the number of a GPU"""
 
 
 def run(arguments: Arguments) -> None:
@@ -89,20 +124,13 @@ def run(arguments: Arguments) -> None:
     Raises:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
-    preset = with_changes(
-        preset_named(arguments.preset),
-        generation_0_steps=arguments.generation_0_steps,
-        steps_per_generation=arguments.num_steps,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.lr,
-        eval_samples=arguments.eval_num_samples,
-    )
+    preset = _preset(arguments)
     corrects = arguments.augmentation_type == "imitation_output"
     experiment = MotionExperiment(
         dataset=arguments.mini_dataset_dir,
         cache=arguments.save_dir.parent / "cache",
         preset=preset,
-        protocol=FAITHFUL if arguments.faithful else CORRECTED,
+        protocol=_protocol(arguments),
         correction=arguments.correction if corrects else "none",
         seed=arguments.seed,
         text_encoder=arguments.text_encoder,
@@ -110,9 +138,12 @@ def run(arguments: Arguments) -> None:
         evaluator=arguments.evaluator,
         evaluator_root=arguments.evaluator_root,
     )
-    with RunDirectory(arguments.save_dir, _settings(experiment, arguments)) as directory:
+    described = _settings(experiment, arguments)
+    with RunDirectory(arguments.save_dir, described) as directory:
         if arguments.start_from is not None:
+            check_start(arguments.start_from, described)
             hand_over(arguments.start_from, arguments.save_dir)
+        check_finished(directory.last(), arguments.start_at_generation, arguments.save_dir)
         domain = build_domain(experiment, arguments.workers, _device(arguments.device))
         generations = arguments.num_generations
         settings = LoopSettings(
@@ -124,6 +155,37 @@ def run(arguments: Arguments) -> None:
         )
         run_loop(domain, settings, directory)
     logger.info("finished: %s", arguments.save_dir)
+
+
+def _preset(arguments: Arguments) -> MotionPreset:
+    """The row of the table, with the numbers that the user gave."""
+    first, later = arguments.generation_0_steps, arguments.num_steps
+    if arguments.num_generations == 0:  # published scripts train generation 0 with --num_steps
+        first, later = later if first is None else first, None
+    return with_changes(
+        preset_named(arguments.preset),
+        generation_0_steps=first,
+        steps_per_generation=later,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.lr,
+        lr_anneal_steps=arguments.lr_anneal_steps,
+        weight_decay=arguments.weight_decay,
+        layers=arguments.layers,
+        latent_dim=arguments.latent_dim,
+        condition_dropout=arguments.cond_mask_prob,
+        diffusion_steps=arguments.diffusion_steps,
+        noise_schedule=arguments.noise_schedule,
+        eval_samples=arguments.eval_num_samples,
+        eval_repetitions=arguments.eval_rep_times,
+        eval_split=arguments.eval_split,
+    )
+
+
+def _protocol(arguments: Arguments) -> Protocol:
+    """Published or corrected behaviour, with the guidance that the user gave."""
+    protocol = FAITHFUL if arguments.faithful else CORRECTED
+    guidance = arguments.guidance_param
+    return protocol if guidance is None else dataclasses.replace(protocol, guidance=guidance)
 
 
 def _settings(experiment: MotionExperiment, arguments: Arguments) -> dict[str, Any]:
@@ -151,6 +213,10 @@ def _settings(experiment: MotionExperiment, arguments: Arguments) -> dict[str, A
 
 def _device(name: str) -> torch.device:
     """The device of that name, if it is there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.isdigit():  # published: the number of a GPU
+        name = f"cuda:{name}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -163,7 +229,16 @@ def _device(name: str) -> torch.device:
 
 def main() -> None:
     """Command line."""
-    arguments = tyro.cli(Arguments, prog="python -m train.train_mdm_iterative_finetuning")
+    with command():
+        said = translate(sys.argv[1:])
+    arguments = tyro.cli(
+        Arguments,
+        prog="python -m train.train_mdm_iterative_finetuning",
+        description=f"{Arguments.__doc__} What became of published options that are not listed "
+        "here: `python -m train.published_flags`.",
+        args=said,
+        use_underscores=True,
+    )
     kept = f"stopped; finished work is kept in {arguments.save_dir}, the same command goes on"
     with command(interrupted=kept):
         run(arguments)

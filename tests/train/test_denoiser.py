@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from loop.streams import Stream
+from train.denoiser import betas
+from train.presets import with_changes
 
 CAPTIONS = [f"caption {i}" for i in range(5)]
 FRAMES = [8, 10, 16, 99, 12]
@@ -48,3 +50,12 @@ def test_the_seed_fixes_the_first_weights(make_denoiser, seed: int) -> None:
         make_denoiser(seed=s).network.output_process.poseFinal.weight for s in (1, seed)
     )
     assert bool((first == second).all()) == (seed == 1)
+
+
+def test_linear_betas_are_those_of_mdm(preset) -> None:
+    linear = with_changes(preset, noise_schedule="linear", diffusion_steps=1000)
+    assert betas(linear)[[0, -1]] == pytest.approx([1e-4, 0.02])
+    # A tenth of the steps destroys as much signal.
+    short = betas(with_changes(linear, diffusion_steps=100))
+    assert np.prod(1 - short) == pytest.approx(np.prod(1 - betas(linear)), rel=0.5)
+    assert len(betas(preset)) == 5
