@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from train.denoiser import UNIT, Denoiser
 from train.fitting import fit, restore_training, training_state
 from train.motion_files import MotionBatch
 from train.presets import MotionPreset, Protocol
+from train.team import TrainingTeam
 
 
 class MotionGenerator:
@@ -28,6 +30,7 @@ class MotionGenerator:
         preset: numbers of steps, rates, sizes.
         protocol: published or corrected behaviour.
         seed: the run's seed.
+        team: the processes that train together; by default this one is alone.
     """
 
     def __init__(
@@ -37,17 +40,20 @@ class MotionGenerator:
         preset: MotionPreset,
         protocol: Protocol,
         seed: int,
+        team: TrainingTeam | None = None,
     ) -> None:
         self.denoiser = denoiser
+        self._team = team
         self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
         self._optimizer = self._new_optimizer()
         self._steps = 0
+        self._untrained = copy.deepcopy(training_state(denoiser, self._optimizer))
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
             self.denoiser.network.parameters(),
             lr=self._preset.learning_rate,
-            weight_decay=0.0,
+            weight_decay=self._preset.weight_decay,
             fused=True,
         )
 
@@ -102,6 +108,8 @@ class MotionGenerator:
         preset = self._preset
         if generation > 0 and not self._protocol.carry_optimizer:
             self._optimizer = self._new_optimizer()
+        for group in self._optimizer.param_groups:  # a stored optimiser brings those of its run
+            group["lr"], group["weight_decay"] = preset.learning_rate, preset.weight_decay
         self._steps = preset.steps_per_generation if generation else preset.generation_0_steps
         batches = TrainingBatches(
             [item for part in training_set.parts() for item in part.items],
@@ -119,18 +127,25 @@ class MotionGenerator:
             self._steps,
             preset.condition_dropout,
             None if scratch is None else scratch / "training.pt",
+            preset.lr_anneal_steps,
+            self._team,
         )
+
+    def reset(self) -> None:
+        """Become untrained again, with the weights of the beginning and a fresh optimiser."""
+        restore_training(self.denoiser, self._optimizer, self._untrained, Path("untrained"))
 
     def save(self, folder: Path) -> str:
         """Write `model<steps>.pt`, the weights one samples with, and `opt<steps>.pt`, the rest."""
-        denoiser = self.denoiser
-        weights = training_state(denoiser, self._optimizer)
-        drawn_with = dict(weights["network"])
-        if denoiser.ema is not None:
-            drawn_with |= weights["ema"]["average"]
+        rest = training_state(self.denoiser, self._optimizer)
+        drawn_with = dict(rest["network"])
+        if self.denoiser.ema is None:
+            del rest["network"]
+        else:
+            drawn_with |= rest["ema"].pop("average")
         name = f"model{self._steps:09d}.pt"
         save_checkpoint(folder / name, drawn_with)
-        save_checkpoint(folder / f"opt{self._steps:09d}.pt", weights)
+        save_checkpoint(folder / f"opt{self._steps:09d}.pt", rest)
         return name
 
     def load(self, folder: Path) -> str:
@@ -144,9 +159,13 @@ class MotionGenerator:
         model = model_file(folder)
         steps = model.stem.removeprefix("model")
         path = folder / f"opt{steps}.pt"
-        restore_training(
-            self.denoiser, self._optimizer, load_checkpoint(path, self.denoiser.device), path
-        )
+        drawn_with, rest = (load_checkpoint(file, self.denoiser.device) for file in (model, path))
+        if self.denoiser.ema is None:
+            rest["network"] = drawn_with
+        else:
+            names = self.denoiser.ema.state_dict()["average"].keys() & drawn_with.keys()
+            rest["ema"]["average"] = {name: drawn_with[name] for name in names}
+        restore_training(self.denoiser, self._optimizer, rest, path)
         self._steps = int(steps)
         return model.name
 

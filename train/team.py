@@ -1,0 +1,88 @@
+"""Several processes, on several GPUs or nodes, that make one arm: what `torchrun` started.
+
+`torchrun --nproc_per_node 2 -m train.train_mdm_iterative_finetuning ...` (or `accelerate launch`)
+starts the same command several times. Each process trains on its share of every batch and PyTorch
+averages the gradients; everything else is done by the first one while the others wait.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from loop.errors import JobFailedError
+
+PATIENCE = timedelta(days=7)
+"""How long a process waits for one that is alive; a dead one ends the waiting at once."""
+
+
+class TrainingTeam:
+    """One of `size` processes; a lone one by default.
+
+    Attributes:
+        rank: 0 to size - 1.
+        size: how many there are.
+        local_rank: number of this process on its node, and of the GPU it takes.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
+        self.rank, self.size, self.local_rank = rank, size, local_rank
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process keeps the run directory."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Return when every process has come here.
+
+        Raises:
+            JobFailedError: another process died.
+        """
+        if self.size == 1:
+            return
+        try:
+            dist.all_reduce(torch.zeros(1))  # on the CPU: NCCL, on GPUs, is an impatient waiter
+        except RuntimeError as error:
+            raise JobFailedError(
+                "another process of this run died",
+                found=str(error).splitlines()[0],
+                remedy="its own message says why; repeat the command, finished work is kept",
+            ) from error
+
+    def share(self, count: int) -> slice:
+        """Rows of a batch of `count` that this process trains on."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def averaging(self, network: nn.Module) -> nn.Module:
+        """The network, in training: its `backward` averages the gradients of all processes."""
+        if self.size == 1:
+            return network
+        return nn.parallel.DistributedDataParallel(network, broadcast_buffers=False)
+
+
+@contextmanager
+def joined_team() -> Iterator[TrainingTeam]:
+    """The team that `torchrun` made this process part of (its environment variables say so).
+
+    Raises:
+        RuntimeError: the other processes cannot be reached.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield TrainingTeam()
+        return
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=PATIENCE)
+    try:
+        yield TrainingTeam(dist.get_rank(), dist.get_world_size(), local_rank)
+    finally:
+        dist.destroy_process_group()
