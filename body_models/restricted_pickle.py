@@ -24,7 +24,7 @@ from loop.errors import CorruptFileError, MissingAssetError
 
 Array = NDArray[np.float64]
 
-_DAMAGE = (
+DAMAGE = (
     pickle.UnpicklingError,
     EOFError,
     AttributeError,
@@ -102,7 +102,7 @@ _ALLOWED = {**_plain(), **_numpy_functions()}
 _SPARSE = {f"{kind}_{form}" for kind in ("csc", "csr", "coo") for form in ("matrix", "array")}
 
 
-class _Unpickler(pickle.Unpickler):
+class Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         """The known object of that name; anything else ends the reading."""
         if (module, name) in _ALLOWED:
@@ -126,8 +126,8 @@ def read_pickle(path: Path | str) -> dict[str, Any]:
         raise MissingAssetError("pickle is missing", path=path)
     try:
         # latin1 is how Python 2 strings, numpy's raw bytes among them, survive in Python 3
-        content = _Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except _DAMAGE as error:
+        content = Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+    except DAMAGE as error:
         raise CorruptFileError(
             "pickle cannot be read",
             path=path,

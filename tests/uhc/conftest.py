@@ -9,6 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from body_models.skeleton import DEFAULT_SKELETON, MIRROR, Skeleton
+from body_models.smpl import BodyModel, load_body_model
+from tests.body_models.bodies import body_content, write_npz
 from uhc.humanoid import Humanoid, build_humanoid, qpos_to_corners
 
 
@@ -39,3 +41,20 @@ def standing(symmetric_humanoid: Humanoid) -> NDArray[np.float64]:
 def walk(shared: Path) -> NDArray[np.float32]:
     """(60, 22, 3) joints: three seconds of the real HumanML3D clip."""
     return np.load(shared / "data" / "humanml3d_sample" / "new_joints" / "012314.npy")[60:120]
+
+
+@pytest.fixture(scope="session")
+def smpl_body(tmp_path_factory: pytest.TempPathFactory) -> BodyModel:
+    """A body in SMPL's format whose 24 parts are small clouds of vertices about the joints."""
+    each, joints = 25, 24
+    content = body_content("smpl", vertices=each * joints)
+    owner = np.repeat(np.arange(joints), each)
+    rest = content["J_regressor"] @ content["v_template"]
+    cloud = np.random.default_rng(0).uniform(-0.025, 0.025, (joints, each, 3))
+    cloud -= cloud.mean(axis=1, keepdims=True)
+    content["v_template"] = (rest[:, None] + cloud).reshape(-1, 3)
+    content["weights"] = np.eye(joints)[owner]
+    content["J_regressor"] = np.eye(joints)[owner].T / each
+    content["shapedirs"] = np.zeros_like(content["shapedirs"])
+    content["posedirs"] = np.zeros_like(content["posedirs"])
+    return load_body_model(write_npz(tmp_path_factory.mktemp("smpl") / "SMPL_NEUTRAL.npz", content))
