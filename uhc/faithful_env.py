@@ -96,7 +96,7 @@ class FaithfulEnv(gymnasium.Env):
         return self._observe(), {}
 
     def place(self, frame: int) -> None:
-        """Teleport to the pose and velocity of a frame, which the published code does on failure."""
+        """Teleport to a frame of the reference, as the published code does on failure."""
         mujoco.mj_resetData(self._humanoid.model, self.data)
         self.frame = frame
         self.data.qpos[:] = self.expert.qpos[frame]

@@ -93,7 +93,7 @@ class Trainer:
             self._envs,
             learning_rate=o.learning_rate,
             n_steps=o.steps,
-            batch_size=o.batch_size,
+            batch_size=min(o.batch_size, o.environments * o.steps),
             n_epochs=o.epochs,
             gamma=o.gamma,
             gae_lambda=o.gae_lambda,

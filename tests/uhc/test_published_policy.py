@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import pickle
 import sys
 import types
@@ -36,7 +37,7 @@ class Network(torch.nn.Module):
         sizes = [OBSERVATION, *hidden]
         self.net = torch.nn.Module()
         self.net.affine_layers = torch.nn.ModuleList(
-            torch.nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            torch.nn.Linear(a, b) for a, b in itertools.pairwise(sizes)
         )
         self.action_mean = torch.nn.Linear(sizes[-1], outputs)
         self.action_log_std = torch.nn.Parameter(torch.full((1, outputs), -2.3))
