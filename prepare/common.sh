@@ -23,6 +23,9 @@ all_present() {
   for entry in "${assets[@]}"; do present "${entry%%|*}" || return 1; done
 }
 
+# Whether there is nothing left to do; a script whose assets are many files says so itself.
+complete() { all_present; }
+
 # A table of what is there and what is missing; fails if anything is.
 check() {
   local entry state
@@ -59,14 +62,14 @@ finish() {
   mv "$1.part" "$1"
 }
 
-# fetch URL FILE: resumes FILE.part. Fails without a network.
+# fetch URL FILE: resumes FILE.part. Fails as curl does: with 22 where the server has no such file.
 fetch() {
   needs curl
   [ -s "$2" ] && return 0
   mkdir -p "$(dirname "$2")"
   say "fetching $(basename "$2")"
   curl --fail --location --proto '=https' --retry 3 --connect-timeout 20 \
-    --continue-at - --output "$2.part" --url "$1" || return 1
+    --continue-at - --output "$2.part" --url "$1" || return $?
   finish "$2"
 }
 
@@ -184,7 +187,7 @@ main() {
     esac
     shift
   done
-  if [ -z "$archive" ] && all_present; then say "everything is there"; exit 0; fi
+  if [ -z "$archive" ] && complete; then say "everything is there"; exit 0; fi
   if [ -n "$archive" ] && [ ! -f "$archive" ]; then give_up "no such file: $archive"; fi
   get || give_up "not everything could be fetched"
   all_present || { check || true; give_up "something is still missing"; }

@@ -301,6 +301,37 @@ def test_cmu_archives_one_after_the_other(checkout: Checkout, tmp_path: Path) ->
     assert code == 1 and "no takes" in output
 
 
+def test_cmu_takes_one_by_one(checkout: Checkout) -> None:
+    checkout.offer(
+        "cmu-mocap-index-text.txt", b"Subject #1\n01_01\twalk\n01_02  run\n 144_07 jump\n"
+    )
+    for take in ("01_01", "144_07"):
+        checkout.offer(f"{take}.bvh", b"HIERARCHY" * 100)
+    code, output = checkout.run("prepare/download_cmu.sh", STUB_LIMIT="500")
+    assert code == 1 and "stopped at 01_01" in output and "goes on" in output
+    code, output = checkout.run("prepare/download_cmu.sh")
+    assert code == 0, output
+    assert "1 takes of the index are not in the mirror: 01_02" in output
+    takes = checkout.root / "dataset/cmu_bvh"
+    for name in ("001/01_01.bvh", "144/144_07.bvh"):
+        assert (takes / name).read_bytes() == b"HIERARCHY" * 100  # the first went on where it was
+    urls = [call["arguments"][-1] for call in checkout.calls()]
+    assert any(url.endswith("/master/data/144/144_07.bvh") for url in urls)
+    before = len(urls)
+    code, output = checkout.run("prepare/download_cmu.sh", CMU_SUBJECTS="144")
+    assert code == 0 and len(checkout.calls()) == before, "nothing is fetched twice"
+    assert checkout.run("prepare/download_cmu.sh", "--check")[0] == 0
+
+
+def test_cmu_takes_of_some_subjects(checkout: Checkout) -> None:
+    checkout.offer("cmu-mocap-index-text.txt", b"01_01 walk\n02_01 run\n02_02 hop\n")
+    for take in ("01_01", "02_01", "02_02"):
+        checkout.offer(f"{take}.bvh", b"HIERARCHY")
+    assert checkout.run("prepare/download_cmu.sh", CMU_SUBJECTS="02 03")[0] == 0
+    found = sorted(path.name for path in (checkout.root / "dataset/cmu_bvh").rglob("*.bvh"))
+    assert found == ["02_01.bvh", "02_02.bvh"]
+
+
 def test_amass_archives_under_old_and_new_names(checkout: Checkout) -> None:
     (checkout.root / "BMLrub.tar.bz2").write_bytes(tarred("bz2", "BMLrub/rub001/a_poses.npz"))
     (checkout.root / "MPI_mosh.tar.bz2").write_bytes(tarred("bz2", "MPI_mosh/1/b_poses.npz"))
