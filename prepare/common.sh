@@ -8,6 +8,7 @@ called_in=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 program=$(basename "$0")
 assets=()    # "target|what it is for"; a target may be a pattern
+extras=()    # the same, for what a script lists but does not fetch
 archive=""   # --from: an archive that the user already has
 staging=""
 
@@ -15,8 +16,10 @@ say() { printf '%s\n' "$program: $*"; }
 complain() { printf '%s\n' "$program: $*" >&2; }
 
 asset() { assets+=("$1|$2"); }
+extra() { extras+=("$1|$2"); }
 
-present() { compgen -G "$1" >/dev/null; }
+count() { { compgen -G "$1" || true; } | wc -l; }
+present() { [ "$(count "$1")" -gt 0 ]; }
 
 all_present() {
   local entry
@@ -26,12 +29,14 @@ all_present() {
 # Whether there is nothing left to do; a script whose assets are many files says so itself.
 complete() { all_present; }
 
-# A table of what is there and what is missing; fails if anything is.
+# A table of what is there and what is missing; fails if anything is that the script would fetch.
 check() {
-  local entry state
-  for entry in "${assets[@]}"; do
-    if present "${entry%%|*}"; then state=present; else state=MISSING; fi
-    printf '%-8s %-60s %s\n' "$state" "${entry%%|*}" "${entry#*|}"
+  local entry state target
+  for entry in "${assets[@]}" ${extras[@]+"${extras[@]}"}; do
+    target=${entry%%|*} state=MISSING
+    if present "$target"; then state=present; fi
+    case $target in *[*]*) target="$target  ($(count "$target"))" ;; esac
+    printf '%-8s %-64s %s\n' "$state" "$target" "${entry#*|}"
   done
   all_present
 }

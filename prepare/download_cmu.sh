@@ -12,8 +12,8 @@ folder=dataset/cmu_bvh
 asset "$folder/CMU-INDEX.txt" "what is done in each take: becomes the captions of dataset.cmu"
 asset "$folder/**/*_*.{bvh,amc}" "motion capture: becomes the motions of dataset.cmu"
 
-takes() { find "$folder" -name '*_*.bvh' -o -name '*_*.amc' 2>/dev/null; }
-present() { case $1 in *_*) [ -n "$(takes)" ] ;; *) [ -s "$1" ] ;; esac }
+takes() { find "$folder" -name '*_*.bvh' -o -name '*_*.amc' 2>/dev/null || true; }
+count() { case $1 in */CMU-INDEX.txt) { find "$1" -size +0 2>/dev/null || true; } | wc -l ;; *) takes | wc -l ;; esac }
 complete() { false; } # which takes are missing turns out as they are fetched
 
 describe() {

@@ -14,6 +14,8 @@ for policy in "${policies[@]}"; do
   asset "$models/${policy% *}" "published tracking policy, for comparison only"
 done
 
+extra "UniversalHumanoidControl/sample_data/*" "motions that the published UHC shows itself with; not read here"
+
 describe() {
   echo "Fetches the published UHC checkpoints into UniversalHumanoidControl/, where the published"
   echo "code looks for them. Nothing here needs them: the corrector in uhc/ has its own controller."
@@ -22,6 +24,7 @@ describe() {
 by_hand() {
   echo "  get these from the Google Drive links in download_data.sh of https://github.com/ZhengyiLuo/UHC:"
   for policy in "${policies[@]}"; do echo "    $models/${policy% *}"; done
+  echo "  its sample_data comes with the same script, and goes to UniversalHumanoidControl/sample_data/"
 }
 
 get() {

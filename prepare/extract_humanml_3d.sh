@@ -15,6 +15,17 @@ for entry in "${sets[@]}"; do
   asset "amass_data/${entry#*|}" "AMASS motions (SMPL+H G) that HumanML3D is cut from"
 done
 
+human=dataset/HumanML3D
+extra "$human/new_joint_vecs/*.npy" "HumanML3D motions, 29,228 in the full set: the experiments of the paper"
+extra "$human/texts/*.txt" "their captions, one file a motion"
+for file in train val test train_val; do
+  extra "$human/$file.txt" "split list of HumanML3D"
+done
+extra "$human/Mean.npy" "normalisation of HumanML3D"
+extra "$human/Std.npy" "normalisation of HumanML3D"
+extra "$human/index.csv" "where each clip comes from: exp_scripts/filter_dataset.py finds the 2,794 with it"
+extra "dataset/F_Subjects_1_90/*.mat" "BMLmovi's lists of motions, one a subject: which clips of the 2,794 sit down"
+
 describe() {
   echo "Unpacks the AMASS archives that lie in the folder of this checkout (or the one archive given with"
   echo "--from) into amass_data/, one after the other; a second call goes on where it was."

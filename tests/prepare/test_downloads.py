@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -330,6 +331,25 @@ def test_cmu_takes_of_some_subjects(checkout: Checkout) -> None:
     assert checkout.run("prepare/download_cmu.sh", CMU_SUBJECTS="02 03")[0] == 0
     found = sorted(path.name for path in (checkout.root / "dataset/cmu_bvh").rglob("*.bvh"))
     assert found == ["02_01.bvh", "02_02.bvh"]
+
+
+def test_everything_that_a_check_names_says_what_it_is_for(checkout: Checkout) -> None:
+    human = checkout.root / "dataset/HumanML3D/new_joint_vecs"
+    human.mkdir(parents=True)
+    for clip in ("000000", "M000000"):
+        (human / f"{clip}.npy").touch()
+    (checkout.root / "dataset/F_Subjects_1_90").mkdir()
+    (checkout.root / "dataset/F_Subjects_1_90/F_v3d_Subject_1.mat").touch()
+    code, output = checkout.run("get_smpl_data.sh", "--check")
+    assert code == 1
+    rows = [line for line in output.splitlines() if line[:7] in ("MISSING", "present")]
+    assert len(rows) > 40
+    for row in rows:
+        assert len(re.split(r"\s{2,}| MISSING | present ", row[8:].strip())[-1].split()) >= 2, row
+    assert re.search(r"present +dataset/HumanML3D/new_joint_vecs/\*\.npy +\(2\)", output)
+    assert re.search(r"present +dataset/F_Subjects_1_90/\*\.mat +\(1\)", output)
+    for name in ("sample_data", "finest.tar", "our_vab_data.npy", "iter_5000.p", "index.csv"):
+        assert name in output
 
 
 def test_amass_archives_under_old_and_new_names(checkout: Checkout) -> None:
