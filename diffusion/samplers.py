@@ -17,6 +17,7 @@ def ddpm(
     shape: tuple[int, ...],
     *,
     clip_denoised: bool = False,
+    last: int = 0,
 ) -> Tensor:
     """Ancestral sampling (DDPM, arXiv 2006.11239, algorithm 2), one network call a step.
 
@@ -26,16 +27,18 @@ def ddpm(
         noise_source: called once for x_T and once a step but the last.
         shape: (B, ...) of the samples.
         clip_denoised: clamp the estimate of the clean data to [-1, 1] (images; off for motion).
+        last: index of the last step taken, which adds no noise (the published MNIST sampler stops
+            at 1 and so leaves the noise of beta_0 in).
 
     Returns:
         (B, ...) samples, on the device of the noise.
     """
     x = noise_source(shape)
-    for step in reversed(range(diffusion.steps)):
+    for step in reversed(range(last, diffusion.steps)):
         t = torch.full((len(x),), step, device=x.device)
         mean, _ = diffusion.posterior(_clean(diffusion, denoise, x, t, clip_denoised), x, t)
         x = mean
-        if step > 0:
+        if step > last:
             x = mean + diffusion.table("sigma", t, x) * noise_source(shape)
     return x
 

@@ -106,6 +106,8 @@ class MnistPreset:
         batch_size, learning_rate: Adam; linear decay lr (1 - epoch / epochs) in generation 0.
         lr_divisor: later generations train at learning_rate / (lr_divisor epochs), constant.
         fine_tune_rate: that rate itself where it is not None.
+        generation_epochs: passes over the real set (or, in the published protocol, over all that
+            the arm trains on) in every later generation.
         generations: the last generation.
         ratios: synthetic : real ratios lambda of the arms.
         diffusion_steps: length T of the noising chain.
@@ -130,6 +132,7 @@ class MnistPreset:
     learning_rate: float = 1e-4  # [P]
     lr_divisor: float = 20.0  # [P]
     fine_tune_rate: float | None = None
+    generation_epochs: int = 1  # [P]
     generations: int = 50  # [P]
     ratios: tuple[float, ...] = (0.2, 0.5, 1.0, 1.5)  # [P]
     diffusion_steps: int = 400  # [P]
@@ -146,6 +149,12 @@ class MnistPreset:
     classifier_rate: float = 1e-3  # [P]
     classifier_batch: int = 64  # [P]
 
+    def fine_tuning_rate(self) -> float:
+        """Learning rate of every generation after 0: lr / (lr_divisor epochs), published."""
+        if self.fine_tune_rate is not None:
+            return self.fine_tune_rate
+        return self.learning_rate / (self.lr_divisor * self.epochs)
+
 
 PRESETS: dict[str, MnistPreset] = {
     preset.name: preset
@@ -158,6 +167,7 @@ PRESETS: dict[str, MnistPreset] = {
             batch_size=64,
             learning_rate=1e-3,
             fine_tune_rate=1e-4,
+            generation_epochs=2,
             generations=12,
             ratios=(1.0, 1.5),
             ddim_steps=20,
@@ -171,6 +181,7 @@ PRESETS: dict[str, MnistPreset] = {
             batch_size=64,
             learning_rate=1e-3,
             fine_tune_rate=1e-4,
+            generation_epochs=2,
             generations=4,
             ratios=(1.0,),
             ddim_steps=20,
@@ -190,7 +201,7 @@ PRESETS: dict[str, MnistPreset] = {
             diffusion_steps=8,
             ddim_steps=2,
             n_feat=8,
-            patch=4,
+            patch=2,
             clusters=2,
             eval_samples=100,
             classifier_epochs=1,

@@ -1,0 +1,184 @@
+"""The MNIST generator of the loop: a denoiser of digits with its optimiser, in the loop's terms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+
+from dataset.mnist import Digits, concatenated
+from loop.errors import MissingAssetError
+from loop.interfaces import Mixture
+from loop.streams import Stream, integer_seed
+from model.checkpoint import load_checkpoint, save_checkpoint
+from train.mnist_denoiser import DigitDenoiser, new_denoiser
+from train.mnist_files import SAMPLES, read_digits, write_digits, write_sheet
+from train.mnist_fitting import Course, fit_digits, restore_training, training_state
+from train.mnist_presets import MnistPreset, MnistProtocol
+
+TRAINING = "training.pt"
+"""All that going on exactly needs; the published layout has the model file alone."""
+
+
+class MnistGenerator:
+    """Draws digits with cycling labels, and is fine-tuned on mixtures.
+
+    Args:
+        preset: sizes, rates, numbers of steps.
+        protocol: published or corrected behaviour.
+        seed: the run's seed.
+        device: where the network runs.
+        half: whether it runs in bfloat16.
+        fresh_at: generations that start with Adam's moments at zero.
+    """
+
+    def __init__(
+        self,
+        preset: MnistPreset,
+        protocol: MnistProtocol,
+        seed: int,
+        device: torch.device,
+        *,
+        half: bool = False,
+        fresh_at: Collection[int] = (),
+    ) -> None:
+        self._preset, self._protocol, self._seed = preset, protocol, seed
+        self._fresh_at = fresh_at
+        self._new = lambda: new_denoiser(preset, protocol, seed, device, half=half)
+        self.reset()
+
+    def reset(self) -> None:
+        """Become untrained again, with the very weights of the beginning."""
+        self.denoiser: DigitDenoiser = self._new()
+        self._optimizer = self._new_optimizer()
+        self._generation = 0
+        self._draws = Stream(self._seed)
+        self._pool = concatenated([])
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        parameters = self.denoiser.network.parameters()
+        return torch.optim.Adam(parameters, lr=self._preset.learning_rate, fused=True)
+
+    def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> Digits:
+        """`count` digits, labels cycling 0 to 9.
+
+        In the corrected protocol a model has one endless row of samples, which depends on its fit
+        and not on `stream`: the first ones are measured, and the same ones train its successor.
+        """
+        if self._protocol.independent_draws:
+            return self.denoiser.draw(count, self._noise(stream), scratch)
+        held = len(self._pool)
+        if held < count:
+            more = self.denoiser.draw(count, self._draws, scratch, first=held)
+            self._pool = concatenated([self._pool, more])
+        return self._pool.take(slice(count))
+
+    def _noise(self, stream: Stream) -> Stream:
+        """Published processes repeat their noise."""
+        return Stream(self._seed) if self._protocol.repeat_noise else stream
+
+    def fit(
+        self,
+        training_set: Mixture[Digits],
+        generation: int,
+        stream: Stream,
+        scratch: Path | None,
+    ) -> None:
+        """Train on the real and synthetic digits of `training_set`, as long as the preset says."""
+        if generation in self._fresh_at:
+            self._optimizer = self._new_optimizer()
+        training, drawing = self._noise(stream).spawn(2)
+        digits = concatenated(list(training_set.parts()))
+        seen = len(digits if self._protocol.unequal_steps else training_set.real)
+        fit_digits(
+            self.denoiser,
+            self._optimizer,
+            digits,
+            self._course(generation, seen, integer_seed(training)),
+            None if scratch is None else scratch / TRAINING,
+        )
+        self._generation, self._draws, self._pool = generation, _plain(drawing), concatenated([])
+        if not self._protocol.independent_draws:
+            self._drawn(scratch)
+
+    def _course(self, generation: int, seen: int, seed: int) -> Course:
+        preset = self._preset
+        epochs = preset.generation_epochs if generation else preset.epochs
+        if not generation:
+            steps = epochs * math.ceil(seen / preset.batch_size)
+        else:
+            steps = math.ceil(epochs * seen / preset.batch_size)
+        return Course(
+            steps=steps,
+            batch_size=preset.batch_size,
+            rate=preset.fine_tuning_rate() if generation else preset.learning_rate,
+            decay=not generation,
+            class_dropout=preset.class_dropout,
+            seed=seed,
+        )
+
+    def save(self, folder: Path) -> str:
+        """Write the weights in the published place, what training needs, and samples to look at."""
+        preset, generation = self._preset, self._generation
+        title = f"gen{generation}" if generation else f"{preset.epochs - 1}"
+        name, state = f"model_{title}.pth", training_state(self.denoiser, self._optimizer)
+        more = {"generation": generation, "draws": self._draws.entropy}
+        save_checkpoint(folder / name, state["network"])
+        save_checkpoint(folder / TRAINING, state | more)
+        shown = self._drawn()
+        if not self._protocol.independent_draws:
+            write_digits(folder / SAMPLES, shown)
+        weight = f"w{preset.guidance_weight}"
+        sheet = f"image_{title}_{weight}.png" if generation else f"image_ep{title}_{weight}.png"
+        write_sheet(folder / sheet, shown.take(slice(preset.sheet)))
+        return name
+
+    def load(self, folder: Path) -> str:
+        """Become what `save` wrote.
+
+        Raises:
+            MissingAssetError: a file is missing.
+            CorruptFileError: a file is damaged.
+            RunStateError: the files belong to a network of other sizes.
+        """
+        model = model_file(folder)
+        load_checkpoint(model)
+        path = folder / TRAINING
+        stored = load_checkpoint(path, self.denoiser.device)
+        restore_training(self.denoiser, self._optimizer, stored, path)
+        self._generation, self._draws = stored["generation"], Stream(stored["draws"])
+        independent = self._protocol.independent_draws
+        self._pool = concatenated([]) if independent else read_digits(folder / SAMPLES)
+        return model.name
+
+    def _drawn(self, scratch: Path | None = None) -> Digits:
+        """The first samples of this model: to measure, to train on, at least to fill a sheet."""
+        if self._protocol.independent_draws:
+            return self.denoiser.draw(self._preset.sheet, self._draws)
+        count = max(self._preset.sheet, self._preset.eval_samples)
+        return self.synthesise(count, self._draws, scratch)
+
+
+def model_file(generation: Path) -> Path:
+    """The checkpoint `model_<epoch>.pth` or `model_gen<g>.pth` of a generation.
+
+    Raises:
+        MissingAssetError: there is none, or more than one.
+    """
+    models = sorted(generation.glob("model_*.pth"))
+    if len(models) != 1:
+        raise MissingAssetError(
+            "expected one checkpoint in this generation",
+            path=generation,
+            found=[path.name for path in models],
+            expected="one model_*.pth",
+            remedy="restore it, or repeat the command with --discard_damaged",
+        )
+    return models[0]
+
+
+def _plain(stream: Stream) -> Stream:
+    """A stream of the same quality that one integer tells."""
+    return Stream(integer_seed(stream))
