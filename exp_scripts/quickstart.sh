@@ -14,10 +14,9 @@ runs=exp_outputs/dataset_demo
 python -m dataset.demo_clips --out "$data"
 
 # 3. Generation 0, then three arms that start from it: real data only; 100 % of its own samples; the
-#    same samples corrected by physics.
-python -m train.sweep --preset demo --mini_dataset_dir "$data" --runs "$runs"
+#    same samples corrected by physics. Then graphs of all of them.
+python -m loop.sweep run demo
 
 # 4. Look at it.
-python -m visualize.graphs "$runs"
 python -m visualize.before_after "$runs/synthetic_percent_100_iterative_finetuning_with_correction"
 python -m visualize.table "$runs"

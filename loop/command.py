@@ -1,4 +1,4 @@
-"""The frame of every command: a log, errors in words, Ctrl-C (and SIGTERM) in peace."""
+"""The frame of every command: a log, errors in words, requests to end in peace."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from loop.progress import setup_logging
 logger = logging.getLogger("scsc")
 
 FAILED, INTERRUPTED = 1, 130
+REQUESTS = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+"""A polite kill, the terminal that goes away, the warning of a cluster before its time limit."""
 
 
 @contextmanager
 def command(interrupted: str = "stopped") -> Iterator[None]:
-    """Run the body of a command; exits 1 on an error of ours, 130 on Ctrl-C or SIGTERM.
+    """Run the body of a command; exits 1 on an error of ours, 130 on Ctrl-C or one of REQUESTS.
 
     Args:
         interrupted: what to tell a user who stops the command.
     """
     setup_logging()
     try:
-        with _sigterm_as_interrupt():
+        with _requests_as_interrupts():
             yield
     except ScscError as error:
         logger.error("%s", error)
@@ -37,13 +39,19 @@ def command(interrupted: str = "stopped") -> Iterator[None]:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let a polite kill (a cluster's time limit) put work away as Ctrl-C does."""
+def _requests_as_interrupts() -> Iterator[None]:
+    """Let a request to end put work away as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    previous = {number: signal.getsignal(number) for number in REQUESTS}
+    for number, handler in previous.items():
+        # What somebody chose for us stays: nohup ignores SIGHUP.
+        if number == signal.SIGTERM or handler == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            if handler is not None:  # None: not installed from Python
+                signal.signal(number, handler)

@@ -1,40 +1,150 @@
-"""Generation 0 is trained once and handed over to the arms, which all start from the same model."""
+"""A whole experiment: generation 0, then its arms side by side, then graphs.
+
+    python -m loop.sweep run 0064                  # on this machine; Ctrl-C, and repeat to go on
+    python -m loop.sweep run 0064 --cluster slurm  # the same plan as Slurm jobs
+    python -m loop.sweep status 0064               # how far it is
+
+What an experiment consists of, its module says (`--experiment`, default train.sweep). Options after
+`--` go to every arm: `python -m loop.sweep run 0064 -- --faithful`.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from shlex import join
+from typing import Annotated, Literal
 
-from loop.atomic import storage, sync_folder
-from loop.errors import MissingAssetError
-from loop.layout import EVALUATION
+import tyro
+from rich.console import Console
+from tyro.conf import OmitArgPrefixes, Positional, subcommand
+
+from loop import machine
+from loop.command import command
+from loop.hand_over import hand_over as hand_over  # until its users import it from there
+from loop.jobs import Machine, run_plan
+from loop.plan import Plan, Request, planner_of
+from loop.slurm import Cluster, submit
+from loop.status import progress_of
+from loop.status_table import tables
+
+logger = logging.getLogger("scsc.loop")
 
 
-def hand_over(generation_0: Path, arm: Path) -> None:
-    """Copy a finished generation 0 into an arm, as a whole or not at all; a second call is a no-op.
+@dataclass(frozen=True)
+class Names:
+    """List the jobs, for scripts: in one line those that can run at the same time."""
 
-    Args:
-        generation_0: the folder `generation_0` of the run that trained it.
-        arm: folder of the arm; the copy bears the same name in it.
+    name: Positional[str]
+    """of the experiment, such as 0064, demo, or a folder in dataset/"""
+    seeds: tuple[int, ...] = (42,)
+    """one repetition for each; graphs show their mean and its 95 %% interval"""
+    experiment: str = "train.sweep"
+    """module that plans it"""
+    preset: str | None = None
+    """row of its table of numbers; default: the one that belongs to the name"""
+    generations: int | None = None
+    """last generation of every arm; default: the preset's"""
 
-    Raises:
-        MissingAssetError: generation 0 is not finished.
-        StorageError: the arm's folder cannot be written.
-    """
-    if not (generation_0 / EVALUATION).is_file():
-        raise MissingAssetError(
-            "generation 0 is not finished",
-            path=generation_0,
-            expected=EVALUATION,
-            remedy="train generation 0 first (train_generation_0.sh)",
-        )
-    target = arm / generation_0.name
-    if target.exists():
-        return
-    partial = arm / f".{target.name}.{os.getpid()}.partial"
-    with storage(arm):
-        arm.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(generation_0, partial)
-        partial.rename(target)
-        sync_folder(arm)
+    def plan(self, extra: Sequence[str] = ()) -> Plan:
+        """What it consists of, with options for every arm."""
+        request = Request(self.name, self.seeds, self.preset, self.generations, tuple(extra))
+        return planner_of(self.experiment)(request)
+
+    def do(self, plan: Plan) -> None:
+        """Print the names."""
+        for wave in plan.waves():
+            sys.stdout.write(" ".join(job.name for job in wave) + "\n")
+
+
+@dataclass(frozen=True)
+class Status(Names):
+    """Show how far an experiment is, also while it runs; name it as you named it to `run`."""
+
+    slots: int | None = None
+    """arms at a time, for the estimate; default: as in `run`"""
+    times: bool = False
+    """also list the seconds of every generation"""
+
+    def do(self, plan: Plan) -> None:
+        """Print the tables."""
+        rows = [progress_of(job) for job in plan.jobs]
+        # A file or a pipe has no width of its own: do not fold there.
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        console.print(tables(plan, rows, machine_for(plan, self.slots).slots, self.times))
+
+
+@dataclass(frozen=True)
+class Run(Names):
+    """Run an experiment, or go on with it; finished work is never done twice."""
+
+    slots: int | None = None
+    """arms at a time; default: one on each GPU, else one on each core"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """what networks run on; auto: a GPU where there is one"""
+    only: tuple[str, ...] = ()
+    """run only these jobs of the plan (`names` lists them)"""
+    dry_run: bool = False
+    """print the plan and do nothing"""
+    cluster: Literal["slurm"] | None = None
+    """slurm: submit the plan and return; what each job asks for stands below"""
+    resources: OmitArgPrefixes[Cluster] = field(default_factory=Cluster)
+
+    def do(self, plan: Plan) -> None:
+        """Run, submit or print the plan."""
+        able = machine_for(plan, self.slots, self.device)
+        if self.dry_run:
+            _print_plan(plan, able)
+            return
+        plan.check()
+        if self.cluster == "slurm":
+            for name, slurm in submit(plan, self.resources).items():
+                logger.info("%s: Slurm job %s", name, slurm)
+            logger.info("submitted; `squeue` and `python -m loop.sweep status` tell how far it is")
+        else:
+            run_plan(plan, able, self.only)
+            logger.info("finished; look at %s", plan.out or plan.folder)
+
+
+def machine_for(plan: Plan, slots: int | None = None, device: str = "auto") -> Machine:
+    """This machine, with a slot for each GPU, else for each core, but not more than are of use."""
+    cores = machine.cores()
+    gpus = machine.gpus() if device != "cpu" else ()
+    if device == "auto":
+        device = "cuda" if gpus else "cpu"
+    widest = max(len(wave) for wave in plan.waves())
+    return Machine(max(1, slots or min(widest, len(gpus) or cores)), cores, gpus, device)
+
+
+def _print_plan(plan: Plan, able: Machine) -> None:
+    lines = []
+    for wave in plan.waves():
+        share = able.share(0, len(wave))
+        lines.append(f"# {len(wave)} job(s), {min(able.slots, len(wave))} at a time:")
+        for job in wave:
+            lines += [f"#   {job.name}", join(job.command_on(share.cores, share.device))]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+Choice = (
+    Annotated[Run, subcommand("run")]
+    | Annotated[Status, subcommand("status")]
+    | Annotated[Names, subcommand("names")]
+)
+
+
+def main() -> None:
+    """Command line."""
+    words, extra = sys.argv[1:], []
+    if "--" in words:
+        place = words.index("--")
+        words, extra = words[:place], words[place + 1 :]
+    choice = tyro.cli(Choice, prog="python -m loop.sweep", args=words)  # type: ignore[call-overload]
+    with command(interrupted="stopped; finished work is kept, the same command goes on"):
+        choice.do(choice.plan(extra))
+
+
+if __name__ == "__main__":
+    main()

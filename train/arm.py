@@ -87,16 +87,21 @@ def _arm(experiment: Experiment, kind: str, percent: Sequence[str]) -> Arm:
     return Arm(kind)
 
 
+def arm_command(experiment: Experiment, arm: Arm) -> list[str]:
+    """What all commands that make an arm begin with."""
+    line = [sys.executable, "-m", "train.train_mdm_iterative_finetuning"]
+    line += ["--save_dir", str(experiment.runs / arm.name)]
+    line += ["--mini_dataset_dir", str(experiment.dataset)]
+    return [*line, "--preset", experiment.preset.name, *arm.options()]
+
+
 def trainer_command(experiment: Experiment, arm: Arm) -> list[str]:
     """The command that makes an arm, or goes on with it.
 
     Raises:
         MissingAssetError: there is no generation 0 to start from.
     """
-    line = [sys.executable, "-m", "train.train_mdm_iterative_finetuning"]
-    line += ["--save_dir", str(experiment.runs / arm.name)]
-    line += ["--mini_dataset_dir", str(experiment.dataset)]
-    line += ["--preset", experiment.preset.name, *arm.options()]
+    line = arm_command(experiment, arm)
     if arm.name == GENERATION_0:
         return [*line, "--num_generations", "0"]
     if (experiment.runs / arm.name / GENERATION_0 / EVALUATION).is_file():

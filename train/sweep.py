@@ -1,69 +1,98 @@
-"""A whole motion experiment: generation 0, then its arms side by side.
+"""The motion experiment as a plan: generation 0, the published arms, graphs.
 
-`python -m train.sweep --preset demo --mini_dataset_dir dataset/demo --runs RUNS`
+`python -m loop.sweep run 0064` finds it here.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import tyro
-
-from loop.command import command
-from loop.jobs import Job, run_jobs
-from train.presets import preset_named
+from loop.plan import CORES, DEVICE, Job, Plan, Request
+from train.arm import arm_command
+from train.experiments import BASELINE, GENERATION_0, Arm, Experiment, experiment_named
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """Train generation 0, then run the arms of a preset: baseline, raw and corrected."""
+def plan(request: Request) -> Plan:
+    """The plan of an experiment by its name.
 
-    mini_dataset_dir: Path
-    """data set in HumanML3D layout"""
-    runs: Path
-    """folder of the experiment, such as exp_outputs/dataset_0064; every arm is a folder in it"""
-    preset: str = "0064"
-    """row of the preset table (train/presets.py)"""
-    slots: int = min(2, os.cpu_count() or 1)
-    """arms that run at the same time"""
-    seed: int = 42
-    """fixes everything"""
+    Raises:
+        InvalidOptionError: the name or the preset is unknown.
+    """
+    return motion_plan(experiment_named(request.name, request.preset), request)
 
 
-def plan(arguments: Arguments) -> tuple[Job, list[Job]]:
-    """Generation 0, and the arms that start from it, the longest-running first."""
-    runs, preset = arguments.runs, preset_named(arguments.preset)
-
-    def job(arm: str, *more: str) -> Job:
-        line = [sys.executable, "-m", "train.train_mdm_iterative_finetuning"]
-        line += ["--save_dir", str(runs / arm), "--preset", preset.name]
-        line += ["--mini_dataset_dir", str(arguments.mini_dataset_dir)]
-        return Job(arm, [*line, "--seed", str(arguments.seed), *more])
-
-    start = ("--start_from", str(runs / "generation_0" / "generation_0"))
-    raw, corrected = [], []
-    for ratio in preset.ratios:
-        # Published folder names: three digits, but two where no ratio reaches 100 %.
-        percent = f"{round(100 * ratio):0{3 if max(preset.ratios) >= 1 else 2}d}"
-        arm = f"synthetic_percent_{percent}_iterative_finetuning"
-        share = (*start, "--synthetic_augmentation_percent", str(ratio), "--augmentation_type")
-        raw.append(job(arm, *share, "raw_mdm_output"))
-        corrected.append(job(f"{arm}_with_correction", *share, "imitation_output"))
-    arms = [*corrected, job("baseline", *start), *raw]
-    return job("generation_0", "--num_generations", "0"), arms
-
-
-def main() -> None:
-    """Command line."""
-    arguments = tyro.cli(Arguments, prog="python -m train.sweep")
-    with command(interrupted=f"stopped; finished work is kept in {arguments.runs}"):
-        generation_0, arms = plan(arguments)
-        run_jobs([generation_0], 1)
-        run_jobs(arms, arguments.slots)
+def motion_plan(experiment: Experiment, request: Request) -> Plan:
+    """The plan of an experiment; with several seeds one repetition each, and graphs over all."""
+    several = len(request.seeds) > 1
+    repetitions = [
+        (seed, experiment.with_seed(seed) if several else experiment) for seed in request.seeds
+    ]
+    starts = [_generation_0(one, seed, request) for seed, one in repetitions]
+    arms = [
+        _arm(one, arm, seed, request, start.name)
+        for start, (seed, one) in zip(starts, repetitions, strict=True)
+        for arm in _longest_first(experiment.arms())
+    ]
+    folder = experiment.runs
+    if several:
+        folder = folder.with_name(f"{folder.name}_aggregated")
+    graphs = Job(
+        name="graphs",
+        command=[
+            *(sys.executable, "-m", "visualize.graphs"),
+            *(str(one.runs) for _, one in repetitions),
+            *("--out", str(folder / "graphs")),
+        ],
+        log=folder / "logs" / "graphs.log",
+        after=tuple(job.name for job in starts),
+        after_end=tuple(job.name for job in arms),
+    )
+    return Plan(folder, (*starts, *arms, graphs), folder / "graphs", experiment.require_dataset)
 
 
-if __name__ == "__main__":
-    main()
+def _longest_first(arms: Sequence[Arm]) -> list[Arm]:
+    """Corrected arms, then the baseline, then raw ones: so that the slots run empty together."""
+    return sorted(arms, key=lambda arm: (not arm.corrects, arm.name != BASELINE))
+
+
+def _generation_0(experiment: Experiment, seed: int, request: Request) -> Job:
+    options = ["--num_generations", "0"]
+    return _job(experiment, Arm(GENERATION_0), seed, request, options, label="generation 0")
+
+
+def _arm(experiment: Experiment, arm: Arm, seed: int, request: Request, start: str) -> Job:
+    last = experiment.preset.generations if request.generations is None else request.generations
+    options = ["--start_from", str(experiment.generation_0), "--num_generations", str(last)]
+    label, kind = BASELINE, BASELINE
+    if arm.name != BASELINE:
+        kind = "corrected" if arm.corrects else "raw"
+        label = f"{round(100 * arm.ratio)} % {kind}"
+    return _job(experiment, arm, seed, request, options, label, (start,), last, kind)
+
+
+def _job(
+    experiment: Experiment,
+    arm: Arm,
+    seed: int,
+    request: Request,
+    options: Sequence[str],
+    label: str,
+    after: tuple[str, ...] = (),
+    last: int = 0,
+    kind: str = GENERATION_0,
+) -> Job:
+    run: Path = experiment.runs / arm.name
+    share = ["--seed", str(seed), "--workers", CORES, "--device", DEVICE]
+    several = len(request.seeds) > 1
+    return Job(
+        name=f"seed_{seed}_{arm.name}" if several else arm.name,
+        command=[*arm_command(experiment, arm), *options, *share, *request.extra],
+        log=experiment.runs / "logs" / f"{arm.name}.log",
+        label=f"{label}, seed {seed}" if several else label,
+        after=after,
+        run=run,
+        last=last,
+        kind=kind,
+    )

@@ -41,10 +41,21 @@ def test_as_a_decorator_it_keeps_the_command_line() -> None:
     assert list(inspect.signature(main).parameters) == ["size"] and main.__doc__ == "Help."
 
 
-def test_a_polite_kill_is_an_interrupt_and_the_old_handler_comes_back() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_request_to_end_is_an_interrupt_and_the_old_handler_comes_back(number: int) -> None:
+    before = signal.getsignal(number)
     with pytest.raises(SystemExit) as left, command():
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         time.sleep(1)
     assert left.value.code == INTERRUPTED
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
+
+
+def test_under_nohup_the_terminal_may_go_away() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with command():
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.1)
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -4,35 +4,68 @@ from pathlib import Path
 
 import pytest
 
-from loop.errors import InvalidOptionError
-from train.sweep import Arguments, plan
+from loop.errors import InvalidOptionError, MissingAssetError
+from loop.plan import Plan, Request
+from train.sweep import plan
+
+TRAINER = "train.train_mdm_iterative_finetuning"
 
 
-def arms(preset: str) -> list[str]:
-    return [job.name for job in plan(Arguments(Path("data"), Path("runs"), preset))[1]]
+def arms(made: Plan) -> list[str]:
+    return [job.name for job in made.jobs if job.last]
 
 
-def test_arms_bear_the_published_names() -> None:
-    small = arms("0064")
-    assert len(small) == 9 and "baseline" in small
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
+def test_arms_bear_the_published_names_and_corrected_ones_start_first() -> None:
+    small = arms(plan(Request("0064")))
+    assert len(small) == 9 and small[4] == "baseline"
     for percent in ("025", "050", "075", "100"):
-        assert f"synthetic_percent_{percent}_iterative_finetuning" in small
-        assert f"synthetic_percent_{percent}_iterative_finetuning_with_correction" in small
-    large = arms("2794")
+        raw = f"synthetic_percent_{percent}_iterative_finetuning"
+        assert small.index(f"{raw}_with_correction") < 4 < small.index(raw)
+    large = arms(plan(Request("2794")))
     assert len(large) == 11 and "synthetic_percent_05_iterative_finetuning" in large
 
 
 def test_every_arm_starts_from_generation_0_and_only_corrected_ones_are_corrected() -> None:
-    generation_0, jobs = plan(Arguments(Path("data"), Path("runs"), "demo", seed=7))
-    assert "--num_generations" in generation_0.command
-    for job in jobs:
-        line = list(job.command)
-        assert line[line.index("--start_from") + 1] == "runs/generation_0/generation_0"
-        assert line[line.index("--seed") + 1] == "7"
+    start, *middle, graphs = plan(Request("demo", seeds=(7,), extra=("--faithful",))).jobs
+    assert option(list(start.command), "--num_generations") == "0"
+    for job in middle:
+        line = job.command_on(3, "cuda")
+        assert line[1:3] == ["-m", TRAINER]
+        assert option(line, "--start_from") == "exp_outputs/dataset_demo/generation_0/generation_0"
+        assert option(line, "--save_dir") == f"exp_outputs/dataset_demo/{job.name}" == str(job.run)
+        assert option(line, "--num_generations") == "5" == str(job.last)
+        assert option(line, "--seed") == "7" and line[-1] == "--faithful"
+        assert option(line, "--workers") == "3" and option(line, "--device") == "cuda"
         assert ("imitation_output" in line) == job.name.endswith("_with_correction")
         assert ("--synthetic_augmentation_percent" in line) == (job.name != "baseline")
+        assert job.after == ("generation_0",)
+    assert list(graphs.command[1:3]) == ["-m", "visualize.graphs"]
+    assert graphs.after_end == tuple(job.name for job in middle)
 
 
-def test_an_unknown_preset_is_refused() -> None:
+def test_seeds_have_folders_of_their_own_and_graphs_over_all_of_them() -> None:
+    made = plan(Request("0064", seeds=(42, 43, 44), generations=7))
+    assert [len(wave) for wave in made.waves()] == [3, 27, 1]
+    for job in made.jobs[:-1]:
+        seed = option(list(job.command), "--seed")
+        assert f"exp_outputs/dataset_0064_seed_{seed}" == str(job.run and job.run.parent)
+        assert job.last in (0, 7)
+        assert job.after in ((), (f"seed_{seed}_generation_0",))
+    folders = [f"exp_outputs/dataset_0064_seed_{seed}" for seed in (42, 43, 44)]
+    out = ["--out", "exp_outputs/dataset_0064_aggregated/graphs"]
+    assert list(made.jobs[-1].command[3:]) == folders + out
+    assert len({job.log for job in made.jobs}) == len(made.jobs)
+
+
+def test_what_is_missing_or_unknown_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InvalidOptionError):
-        arms("0065")
+        plan(Request("0065"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingAssetError, match="demo_clips"):
+        plan(Request("demo")).check()

@@ -1,0 +1,73 @@
+"""An experiment of toys, for tests of sweeps: `--experiment toy_sweep`, this folder on PYTHONPATH.
+
+Its name is a folder. Its arms run the loop on `toy.MeanModel` and take `--pause` seconds for every
+fit; the arm that `--fail` names ends with exit status 3.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from toy import MeanModel, toy_domain
+
+from loop.command import command
+from loop.cycle import LoopSettings, run_loop
+from loop.hand_over import hand_over
+from loop.plan import Job, Plan, Request
+from loop.rundir import RunDirectory
+
+ARMS = ("corrected", "baseline")
+LAST = 3
+
+
+def plan(request: Request) -> Plan:
+    folder = Path(request.name)
+    last = LAST if request.generations is None else request.generations
+    start = _arm(folder, "generation_0", 0, request)
+    arms = [_arm(folder, name, last, request, (start.name,)) for name in ARMS]
+    words = (sys.executable, __file__, "graphs", "--folder", str(folder))
+    graphs = Job("graphs", words, folder / "logs" / "graphs.log", "", ("generation_0",), ARMS)
+    return Plan(folder, (start, *arms, graphs))
+
+
+def _arm(folder: Path, name: str, last: int, request: Request, after: tuple = ()) -> Job:
+    words = [sys.executable, __file__, "arm", "--folder", str(folder / name), "--last", str(last)]
+    log = folder / "logs" / f"{name}.log"
+    return Job(name, [*words, *request.extra], log, "", after, run=folder / name, last=last)
+
+
+@dataclass
+class SlowModel(MeanModel):
+    pause: float = 0.0
+
+    def fit(self, *args, **kwargs) -> None:
+        time.sleep(self.pause)
+        super().fit(*args, **kwargs)
+
+
+def arm(folder: Path, last: int, pause: float = 0.0, fail: str = "") -> None:
+    """Run one arm."""
+    if folder.name == fail:
+        raise SystemExit(3)
+    settings = LoopSettings(1, folder.name, last, 4 if folder.name == "corrected" else 0)
+    with RunDirectory(folder, {"arm": folder.name}) as run:
+        start = folder.parent / "generation_0" / "generation_0"
+        if last:
+            hand_over(start, folder)
+        run_loop(toy_domain(SlowModel(pause=pause)), settings, run)
+
+
+def graphs(folder: Path) -> None:
+    """Write which generations there are at this moment."""
+    names = {name: sorted(p.parent.name for p in (folder / name).glob("*/eval*")) for name in ARMS}
+    (folder / "graphs.json").write_text(json.dumps(names))
+
+
+if __name__ == "__main__":
+    with command("put away"):
+        tyro.extras.subcommand_cli_from_dict({"arm": arm, "graphs": graphs})
