@@ -27,21 +27,23 @@ class Caption:
 def read_captions(path: Path) -> list[tuple[Caption, float, float]]:
     """All captions of one file as (caption, start_s, end_s); start = end = 0 is the whole clip.
 
-    A time that is not a number counts as 0, as published. Blank lines are skipped.
+    A time that is not a number (NaN) counts as 0, as published. Blank lines are skipped; lines may
+    end as on any system.
 
     Raises:
         InvalidCaptionError: the file is missing, is not text, holds no caption, or has a line with
-            an empty caption, other than four fields, or a time that does not parse.
+            an empty caption, other than four fields, or a time that is no time.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InvalidCaptionError("Caption file is missing.", path=path, remedy=_DOCTOR) from error
     except (UnicodeDecodeError, OSError) as error:
         raise InvalidCaptionError(
             "Caption file cannot be read as UTF-8 text.", path=path, found=error, remedy=_DOCTOR
         ) from error
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    # Text mode has made all line ends one; str.splitlines would also part at U+2028 and the like.
+    lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise InvalidCaptionError(
             "Caption file is empty.",
@@ -79,6 +81,14 @@ def _parse_line(line: str, where: str) -> tuple[Caption, float, float]:
             remedy=_DOCTOR,
         ) from error
     start, end = (0.0 if math.isnan(t) else t for t in (start, end))
+    if not 0 <= start < math.inf or not 0 <= end < math.inf:
+        raise InvalidCaptionError(
+            "Start or end of a caption is out of range.",
+            path=where,
+            found=fields[2:],
+            expected="seconds from the start of the clip",
+            remedy=_DOCTOR,
+        )
     return Caption(text, tuple(fields[1].split())), start, end
 
 

@@ -11,13 +11,14 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dataset.captions import read_captions
+from dataset.findings import Finding
 from dataset.humanml3d import FPS, SPLITS, read_ids, read_motion, read_statistics
+from dataset.published_humanml3d import published_findings
 from dataset.writer import STD_GROUPS, Moments
 from loop.command import command
 from loop.errors import (
@@ -38,23 +39,6 @@ EXAMPLES = 3
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing about one file.
-
-    Attributes:
-        kind: what is the matter, the same words for all files that share it.
-        where: the file or id.
-        detail: what was found there.
-        fault: whether the dataset is unsound because of it.
-    """
-
-    kind: str
-    where: str
-    detail: str = ""
-    fault: bool = True
-
-
 def examine(root: Path | str) -> list[Finding]:
     """Everything that is wrong with, or unusual about, the dataset in `root`.
 
@@ -73,6 +57,7 @@ def examine(root: Path | str) -> list[Finding]:
     findings += _statistics(root, moments)
     findings += _orphans(root, set(ids))
     findings += _checksums(root)
+    findings += published_findings(root, ids)
     return findings
 
 

@@ -4,6 +4,7 @@ A dataset is a folder with `new_joint_vecs/ID.npy` (F, 263), `new_joints/ID.npy`
 `texts/ID.txt`, the split lists `train.txt val.txt test.txt train_val.txt` (one id a line) and
 `Mean.npy Std.npy` (263,). Mirrored clips carry an `M` before their number. Motions run at 20 fps.
 Bad files are errors, not gaps: a dataset that silently shrinks gives numbers nobody can compare.
+Who wants them skipped, as the published loader does, has to say so, and is told what was skipped.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset.captions import Caption, read_captions
-from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
 
 __all__ = [
     "FPS",
@@ -78,7 +79,12 @@ class MotionSet:
 
 
 def load_split(
-    root: Path | str, split: str, *, min_frames: int = 40, max_frames: int = 200
+    root: Path | str,
+    split: str,
+    *,
+    min_frames: int = 40,
+    max_frames: int = 200,
+    skip_damaged: bool = False,
 ) -> MotionSet:
     """All items of one split, with the published rules of the HumanML3D loader.
 
@@ -86,6 +92,13 @@ def load_split(
     captions of the whole clip share one item. Items with fewer than `min_frames` frames, or
     `max_frames` and more, are left out; so are the segments of a clip of such a length. Unlike the
     published loader, a segment never changes the name of the items after it, so that none is lost.
+
+    Args:
+        root: the dataset folder.
+        split: train, val, test or train_val.
+        min_frames, max_frames: the length window.
+        skip_damaged: leave a clip out whose files are missing or damaged (published, silently
+            there); a warning names all of them.
 
     Raises:
         MissingAssetError: the folder, the split list, the statistics or a listed motion is missing.
@@ -95,14 +108,23 @@ def load_split(
     root = Path(root)
     mean, std = read_statistics(root)
     items: dict[str, MotionItem] = {}
-    clips = read_ids(root, split)
+    clips, skipped = read_ids(root, split), list[str]()
     for clip in clips:
-        vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
-        captions = read_captions(root / "texts" / f"{clip}.txt")
+        try:
+            vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
+            captions = read_captions(root / "texts" / f"{clip}.txt")
+        except ScscError:
+            if not skip_damaged:
+                raise
+            skipped.append(clip)
+            continue
         if min_frames <= len(vectors) < max_frames:
             for item in _items_of_clip(clip, vectors, captions):
                 if min_frames <= len(item.vectors) < max_frames:
                     items[item.name] = item
+    if skipped:
+        names = " ".join(skipped)
+        logger.warning("%s, split %s: %d clips skipped: %s", root, split, len(skipped), names)
     if not items:
         raise InvalidMotionError(
             f"No motion of split {split!r} has a usable length.",
@@ -157,7 +179,7 @@ def read_ids(root: Path | str, split: str) -> list[str]:
             remedy="point to a dataset in HumanML3D layout; `python -m dataset.demo_clips --out "
             "dataset/demo` makes one without any account",
         )
-    return path.read_text(encoding="utf-8").split()
+    return path.read_text(encoding="utf-8-sig").split()
 
 
 def read_motion(path: Path | str) -> np.ndarray:

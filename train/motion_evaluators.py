@@ -31,6 +31,7 @@ def motion_evaluator(
     root: Path,
     captions: Iterable[Caption],
     device: torch.device,
+    skip_damaged: bool = False,
 ) -> Evaluator:
     """The evaluator of a motion experiment.
 
@@ -43,13 +44,14 @@ def motion_evaluator(
         root: folder that holds t2m/, glove/ and dataset/t2m_{mean,std}.npy.
         captions: all that will be asked for; the published one reads their tagged words.
         device: where the published one runs (ours is small and stays on the CPU).
+        skip_damaged: train ours without the damaged clips of the data set, if it has any.
 
     Raises:
         InvalidOptionError: no such kind, or no such preset.
         MissingAssetError, CorruptFileError: a file is missing or damaged.
     """
     if kind == "trained":
-        return train_or_load_evaluator(trained_on, cache, preset, seed)
+        return train_or_load_evaluator(trained_on, cache, preset, seed, skip_damaged=skip_damaged)
     if kind == "published":
         return load_published_evaluator(root, captions, device)
     raise InvalidOptionError("no such evaluator", found=kind, expected="trained | published")

@@ -35,6 +35,8 @@ class Protocol:
         repeat_noise: every generation and arm draws the same noise (published).
         first_caption_only: prompts are always the first caption of a clip (published), instead of a
             random one.
+        skip_damaged: clips with missing or damaged files are left out (published, silently; ours
+            names them) instead of ending the run.
     """
 
     mask_padding: bool
@@ -46,6 +48,7 @@ class Protocol:
     captions: Literal["prompt", "all"]
     repeat_noise: bool
     first_caption_only: bool
+    skip_damaged: bool = False
 
 
 FAITHFUL = Protocol(
@@ -58,6 +61,7 @@ FAITHFUL = Protocol(
     captions="all",
     repeat_noise=True,
     first_caption_only=True,
+    skip_damaged=True,
 )
 CORRECTED = Protocol(
     mask_padding=True,
@@ -92,6 +96,8 @@ class MotionPreset:
         eval_repetitions: times that this is done; metrics are means over them.
         eval_split: split whose captions and motions the evaluation takes.
         evaluator: row of the evaluator's own table (train/evaluator_training.py).
+        keep, keep_samples: older generations that keep their checkpoints, and their synthetic sets
+            (loop/keeping.py); published code keeps all, 100 GB of 0064.
     """
 
     name: str
@@ -116,6 +122,8 @@ class MotionPreset:
     eval_repetitions: int = 1  # [P] eval_rep_times
     eval_split: EvaluationSplit = "test"  # [P]
     evaluator: str = "paper"
+    keep: str = "last"
+    keep_samples: str = "every:10"
 
 
 SMALL_RATIOS = (0.25, 0.50, 0.75, 1.00)  # [P] copy_generation_0.py
@@ -142,6 +150,8 @@ PRESETS: dict[str, MotionPreset] = {
             batch_size=8,
             eval_samples=32,
             evaluator="smoke",
+            keep="all",
+            keep_samples="all",
         ),
         MotionPreset(  # [D]
             "demo",
@@ -159,6 +169,8 @@ PRESETS: dict[str, MotionPreset] = {
             learning_rate=5e-4,
             eval_samples=96,
             evaluator="demo",
+            keep="all",
+            keep_samples="all",
         ),
         MotionPreset(  # [D] the weights we ship (weights/README.md): CMU, one core, about an hour
             "cmu",
@@ -177,6 +189,8 @@ PRESETS: dict[str, MotionPreset] = {
             learning_rate=5e-4,
             eval_samples=110,
             evaluator="demo",
+            keep="all",
+            keep_samples="all",
         ),
     )
 }

@@ -45,6 +45,7 @@ def train_or_load_evaluator(
     preset: str = "demo",
     seed: int = SEED,
     encoder: TextEncoder | None = None,
+    skip_damaged: bool = False,
 ) -> TrainedEvaluator:
     """The evaluator of a dataset: read from `out` if it was trained on exactly this, else trained.
 
@@ -54,6 +55,7 @@ def train_or_load_evaluator(
         preset: name in `evaluator_training.PRESETS`.
         seed: fixes weights, batches and spoilt copies.
         encoder: gives the token vectors of captions; MiniLM if left out.
+        skip_damaged: see `load_split`.
 
     Raises:
         InvalidOptionError: there is no preset of that name.
@@ -66,8 +68,9 @@ def train_or_load_evaluator(
         )
     encoder = MiniLMEncoder() if encoder is None else encoder
     file = Path(out) / FILE_NAME
-    train = load_split(data_dir, "train")
-    test = load_split(data_dir, "test")
+    train, test = (
+        load_split(data_dir, split, skip_damaged=skip_damaged) for split in ("train", "test")
+    )
     mark = _fingerprint(train, test, PRESETS[preset], seed, encoder)
     config = network_config(PRESETS[preset], encoder)
     if file.exists():

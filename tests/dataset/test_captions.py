@@ -51,6 +51,8 @@ def test_blank_lines_are_no_captions(tmp_path: Path) -> None:
         ("a man#a/DET man/NOUN#0.0\n", "four fields"),
         ("a #1 man#a/DET man/NOUN#0.0#0.0\n", "four fields"),
         ("a man#a/DET man/NOUN#start#0.0\n", "not a number"),
+        ("a man#a/DET man/NOUN#0.0#inf\n", "out of range"),
+        ("a man#a/DET man/NOUN#-1.0#2.0\n", "out of range"),
         (b"\xff\xfe\x00", "UTF-8"),
     ],
 )
@@ -62,6 +64,40 @@ def test_spoiled_files_name_themselves_and_the_remedy(
         read_captions(path)
     assert str(path) in str(error.value)
     assert "what to do" in str(error.value)
+
+
+def test_files_of_any_system_read_alike(tmp_path: Path) -> None:
+    expected = read_captions(write(tmp_path, REAL_LINES))
+    spaced = "\n".join(f"  {line}  \t" for line in REAL_LINES.splitlines())
+    for text in (
+        REAL_LINES.replace("\n", "\r\n"),
+        REAL_LINES.replace("\n", "\r"),
+        "\ufeff" + REAL_LINES,
+        REAL_LINES.rstrip("\n"),
+        spaced,
+    ):
+        assert read_captions(write(tmp_path, text)) == expected
+
+
+def test_only_line_ends_end_lines(tmp_path: Path) -> None:
+    """str.splitlines would make two lines of each of these."""
+    for sign in "\u2028\x85\x0b\x0c\x1c":
+        ((caption, _, _),) = read_captions(write(tmp_path, f"he{sign}kicks#he/PRON#0.0#0.0\n"))
+        assert caption.text == f"he{sign}kicks"
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.one_of(st.binary(max_size=60), st.text("a#/ \r\n0.5nanif\ufeff\u2028", max_size=60)))
+def test_any_file_gives_captions_or_our_error(content: bytes | str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder), content)
+        try:
+            captions = read_captions(path)
+        except InvalidCaptionError as error:
+            assert str(path) in str(error)
+        else:
+            assert captions and all(c.text.strip() for c, _, _ in captions)
+            assert all(0 <= t < float("inf") for _, *times in captions for t in times)
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -159,3 +159,18 @@ def test_real_humanml3d_clip(shared: Path, tiny) -> None:
     assert [len(item.vectors) for item in loaded.items] == [80, 170]
     np.testing.assert_array_equal(loaded.std, np.load(sample / "Std.npy"))
     assert read_ids(sample, "train")[:2] == ["000001", "000002"]
+
+
+def test_damaged_clips_are_skipped_only_when_asked_and_said_aloud(tiny, caplog) -> None:
+    ids = ("000001", "000002", "000003", "000004")
+    root = tiny(dict.fromkeys(ids, 60), {**dict.fromkeys(ids, WHOLE), "000003": "no fields\n"})
+    (root / "new_joint_vecs/000002.npy").write_bytes(b"")
+    (root / "new_joint_vecs/000004.npy").unlink()
+    with pytest.raises(ScscError):
+        load_split(root, "train")
+    loaded = load_split(root, "train", skip_damaged=True)
+    assert [item.id for item in loaded.items] == ["000001"]
+    assert "3 clips skipped: 000002 000003 000004" in caplog.text
+    with pytest.raises(InvalidMotionError, match="usable length"):
+        (root / "new_joint_vecs/000001.npy").unlink()
+        load_split(root, "train", skip_damaged=True)
