@@ -10,8 +10,8 @@ import logging
 from pathlib import Path
 
 from loop.errors import RunStateError
+from loop.hand_over import hand_over
 from loop.rundir import EVALUATION
-from loop.sweep import hand_over
 from train.arm import require_generation_0
 from train.experiments import GENERATION_0, Experiment, experiment_named
 

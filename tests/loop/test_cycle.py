@@ -9,8 +9,8 @@ import pytest
 
 from loop.cycle import LoopSettings, run_loop
 from loop.errors import InvalidOptionError, MissingAssetError, RunLockedError, RunStateError
+from loop.hand_over import hand_over
 from loop.rundir import MemoryRun, RunDirectory
-from loop.sweep import hand_over
 
 sys.path.insert(0, str(Path(__file__).parent))
 from toy import MeanModel, toy_domain
