@@ -67,3 +67,17 @@ class EvaluationFile:
                 expected=" > ".join([*self._keys, "{metric: number}"]),
             )
         return content
+
+
+def read_metrics(folder: Path) -> Metrics:
+    """Metrics of a finished generation in any layout: those under the last key of each level.
+
+    Raises:
+        MissingAssetError, CorruptFileError: as `loop.atomic.read_json`, or there are none.
+    """
+    keys: list[str] = []
+    content = read_json(folder / EVALUATION)
+    while isinstance(content, dict) and content and isinstance(list(content.values())[-1], dict):
+        keys.append(list(content)[-1])
+        content = content[keys[-1]]
+    return EvaluationFile(keys).load(folder)

@@ -16,10 +16,11 @@ from train.denoiser import new_denoiser
 from train.motion_correction import MotionCorrection, body_of
 from train.motion_evaluation import MotionEvaluation
 from train.motion_evaluators import EvaluatorKind, motion_evaluator
-from train.motion_files import CorrectionFiles, MotionBatch, SampleFiles
+from train.motion_files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
 from train.motion_generator import MotionGenerator
 from train.presets import MotionPreset, Protocol
 from train.repeated_evaluation import RepeatedEvaluation
+from train.team import TrainingTeam
 from uhc.imitate import Method
 
 
@@ -34,6 +35,9 @@ class MotionExperiment:
         protocol: published or corrected behaviour.
         correction: `none` for the raw arms, else the correction function.
         seed: fixes everything.
+        filters: the correction only decides which samples stay, as they were drawn.
+        fresh_data: another data set, whose training clips that `dataset` does not have are dealt
+            out by the mixing policy `fresh_data`.
         text_encoder: what the captions become vectors with.
         text_encoder_source: folder or hub name of a text encoder that the user brings.
         evaluator: what the metrics stand on.
@@ -50,10 +54,15 @@ class MotionExperiment:
     text_encoder_source: str | None = None
     evaluator: EvaluatorKind = "trained"
     evaluator_root: Path = Path()
+    filters: bool = False
+    fresh_data: Path | None = None
 
 
 def build_domain(
-    experiment: MotionExperiment, workers: int, device: torch.device
+    experiment: MotionExperiment,
+    workers: int,
+    device: torch.device,
+    team: TrainingTeam | None = None,
 ) -> Domain[MotionBatch]:
     """Everything `loop.cycle` needs; trains the evaluator where it is not cached yet.
 
@@ -61,15 +70,21 @@ def build_domain(
         experiment: what decides the result.
         workers: processes of the correction.
         device: where the networks run.
+        team: the processes that train together; by default this one is alone.
 
     Raises:
         ScscError: the data set or an asset is missing or unsound.
     """
     preset, protocol = experiment.preset, experiment.protocol
-    train, test = (load_split(experiment.dataset, split) for split in ("train", preset.eval_split))
+    train, test = (
+        load_split(experiment.dataset, split, skip_damaged=protocol.skip_damaged)
+        for split in ("train", preset.eval_split)
+    )
     experiment.cache.mkdir(parents=True, exist_ok=True)
     encoder = _caption_encoder(experiment, device)
-    encoder.encode([caption.text for item in train.items for caption in item.captions])
+    reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)
+    trained_on = [*train.items, *(() if reserve is None else reserve.items)]
+    encoder.encode([caption.text for item in trained_on for caption in item.captions])
     evaluator = motion_evaluator(
         experiment.evaluator,
         trained_on=experiment.dataset,
@@ -79,13 +94,14 @@ def build_domain(
         root=experiment.evaluator_root,
         captions=(caption for item in test.items for caption in item.captions),
         device=device,
+        skip_damaged=protocol.skip_damaged,
     )
     denoiser = new_denoiser(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
     )
     return Domain(
         real=MotionBatch(train.items),
-        generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed),
+        generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed, team),
         correction=_correction(experiment, workers, train),
         evaluator=RepeatedEvaluation(
             MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples),
@@ -93,7 +109,15 @@ def build_domain(
         ),
         samples=SampleFiles(),
         corrections=CorrectionFiles(),
+        reserve=reserve,
+        large=LARGE_FILES,
     )
+
+
+def _reserve(dataset: Path, used: MotionSet) -> MotionBatch:
+    """Training motions of another data set whose clips are not in `used`."""
+    ids = {item.id for item in used.items}
+    return MotionBatch(tuple(i for i in load_split(dataset, "train").items if i.id not in ids))
 
 
 def _caption_encoder(experiment: MotionExperiment, device: torch.device) -> CachedTextEncoder:
@@ -108,7 +132,9 @@ def _correction(
 ) -> Correction[MotionBatch]:
     if experiment.correction == "none":
         return NoCorrection()
-    return MotionCorrection(experiment.correction, experiment.protocol, workers, body_of(real))
+    return MotionCorrection(
+        experiment.correction, experiment.protocol, workers, body_of(real), experiment.filters
+    )
 
 
 def synthetic_count(ratio: float, real: MotionBatch) -> int:

@@ -34,11 +34,21 @@ class MotionCorrection:
         workers: processes; the result does not depend on their number.
         body: the body of the real data: what the world knows of a person's bones, whatever bones
             a sample has.
+        filters: hand on the samples that succeed as they were drawn, and drop the others, whatever
+            the protocol says: the loop with a verifier instead of a correction function.
     """
 
-    def __init__(self, method: Method, protocol: Protocol, workers: int, body: Skeleton) -> None:
+    def __init__(
+        self,
+        method: Method,
+        protocol: Protocol,
+        workers: int,
+        body: Skeleton,
+        filters: bool = False,
+    ) -> None:
         self._method: Method = method
         self._protocol, self._workers, self._body = protocol, workers, body
+        self._choose = passed if filters else self._corrected
 
     def correct(
         self, batch: MotionBatch, stream: Stream, scratch: Path | None = None
@@ -57,12 +67,20 @@ class MotionCorrection:
         reasons = Counter(result.reason for result in results if not result.success)
         for reason, count in reasons.most_common():
             logger.info("correction: %d of %d failed: %s", count, len(results), reason)
-        kept: list[MotionItem] = []
-        for item, result in zip(batch.items, results, strict=True):
-            usable = result.success or self._protocol.on_failure != "drop"
-            if usable and result.vectors is not None:
-                kept.append(MotionItem(item.id, item.name, result.vectors, item.captions))
+        pairs = zip(batch.items, results, strict=True)
+        kept = [item for item in (self._choose(*pair) for pair in pairs) if item is not None]
         return Corrected(MotionBatch(tuple(kept)), _report(results, len(kept)))
+
+    def _corrected(self, item: MotionItem, result: CorrectionResult) -> MotionItem | None:
+        usable = result.success or self._protocol.on_failure != "drop"
+        if not usable or result.vectors is None:
+            return None
+        return MotionItem(item.id, item.name, result.vectors, item.captions)
+
+
+def passed(item: MotionItem, result: CorrectionResult) -> MotionItem | None:
+    """A sample as it was drawn if the physics could perform it, else None."""
+    return item if result.success else None
 
 
 class _Finished(MutableMapping[int, CorrectionResult]):

@@ -17,11 +17,12 @@ import numpy as np
 from dataset.humanml3d import Caption, MotionItem, read_motion
 from loop.atomic import read_json, write_json
 from loop.errors import CorruptFileError
-from loop.interfaces import Corrected, Rows
+from loop.interfaces import Corrected, LargeFiles, Rows
 
 FOLDER = "synthetic_motions"
 SAMPLED = "-sampled.npy"
 CORRECTED = "-sampled_and_imitated.npy"
+LARGE_FILES = LargeFiles(training=("opt*.pt",), models=("model*.pt",), samples=(f"{FOLDER}/*.npy",))
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,22 @@ class SampleFiles:
 class CorrectionFiles:
     """Codec of what the correction made of it.
 
-    Where a correction left a batch as it was (`raw` arms), no second copy is written.
+    Where a correction left all motions as they were (`raw` arms, filters), no second copy is
+    written.
     """
 
     def save(self, value: Corrected[MotionBatch], folder: Path) -> None:
         drawn = _read_prompts(folder)
-        changed = bool(value.report)
-        if changed:
-            for item in value.batch.items:
-                np.save(folder / FOLDER / f"{item.id}{CORRECTED}", item.vectors)
         kept = [item.id for item in value.batch.items]
         unknown = sorted(set(kept) - set(drawn))
         if unknown:
             raise CorruptFileError(
                 "a correction returned motions that were never drawn", path=folder, found=unknown
             )
+        changed = any(_differs(item, folder) for item in value.batch.items)
+        if changed:
+            for item in value.batch.items:
+                np.save(folder / FOLDER / f"{item.id}{CORRECTED}", item.vectors)
         write_json(
             folder / "correction.json",
             {"changed": changed, "kept": kept, "report": dict(value.report)},
@@ -85,6 +87,11 @@ class CorrectionFiles:
         suffix = CORRECTED if stored["changed"] else SAMPLED
         batch = _read_batch(folder, suffix, stored["kept"], _read_prompts(folder))
         return Corrected(batch, stored["report"])
+
+
+def _differs(item: MotionItem, folder: Path) -> bool:
+    drawn = read_motion(folder / FOLDER / f"{item.id}{SAMPLED}")
+    return not np.array_equal(item.vectors, drawn)
 
 
 def _read_prompts(folder: Path) -> dict[str, tuple[Caption, ...]]:

@@ -72,7 +72,10 @@ FLAGS: Mapping[str, Answer] = {
     "seed": Works(),
     "no_fixseed": Refused("a run is fixed by its seed, or it could not be resumed; vary --seed"),
     "batch_size": Works(),
-    "use_wandb": Always("metrics are the eval_dict.json of each generation", FALSE),
+    "use_wandb": Means(
+        "metrics are the eval_dict.json of each generation; --sinks wandb copies them",
+        dict.fromkeys(TRUE, ("--sinks", "wandb")) | dict.fromkeys(FALSE, ()),
+    ),
     "filter_dataset_by_keyword": Always(
         "nothing is filtered; `exp_scripts/filter_dataset.py --ids` makes a data set of some clips",
         ("NOKEYWORD", ""),

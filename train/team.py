@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from loop.errors import JobFailedError
+from loop.errors import InvalidOptionError, JobFailedError
 
 PATIENCE = timedelta(days=7)
 """How long a process waits for one that is alive; a dead one ends the waiting at once."""
@@ -56,6 +56,19 @@ class TrainingTeam:
                 remedy="its own message says why; repeat the command, finished work is kept",
             ) from error
 
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """Let the first process do something alone, such as filling a cache, and then the others.
+
+        Raises:
+            JobFailedError: another process died.
+        """
+        if not self.leads:
+            self.wait()
+        yield
+        if self.leads:
+            self.wait()
+
     def share(self, count: int) -> slice:
         """Rows of a batch of `count` that this process trains on."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
@@ -86,3 +99,25 @@ def joined_team() -> Iterator[TrainingTeam]:
         yield TrainingTeam(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:
         dist.destroy_process_group()
+
+
+def device_named(name: str, team: TrainingTeam) -> torch.device:
+    """The device of that name; `auto` is a GPU if there is one. Processes of a team take one each.
+
+    Raises:
+        InvalidOptionError: it is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and team.size > 1:
+        name = f"cuda:{team.local_rank}"
+    if name.isdigit():  # published: the number of a GPU
+        name = f"cuda:{name}"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidOptionError(
+            "this device cannot be used", found=f"{name}: {error}", remedy="try --device cpu"
+        ) from error
+    return device

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 import tyro
 
 from loop.command import command
 from loop.cycle import LoopSettings, run_loop
-from loop.errors import InvalidOptionError
+from loop.hand_over import hand_over
 from loop.rundir import RunDirectory
-from loop.sweep import hand_over
+from loop.sinks import SinkName, check_sinks, open_sinks
 from model.clip_encoder import TextEncoderName, text_encoder_named
 from train.motion import MotionExperiment, build_domain, synthetic_count
 from train.motion_evaluators import EvaluatorKind
+from train.motion_files import MotionBatch
 from train.presets import (
     CORRECTED,
     FAITHFUL,
@@ -37,6 +37,7 @@ from train.presets import (
 )
 from train.published_flags import translate
 from train.starting import check_finished, check_start
+from train.team import TrainingTeam, device_named, joined_team
 
 logger = logging.getLogger("scsc")
 
@@ -59,13 +60,20 @@ class Arguments:
     """refuse to start where an earlier generation is not finished"""
     synthetic_augmentation_percent: float = 0.0
     """synthetic : real ratio lambda, as a fraction from 0 (the baseline) to 1"""
-    augmentation_type: Literal["raw_mdm_output", "imitation_output"] = "raw_mdm_output"
-    """train on samples as they are, or on what the correction function makes of them"""
+    augmentation_type: Literal["raw_mdm_output", "imitation_output", "filter"] = "raw_mdm_output"
+    """train on samples as they are, on what the correction function makes of them, or on those, as
+    they are, that it succeeds with"""
     correction: Literal["kinematic", "refined", "simulated"] = "simulated"
-    """the correction function of imitation_output: simulated = physics; kinematic = its control
-    without physics; refined = made dynamically feasible, but not simulated"""
+    """the correction function of imitation_output and filter: simulated = physics; kinematic = its
+    control without physics; refined = made dynamically feasible, but not simulated"""
     mixing: str = "latest"
-    """mixing policy: latest (published), accumulate, accumulate_subsample, triangular, replace"""
+    """mixing policy: latest (published), accumulate, accumulate_subsample, triangular, replace,
+    fresh_data"""
+    fresh_data_dir: Path | None = None
+    """data set whose other training clips --mixing fresh_data deals out, such as
+    dataset/HumanML3D_subset_2794; each generation takes as many as mini_dataset_dir has"""
+    start_weights: Literal["last", "scratch"] = "last"
+    """fine-tune the last generation (published), or train each one as generation 0 was"""
     faithful: bool = False
     """behave as the published code does, defects included (listed in train/presets.py)"""
     text_encoder: TextEncoderName = "minilm"
@@ -114,6 +122,15 @@ class Arguments:
     """evaluate with the captions and motions of this split; default: the preset's"""
     workers: int = os.cpu_count() or 1
     """processes of the correction; the result does not depend on it"""
+    keep: str | None = None
+    """generations before the newest that keep their checkpoints: last (none), every:N or all;
+    default: the preset's. With last, a finished arm keeps only what one samples with: to make more
+    generations later, choose another"""
+    keep_samples: str | None = None
+    """those that keep their synthetic motions, in the same words; all do where --mixing reads them;
+    default: the preset's"""
+    sinks: tuple[SinkName, ...] = ()
+    """also send the metrics to tensorboard or wandb; a later run fills them from the beginning"""
     device: str = "auto"
     """where the networks run: auto (a GPU if there is one), cpu, cuda, or the number of a GPU"""
 
@@ -124,37 +141,68 @@ def run(arguments: Arguments) -> None:
     Raises:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
+    check_sinks(arguments.sinks)
     preset = _preset(arguments)
-    corrects = arguments.augmentation_type == "imitation_output"
     experiment = MotionExperiment(
         dataset=arguments.mini_dataset_dir,
         cache=arguments.save_dir.parent / "cache",
         preset=preset,
         protocol=_protocol(arguments),
-        correction=arguments.correction if corrects else "none",
+        correction="none"
+        if arguments.augmentation_type == "raw_mdm_output"
+        else arguments.correction,
         seed=arguments.seed,
         text_encoder=arguments.text_encoder,
         text_encoder_source=arguments.text_encoder_source,
         evaluator=arguments.evaluator,
         evaluator_root=arguments.evaluator_root,
+        filters=arguments.augmentation_type == "filter",
+        fresh_data=arguments.fresh_data_dir,
     )
-    described = _settings(experiment, arguments)
-    with RunDirectory(arguments.save_dir, described) as directory:
-        if arguments.start_from is not None:
+    with joined_team() as team:
+        described = _settings(experiment, arguments, team)
+        with RunDirectory(arguments.save_dir, described, team=team) as directory:
+            _start(arguments, described, directory, team)
+            _make_generations(arguments, experiment, directory, team)
+    logger.info("finished: %s", arguments.save_dir)
+
+
+def _start(
+    arguments: Arguments,
+    described: dict[str, Any],
+    directory: RunDirectory[MotionBatch],
+    team: TrainingTeam,
+) -> None:
+    """Hand generation 0 over where the user says from where."""
+    with team.leader_first():
+        if team.leads and arguments.start_from is not None:
             check_start(arguments.start_from, described)
             hand_over(arguments.start_from, arguments.save_dir)
-        check_finished(directory.last(), arguments.start_at_generation, arguments.save_dir)
-        domain = build_domain(experiment, arguments.workers, _device(arguments.device))
-        generations = arguments.num_generations
-        settings = LoopSettings(
-            seed=arguments.seed,
-            arm=arguments.save_dir.name,
-            generations=preset.generations if generations is None else generations,
-            synthetic_count=synthetic_count(arguments.synthetic_augmentation_percent, domain.real),
-            mixing=arguments.mixing,
-        )
-        run_loop(domain, settings, directory)
-    logger.info("finished: %s", arguments.save_dir)
+    check_finished(directory.last(), arguments.start_at_generation, arguments.save_dir)
+
+
+def _make_generations(
+    arguments: Arguments,
+    experiment: MotionExperiment,
+    directory: RunDirectory[MotionBatch],
+    team: TrainingTeam,
+) -> None:
+    device = device_named(arguments.device, team)
+    with team.leader_first():  # which fills the caches
+        domain = build_domain(experiment, arguments.workers, device, team)
+    preset, generations = experiment.preset, arguments.num_generations
+    settings = LoopSettings(
+        seed=arguments.seed,
+        arm=arguments.save_dir.name,
+        generations=preset.generations if generations is None else generations,
+        synthetic_count=synthetic_count(arguments.synthetic_augmentation_percent, domain.real),
+        mixing=arguments.mixing,
+        start_weights=arguments.start_weights,
+        keep=arguments.keep or preset.keep,
+        keep_samples=arguments.keep_samples or preset.keep_samples,
+    )
+    with open_sinks(arguments.sinks if team.leads else (), directory) as report:
+        run_loop(domain, settings, directory, report)
 
 
 def _preset(arguments: Arguments) -> MotionPreset:
@@ -188,7 +236,9 @@ def _protocol(arguments: Arguments) -> Protocol:
     return protocol if guidance is None else dataclasses.replace(protocol, guidance=guidance)
 
 
-def _settings(experiment: MotionExperiment, arguments: Arguments) -> dict[str, Any]:
+def _settings(
+    experiment: MotionExperiment, arguments: Arguments, team: TrainingTeam
+) -> dict[str, Any]:
     """What a resumed run must have in common with the one that started (args.json)."""
     encoder = text_encoder_named(
         experiment.text_encoder, source=experiment.text_encoder_source
@@ -206,25 +256,13 @@ def _settings(experiment: MotionExperiment, arguments: Arguments) -> dict[str, A
         },
         "evaluator": experiment.evaluator,
         "synthetic_augmentation_percent": arguments.synthetic_augmentation_percent,
+        "filters": experiment.filters,
         "mixing": arguments.mixing,
+        "fresh_data": None if experiment.fresh_data is None else str(experiment.fresh_data),
+        "start_weights": arguments.start_weights,
+        "processes": team.size,  # sums are rounded differently by another number of them
         "seed": arguments.seed,
     }
-
-
-def _device(name: str) -> torch.device:
-    """The device of that name, if it is there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.isdigit():  # published: the number of a GPU
-        name = f"cuda:{name}"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidOptionError(
-            "this device cannot be used", found=f"{name}: {error}", remedy="try --device cpu"
-        ) from error
-    return device
 
 
 def main() -> None:
