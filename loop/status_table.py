@@ -67,7 +67,7 @@ def tables(plan: Plan, rows: Sequence[Progress], slots: int, times: bool = False
             duration(row.left(each)) if row.job.run else "",
         )
     parts = [table, Text(f"\n{LEGEND}   ~ measured on other arms")]
-    parts += [_seconds(rows)] if times else []
+    parts += [Text("\nseconds of each generation"), _seconds(rows), Text()] if times else []
     left = time_left(plan, rows, slots)
     doing = f"with {slots} job{'s' * (slots != 1)} at a time"
     if all(row.finished for row in rows):
@@ -98,9 +98,7 @@ def _status(outcome: Outcome) -> str:
 def _seconds(rows: Sequence[Progress]) -> Table:
     """generation x arm, in seconds."""
     arms = [row for row in rows if row.job.run is not None]
-    table = Table(
-        box=None, pad_edge=False, header_style="bold", title="\nseconds of each generation"
-    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("generation", justify="right")
     for row in arms:
         table.add_column(row.job.title, justify="right")
