@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ BETTER = {
     "Density": "higher is better",
     "Coverage": "higher is better",
     "Accuracy": "higher is better",
+    "Class entropy": "higher: all digits are drawn",
+    "Copies": "lower is better",
     "Penetrate": "near real data",
     "Float": "near real data",
     "Skate": "near real data",
@@ -42,15 +45,21 @@ BETTER = {
     "Root-aligned MPJPE": "lower: less changed",
 }
 """By the beginning of a metric's name; the longest that fits counts."""
+REFERENCE_ENDINGS = (" floor", "_floor", "_floor low", "_floor high", "_real")
 REFERENCES = [{"kind": "real", "label": "real data"}, {"kind": "start", "label": "generation 0"}]
 
 
 def chart_data(
-    records: Sequence[Record], groups: Sequence[tuple[str, Sequence[Panel]]]
+    records: Sequence[Record],
+    groups: Sequence[tuple[str, Sequence[Panel]]],
+    known: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """What assets/charts.js draws: the panels, and whatever else was measured, folded away."""
+    """What assets/charts.js draws: the panels, and whatever else was measured, folded away.
+
+    known: metrics that are not worth a panel.
+    """
     named = [(title, panels, False) for title, panels in groups]
-    known = {panel.metric for _, panels in groups for panel in panels}
+    known = set(known) | {panel.metric for _, panels in groups for panel in panels}
     known |= {panel.per for _, panels in groups for panel in panels if panel.per}
     if rest := other_panels(records, known):
         named.append(("Everything else that was measured", rest, True))
@@ -89,13 +98,21 @@ def other_panels(records: Iterable[Record], known: set[str]) -> list[Panel]:
     metrics = sorted({record.metric for record in records} - known)
     panels = []
     for metric in metrics:
-        if "_ground truth" in metric or metric.endswith(" floor"):
+        if "_ground truth" in metric or metric.endswith(REFERENCE_ENDINGS):
             continue  # the reference of another metric
         title = metric.replace("_test", "").replace("_correction", " (correction)")
-        floor = metric.replace("_test", "_ground truth")
-        floors = (floor,) if floor != metric else (f"{metric}_ground truth", f"{metric} floor")
-        panels.append(Panel(title.replace("_", " "), metric, floors, from_zero=False))
+        panels.append(
+            Panel(title.replace("_", " "), metric, real_data_keys(metric), from_zero=False)
+        )
     return panels
+
+
+def real_data_keys(metric: str) -> tuple[str, ...]:
+    """Keys under which a domain may keep what `metric` reads for real data."""
+    if "_test" in metric:
+        return (metric.replace("_test", "_ground truth"),)
+    base = re.sub(r"_(sampled|corrected|entering|all)$", "", metric)
+    return (f"{metric} floor", f"{base}_floor", f"{base}_real", f"{base}_ground truth")
 
 
 def direction(panel: Panel) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,17 @@ def gaussian_report(path: Path) -> Page:
 
 def _sections(result: dict[str, Any], rows: Sequence[dict[str, float]]) -> list[Section]:
     gammas = sorted({row["gamma"] for row in rows})
+    # The contraction is measured for some of them, in the same colours.
+    colors = gamma_colors(gammas)
     final = {float(entry["gamma"]): entry for entry in result["final_w2"]}
     distance = (
-        f"Wasserstein distance between the model and the target, for each strength {GAMMA} of the "
-        f"correction. Without correction ({GAMMA} = 0) the loop drifts away."
+        "Wasserstein distance between the model and the target, for each strength "
+        f"{GAMMA} of the correction."
     )
     contraction = (
-        "How much of an error is left after a generation, against λ, the share of synthetic "
-        "points: measured (dots, 95 % interval), the Gaussian's own factor (line), and the bound "
-        "of the theorem (dashed, where it is below 1)."
+        "How much of an error is left after a generation, against λ, synthetic points per "
+        "real point: measured (dots, 95 % interval), the Gaussian's own factor (line), and the "
+        "bound of the theorem (dashed, where it applies)."
     )
     headings = [GAMMA, "final W₂", "95 % interval"]
     table_rows = [
@@ -86,13 +88,13 @@ def _sections(result: dict[str, Any], rows: Sequence[dict[str, float]]) -> list[
             "curves",
             "Over the generations",
             paragraph(distance) + widget("charts", "distance"),
-            {"distance": _distance_data(rows, gammas, result["settings"]["seeds"])},
+            {"distance": _distance_data(rows, colors, result["settings"]["seeds"])},
         ),
         Section(
             "contraction",
             "Contraction and theory",
             paragraph(contraction) + widget("charts", "contraction"),
-            {"contraction": _contraction_data(result["contraction"])},
+            {"contraction": _contraction_data(result["contraction"], colors)},
         ),
         Section("table", "Final values", table(headings, table_rows, str(result["final_w2_is"]))),
         Section(
@@ -105,7 +107,7 @@ def _sections(result: dict[str, Any], rows: Sequence[dict[str, float]]) -> list[
 
 
 def _distance_data(
-    rows: Sequence[dict[str, float]], gammas: Sequence[float], seeds: int
+    rows: Sequence[dict[str, float]], colors: Mapping[float, str], seeds: int
 ) -> dict[str, Any]:
     charts = []
     for title, column, bounds in (
@@ -114,7 +116,7 @@ def _distance_data(
         ("Part of the covariance", "covariance_part_median", None),
     ):
         series = []
-        for gamma in gammas:
+        for gamma in colors:
             mine = [row for row in rows if row["gamma"] == gamma]
             mine = mine[:: max(1, math.ceil(len(mine) / MOST_POINTS))]
             x = [int(row["generation"]) for row in mine]
@@ -124,10 +126,12 @@ def _distance_data(
     note = (
         f"Medians over {seeds} seeds, bands: 95 % of the seeds. Move over a chart to read values."
     )
-    return _charts(gammas, note, charts)
+    return _charts(colors, note, charts)
 
 
-def _contraction_data(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _contraction_data(
+    entries: Sequence[dict[str, Any]], colors: Mapping[float, str]
+) -> dict[str, Any]:
     gammas = sorted({float(entry["gamma"]) for entry in entries})
     series = []
     for gamma in gammas:
@@ -150,11 +154,12 @@ def _contraction_data(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if bound:
             series.append(_series(gamma, "dashed", [x for x, _ in bound], [y for _, y in bound]))
     chart = _chart("Error after / before a generation", "lower is better", "λ", series)
-    return _charts(gammas, "", [chart | {"yMax": 1.0, "xFrom": 0}])
+    return _charts(
+        {gamma: colors[gamma] for gamma in gammas}, "", [chart | {"yMax": 1.0, "xFrom": 0}]
+    )
 
 
-def _charts(gammas: Sequence[float], note: str, charts: list[dict[str, Any]]) -> dict[str, Any]:
-    colors = gamma_colors(gammas)
+def _charts(colors: Mapping[float, str], note: str, charts: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "arms": [
             {
@@ -164,7 +169,7 @@ def _charts(gammas: Sequence[float], note: str, charts: list[dict[str, Any]]) ->
                 "color": colors[gamma],
                 "marker": MARKERS[place % len(MARKERS)],
             }
-            for place, gamma in enumerate(gammas)
+            for place, gamma in enumerate(colors)
         ],
         "shares": [],
         "shareLabel": "",

@@ -226,10 +226,10 @@ def _player(groups: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _affordable(chosen: Sequence[tuple[ArmState, int, list[Clip]]], budget: float) -> int:
-    """Motions a generation that fit the budget, by the size of the first clip of each."""
+    """Motions a generation that fit the budget, by the length of the first clip of each."""
     each = 0.0
     for _, _, clips in chosen:
-        frames = clips[0].before.stat().st_size / (4 * 263)
+        frames = _frames(clips[0].before)
         each += (1 + (clips[0].after is not None)) * (frames * (22 * 3 * 2 + 1) * 4 / 3 + 300)
     return max(FEWEST, int(budget / each))
 
@@ -237,6 +237,14 @@ def _affordable(chosen: Sequence[tuple[ArmState, int, list[Clip]]], budget: floa
 def _kind(arm: ArmState) -> tuple[str, int]:
     kind, digits = parse_arm(arm.folder.name) or (arm.folder.name, "")
     return kind, int(digits or 0)
+
+
+def _frames(path: Path) -> int:
+    """Length of a motion by the head of its file; 0 where it cannot be read."""
+    try:
+        return len(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError, EOFError, TypeError):  # named when it is read
+        return 0
 
 
 def _makes_motions(arm: ArmState) -> bool:

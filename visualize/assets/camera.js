@@ -6,8 +6,18 @@ const VIEWS = { front: [0, 8], oblique: [35, 14], side: [90, 8], back: [180, 8],
 
 class OrbitCamera {
   constructor() {
-    this.distance = 4.6;
+    this.reach = 1.2; // metres around the target that have to be in the picture
+    this.zoomed = 1;
     this.view("oblique");
+  }
+
+  get distance() {
+    return (this.zoomed * this.reach) / Math.sin(FIELD_OF_VIEW / 2);
+  }
+
+  /** Keep in the picture what lies within `reach` metres of the target; the zoom stays. */
+  fit(reach) {
+    this.reach = clamp(reach, 0.9, 4);
   }
 
   view(name) {
@@ -20,7 +30,7 @@ class OrbitCamera {
   }
 
   zoom(factor) {
-    this.distance = clamp(this.distance * factor, 1.5, 30);
+    this.zoomed = clamp(this.zoomed * factor, 0.25, 6);
   }
 
   /** A function from world points to {x, y, depth, scale}, in pixels of a picture. */

@@ -69,7 +69,7 @@ function chartFigure(chart, data, visible) {
   const readout = make("div", { class: "readout" });
   const plot = new Plot(chart, series, data);
   plot.onChoose = (x) => readout.replaceChildren(...plot.read(x));
-  plot.choose(plot.places.at(-1));
+  plot.choose(plot.lastCommon());
   figure.append(plot.svg, readout);
   return figure;
 }
@@ -191,6 +191,12 @@ class Plot {
     const at = ((event.clientX - box.left) / box.width) * CHART.width;
     return this.places.reduce((best, x) =>
       Math.abs(this.x(x) - at) < Math.abs(this.x(best) - at) ? x : best);
+  }
+
+  /** The last place at which every curve has a value, or else the last of all. */
+  lastCommon() {
+    const common = this.places.filter((x) => this.series.every((line) => line.x.includes(x)));
+    return common.at(-1) ?? this.places.at(-1);
   }
 
   onKey(event) {

@@ -7,6 +7,10 @@ function mountImages(host, data) {
   const grid = make("div", { class: "sheets" });
   const range = make("input", { type: "range", min: 0, max: generations.length - 1, step: 1, value: generations.length - 1, "aria-label": "Generation", oninput: () => draw() });
   const output = make("output", { class: "time" });
+  // Start at the newest generation that every arm has.
+  const common = generations.filter((generation) =>
+    data.arms.every((arm) => arm.sheets.some((sheet) => sheet.generation === generation)));
+  if (common.length) range.value = generations.indexOf(common.at(-1));
   const draw = () => {
     const generation = generations[Number(range.value)];
     output.textContent = `generation ${generation}`;

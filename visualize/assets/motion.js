@@ -13,6 +13,20 @@ function decodeMotion(encoded) {
   return { frames: cues.length, cues, pose: (frame) => values.subarray(frame * size, (frame + 1) * size) };
 }
 
+/** Greatest distance of any joint, in any frame, from where the camera looks. */
+function reachOf(motions, path) {
+  let squared = 0;
+  for (const motion of motions) {
+    for (let frame = 0; frame < motion.frames; frame++) {
+      const pose = motion.pose(frame), [x, z] = path[frame];
+      for (let i = 0; i < pose.length; i += 3) {
+        squared = Math.max(squared, (pose[i] - x) ** 2 + (pose[i + 1] - LOOK_AT_M) ** 2 + (pose[i + 2] - z) ** 2);
+      }
+    }
+  }
+  return Math.sqrt(squared);
+}
+
 /** Where the camera looks in each frame, [x, z]: the smoothed middle of the pelvises. */
 function followPath(motions, frames) {
   const mean = (points) =>

@@ -1,6 +1,7 @@
 // The 3-D player: choose a motion, play, scrub, orbit, and compare it before and after correction.
 
 const MODES = [["before", "Before"], ["after", "After"], ["side", "Side by side"], ["overlay", "Overlay"]];
+const HEAD_M = 0.15; // flesh around the joints
 const SPEEDS = [["0.25", "¼ speed"], ["0.5", "½ speed"], ["1", "real time"], ["2", "2 × speed"]];
 
 class Player {
@@ -117,7 +118,9 @@ class Player {
     this.caption.replaceChildren(make("q", {}, this.chosen.caption),
       this.chosen.note ? make("span", { class: "note" }, ` ${this.chosen.note}`) : "");
     this.showPhysics();
-    this.path = followPath([this.before, this.after].filter(Boolean), this.frames());
+    const motions = [this.before, this.after].filter(Boolean);
+    this.path = followPath(motions, this.frames());
+    this.camera.fit(reachOf(motions, this.path) + HEAD_M);
     this.frame = Math.min(this.frame, this.frames() - 1);
     this.range.max = this.frames() - 1;
     for (const button of this.modes.children) button.disabled = !this.after && button.value !== "before";
