@@ -7,7 +7,10 @@ their own (`bash get_smpl_data.sh`) into body_models/{smpl,smplh,smplx}.
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +35,9 @@ SITES = {
     "smplx": "smpl-x.is.tue.mpg.de",
 }
 JOINT_COUNTS = {24: "smpl", 52: "smplh", 55: "smplx"}
+DAMAGE = (ValueError, EOFError, OSError, RuntimeError, NotImplementedError, MemoryError)
+DAMAGE += (zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError)
+"""What numpy and zipfile raise where a `.npz` is damaged."""
 FRAMES_AT_A_TIME = 64
 """Bounds the memory of skinning: a SMPL-X mesh takes 1 MB a frame."""
 
@@ -108,9 +114,19 @@ def find_body_model(kind: Kind, gender: Gender = "neutral", folder: Path | str =
     flat = [home / f"{kind.upper()}_{gender.upper()}{suffix}" for suffix in (".npz", ".pkl")]
     by_gender = home / gender / "model.npz"
     candidates = [by_gender, *flat] if kind == "smplh" else [*flat, by_gender]
+    there = sorted(home.glob("*")) if home.is_dir() else []
     for path in candidates:
         if path.is_file():
             return path
+        # unpacked by hand: SMPLH_female.pkl, basicModel_f_lbs_10_207_0_v1.0.0.pkl
+        for other in there:
+            name = other.name.lower()
+            if name == path.name.lower() or (
+                kind == "smpl"
+                and name.endswith(path.suffix)
+                and name.startswith((f"basicmodel_{gender}_lbs", f"basicmodel_{gender[0]}_lbs"))
+            ):
+                return other
     raise MissingAssetError(
         f"{kind.upper()} body model is missing",
         path=candidates[0],
@@ -138,7 +154,7 @@ def load_body_model(path: Path | str, betas: int = 16) -> BodyModel:
         body = _build(content, betas)
         _check(body)
         return body
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError) as error:
+    except (*DAMAGE, KeyError) as error:
         raise CorruptFileError(
             "body model cannot be read",
             path=path,

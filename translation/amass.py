@@ -7,7 +7,6 @@ files open in the SMPL and SMPL-X add-ons of Blender.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from body_models.skeleton import JOINT_COUNT, check_frames
-from body_models.smpl import BodyModel, pose_joints
+from body_models.smpl import DAMAGE, BodyModel, pose_joints
 from loop.atomic import write_bytes
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
 from translation.humanml import FPS
@@ -57,6 +56,9 @@ class AmassMotion:
 def read_amass(path: Path | str) -> AmassMotion:
     """An AMASS `.npz`, of the SMPL-H release or the SMPL-X one, in `poses` or in its parts.
 
+    Files of tools that write the same names in other ways are read, too: poses (F, J, 3), a gender
+    or rate that is an array of one, a missing gender or shape.
+
     Raises:
         MissingAssetError: no such file.
         CorruptFileError: it is no motion of AMASS (`shape.npz` beside the motions holds none).
@@ -72,7 +74,7 @@ def read_amass(path: Path | str) -> AmassMotion:
             wanted = {"poses", "trans", "betas", "gender", *_RATES, *_PARTS} & set(archive.files)
             content = {key: archive[key] for key in wanted}
         motion = _parse(content)
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (*DAMAGE, KeyError) as error:
         raise CorruptFileError(
             "AMASS motion cannot be read",
             path=path,
@@ -98,6 +100,10 @@ def _parse(content: Mapping[str, NDArray[Any]]) -> AmassMotion:
         poses = content["poses"]
     else:
         poses = np.concatenate([content[key] for key in _PARTS if key in content], axis=1)
+    if poses.ndim == 3 and poses.shape[2] == 3:
+        poses = poses.reshape(len(poses), -1)
+    if poses.dtype.kind not in "fiu" or content["trans"].dtype.kind not in "fiu":
+        raise ValueError(f"poses of type {poses.dtype}, trans of type {content['trans'].dtype}")
     if poses.ndim != 2 or poses.shape[1] % 3 or poses.shape[1] < 3 * JOINT_COUNT:
         raise ValueError(f"poses of shape {poses.shape}")
     trans = content["trans"].astype(np.float64)
@@ -105,9 +111,10 @@ def _parse(content: Mapping[str, NDArray[Any]]) -> AmassMotion:
         raise ValueError(f"trans of shape {trans.shape}")
     gender = content["gender"].item() if "gender" in content else "neutral"
     gender = gender.decode("ascii") if isinstance(gender, bytes) else str(gender)
+    gender = gender.removeprefix("b'").removesuffix("'").strip().lower()  # str(bytes) of a script
     if gender not in ("male", "female", "neutral"):
         raise ValueError(f"gender {gender!r}")
-    fps = float(rate)
+    fps = float(rate.item())
     if not 0 < fps < np.inf:
         raise ValueError(f"{fps} frames a second")
     return AmassMotion(

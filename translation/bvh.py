@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,10 +131,11 @@ def read_bvh(path: Path | str) -> Bvh:
     path = Path(path)
     try:
         raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
-        head, _, motion = text.partition("MOTION")
-        if not motion:
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+        head, *rest = re.split(r"^\s*MOTION\s*$", text, maxsplit=1, flags=re.MULTILINE)
+        if not rest:
             raise ValueError("no MOTION section")
+        motion = rest[0]
         names, parents, offsets, channels = _parse_hierarchy(head.split())
         fps, values = _parse_motion(motion, sum(map(len, channels)))
     except FileNotFoundError as error:
@@ -166,11 +168,13 @@ def _parse_hierarchy(
         raise ValueError("no HIERARCHY section")
     while position < len(words):
         word = words[position]
-        if word in ("ROOT", "JOINT", "End"):
+        if word in ("ROOT", "JOINT") or word.upper() == "END":
+            if not stack and names:
+                raise ValueError(f"a second root beside {names[0]}: one skeleton a file")
             brace = words.index("{", position)  # a name may hold spaces
             name = " ".join(words[position + 1 : brace])
             parents.append(stack[-1] if stack else -1)
-            names.append(f"{names[stack[-1]]}_end" if word == "End" else name)
+            names.append(name if word in ("ROOT", "JOINT") else f"{names[stack[-1]]}_end")
             offsets.append([])
             channels.append(())
             stack.append(len(names) - 1)
@@ -180,7 +184,8 @@ def _parse_hierarchy(
             position += 4
         elif word == "CHANNELS":
             count = int(words[position + 1])
-            channels[stack[-1]] = tuple(words[position + 2 : position + 2 + count])
+            listed = words[position + 2 : position + 2 + count]
+            channels[stack[-1]] = tuple(channel.capitalize() for channel in listed)
             position += 2 + count
         elif word == "}":
             stack.pop()
@@ -189,6 +194,8 @@ def _parse_hierarchy(
             raise ValueError(f"unexpected {word!r} in the hierarchy")
     if stack or not names or any(len(offset) != 3 for offset in offsets):
         raise ValueError("the hierarchy is not complete")
+    if not np.isfinite(offsets).all():
+        raise ValueError("an OFFSET is not finite")
     if unknown := {c for listed in channels for c in listed} - set(_CHANNELS):
         raise ValueError(f"unknown channels {sorted(unknown)}")
     return tuple(names), tuple(parents), np.array(offsets), tuple(channels)
@@ -196,15 +203,19 @@ def _parse_hierarchy(
 
 def _parse_motion(text: str, channels: int) -> tuple[float, Array]:
     """Frames a second and values (F, C)."""
-    header, _, rest = text.partition("Frame Time:")
-    label, _, count = header.strip().partition(":")
-    seconds, _, table = rest.lstrip().partition("\n")
-    if label.strip() != "Frames" or float(seconds) <= 0:
+    header = re.match(
+        r"\s*Frames\s*:\s*(\d+)\s*Frame\s*Time\s*:\s*(\S+)", text, flags=re.IGNORECASE
+    )
+    if header is None or not 0 < float(header[2]) < float("inf"):
         raise ValueError("no Frames: and Frame Time: lines")
-    frames = int(count)
+    frames, fps = int(header[1]), 1.0 / float(header[2])
     if frames == 0:
-        return 1.0 / float(seconds), np.empty((0, channels))
-    values = np.loadtxt(io.StringIO(table), comments=None, ndmin=2)
-    if values.shape != (frames, channels):
-        raise ValueError(f"{values.shape} numbers where the header says {(frames, channels)}")
-    return 1.0 / float(seconds), values
+        return fps, np.empty((0, channels))
+    table = text[header.end() :]
+    try:
+        values = np.loadtxt(io.StringIO(table), comments=None, ndmin=2)
+    except ValueError:
+        values = np.array(table.split(), dtype=np.float64)  # frames broken into several lines
+    if values.size != frames * channels:
+        raise ValueError(f"{values.size} numbers where the header says {frames} x {channels}")
+    return fps, values.reshape(frames, channels)

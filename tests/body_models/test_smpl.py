@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from body_models.skeleton import JOINT_COUNT, PARENTS
 from body_models.smpl import BodyModel, find_body_model, load_body_model, pose_joints, skin
@@ -209,3 +212,54 @@ def test_motions_that_do_not_fit(
     body: BodyModel = load_body_model(write_npz(tmp_path / "model.npz", body_content()))
     with pytest.raises(InvalidMotionError):
         skin(body, poses, trans=trans)
+
+
+@pytest.mark.parametrize(
+    ("kind", "gender", "name"),
+    [
+        ("smpl", "female", "smpl/basicModel_f_lbs_10_207_0_v1.0.0.pkl"),
+        ("smpl", "neutral", "smpl/basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl"),
+        ("smplh", "male", "smplh/SMPLH_male.pkl"),
+        ("smplx", "neutral", "smplx/smplx_neutral.npz"),
+    ],
+)
+def test_files_unpacked_by_hand_are_found(
+    tmp_path: Path,
+    kind: Literal["smpl", "smplh", "smplx"],
+    gender: Literal["neutral", "male", "female"],
+    name: str,
+) -> None:
+    path = tmp_path / name
+    write = write_npz if path.suffix == ".npz" else partial(write_python2_pickle, chumpy=True)
+    write(path, body_content(kind))
+    assert find_body_model(kind, gender, tmp_path) == path
+    assert load_body_model(path).kind == kind
+    other = "male" if gender == "female" else "female"
+    with pytest.raises(MissingAssetError):
+        find_body_model(kind, other, tmp_path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), compressed=st.booleans(), pickled=st.booleans())
+def test_spoiled_bytes_end_in_our_error(
+    data: st.DataObject,
+    compressed: bool,
+    pickled: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("body")
+    if pickled:
+        path = write_python2_pickle(folder / "model.pkl", body_content(vertices=8), chumpy=True)
+    else:
+        path = folder / "model.npz"
+        (np.savez_compressed if compressed else np.savez)(path, **body_content(vertices=8))
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        raw[data.draw(st.integers(0, min(len(raw) - 1, 4000)))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw[: data.draw(st.sampled_from([len(raw), len(raw) - 1, len(raw) // 2]))])
+    try:
+        body = load_body_model(path)
+    except CorruptFileError as error:
+        assert path.name in str(error)
+    else:  # what was hit are numbers, or nothing that is read
+        assert body.v_template.shape == (8, 3)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from body_models.skeleton import JOINT_COUNT
@@ -134,6 +136,56 @@ def test_from_joints_through_ik_to_amass_and_back(tmp_path: Path, body: BodyMode
     back = amass_joints(read_amass(tmp_path / "out.npz"), body)
     np.testing.assert_allclose(back, result.joints, atol=1e-5)
     assert np.linalg.norm(back - joints, axis=-1).mean() < 0.01
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "gender in bytes": {"gender": np.array(b"female")},
+    "gender in an array of one": {"gender": np.array(["female"])},
+    "gender printed as bytes": {"gender": np.array("b'female'")},
+    "gender in capitals": {"gender": np.array("Female")},
+    "rate in an array": {"mocap_framerate": np.array([120.0])},
+    "rate in whole numbers": {"mocap_framerate": np.array(120)},
+    "rate under SMPL-X's name": {"mocap_framerate": None, "mocap_frame_rate": np.array(120.0)},
+    "poses a joint": {"poses": smplh_content()["poses"].reshape(61, 52, 3)},
+    "single precision": {"poses": smplh_content()["poses"].astype(np.float32)},
+    "no soft tissue": {"dmpls": None},
+    "betas a row": {"betas": smplh_content()["betas"][None]},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_other_ways_to_write_the_same(tmp_path: Path, way: str) -> None:
+    content = {k: v for k, v in (smplh_content() | WAYS[way]).items() if v is not None}
+    found, expected = (read_amass(write(tmp_path, c)) for c in (content, smplh_content()))
+    assert (found.gender, found.fps) == (expected.gender, expected.fps) == ("female", 120.0)
+    np.testing.assert_allclose(found.poses, expected.poses, atol=1e-6)
+    np.testing.assert_array_equal(found.betas, expected.betas)
+
+
+def test_smpl_poses_without_shape_or_gender(tmp_path: Path, body: BodyModel) -> None:
+    content = smplh_content()
+    short = {key: content[key] for key in ("trans", "mocap_framerate")}
+    short["poses"] = content["poses"][:, :72]
+    motion = read_amass(write(tmp_path, short))
+    assert motion.gender == "neutral" and motion.poses.shape == (61, 24, 3)
+    assert amass_joints(motion, body).shape == (11, 22, 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), compressed=st.booleans())
+def test_spoiled_bytes_end_in_our_errors(
+    data: st.DataObject, compressed: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("amass") / "walk_poses.npz"
+    (np.savez_compressed if compressed else np.savez)(path, **smplh_content(frames=2))
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(raw[: data.draw(st.sampled_from([len(raw), len(raw) - 1, len(raw) // 2]))])
+    try:
+        assert read_amass(path).poses.shape == (2, 52, 3)
+    except (CorruptFileError, InvalidMotionError) as error:
+        assert "walk_poses" in str(error)
 
 
 FAULTS: dict[str, tuple[dict[str, Any], type[Exception]]] = {

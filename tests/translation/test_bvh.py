@@ -142,6 +142,9 @@ def test_real_take(shared: Path) -> None:
         (("1 Xrotation", "1 Wrotation"), CorruptFileError),
         (("1 Xrotation", "one Xrotation"), CorruptFileError),
         (("}\nMOTION", "MOTION"), CorruptFileError),
+        (("}\nMOTION", "}\nROOT other\n{\nOFFSET 0 0 0\n}\nMOTION"), CorruptFileError),
+        (("Frame Time: 0.05", "Frame Time: inf"), CorruptFileError),
+        (("Frame Time: 0.05", "Frame Time: 1:20"), CorruptFileError),
         (("}\nMOTION", "}\n}\nMOTION"), CorruptFileError),
     ],
 )
@@ -180,3 +183,80 @@ def test_unit_from_the_legs(unit: float, leg: float) -> None:
 def test_no_human_unit(leg: float) -> None:
     with pytest.raises(InvalidMotionError):
         metres_per_unit(leg)
+
+
+EXPORTERS = {
+    "spaced header": (("Frames: 2", "Frames :   2"), ("Frame Time: 0.05", "Frame  Time :\t0.05")),
+    "lower-case header": (("Frames: 2", "frames:2"), ("Frame Time: 0.05", "frametime: 5e-2")),
+    "lower-case channels": (("Xposition Yposition", "xposition yposition"),),
+    "scientific numbers": (
+        ("OFFSET 0 2 0", "OFFSET 0.0E+00 2e0 -0"),
+        ("1 2 3 90", "1e0 2.0 3 9E1"),
+    ),
+    "indented section": (("MOTION", "  MOTION  "),),
+    "byte order mark": (("HIERARCHY", "\ufeffHIERARCHY"),),
+    "end site in capitals": (("End Site", "END SITE"),),
+    "a frame on several lines": (("1 2 3 90 0 0 90", "1 2 3\n90 0 0\n90"),),
+    "blank lines": (("1 2 3 0", "\n\n1 2 3 0"), ("90 0 0 90\n", "90 0 0 90\n\n  \n")),
+    "tabs": ((" ", "\t"),),
+}
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_what_exporters_write_reads_alike(tmp_path: Path, exporter: str) -> None:
+    text = SMALL.replace("upper arm", "upper_arm")
+    expected = read_bvh(write(tmp_path, text))
+    for old, new in EXPORTERS[exporter]:
+        assert old in text
+        text = text.replace(old, new)
+    found = read_bvh(write(tmp_path, text))
+    assert (found.names, found.fps) == (expected.names, pytest.approx(expected.fps))
+    np.testing.assert_array_equal(found.positions(found.names), expected.positions(found.names))
+
+
+NAMES = {
+    "mixamo": ("mixamorig:Hips", "mixamorig:LeftArm"),
+    "lafan1": ("Hips", "LeftShoulder"),
+    "truebones": ("Bip01", "Bip01 L UpperArm"),
+    "a section's name": ("MOTION_root", "JOINTED"),
+    "any script": ("\u8170", "\u043f\u043b\u0435\u0447\u043e"),
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_of_other_skeletons(tmp_path: Path, kind: str) -> None:
+    root, arm = NAMES[kind]
+    text = SMALL.replace("ROOT hip", f"ROOT {root}").replace("JOINT upper arm", f"JOINT {arm}")
+    bvh = read_bvh(write(tmp_path, text))
+    assert bvh.names == (root, arm, f"{arm}_end")
+    np.testing.assert_allclose(bvh.positions([arm])[0, 0], [1, 4, 3])
+
+
+def test_a_root_that_only_turns_and_a_leaf_without_end_and_a_bone_without_length(
+    tmp_path: Path,
+) -> None:
+    text = SMALL.replace("6 Xposition Yposition Zposition Zrotation", "3 Zrotation")
+    text = text.replace("1 2 3 ", "").replace("OFFSET 0 2 0", "OFFSET 0 0 0")
+    start = text.index("    End Site")
+    text = text[:start] + text[text.index("  }\n}\nMOTION") :]
+    bvh = read_bvh(write(tmp_path, text))
+    assert bvh.names == ("hip", "upper arm") and bvh.values.shape == (2, 4)
+    np.testing.assert_allclose(bvh.positions(bvh.names), np.full((2, 2, 3), [10.0, 20.0, 30.0]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_spoiled_files_end_in_our_errors(data: st.DataObject, tmp_path_factory) -> None:
+    raw = bytearray(SMALL.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(raw) - 1))
+        end = data.draw(st.integers(place, min(place + 30, len(raw))))
+        raw[place:end] = data.draw(st.sampled_from([b"", b"{", b"}", b"-1", b" 1e999 ", b"\xff"]))
+    path = tmp_path_factory.mktemp("bvh") / "take.bvh"
+    path.write_bytes(raw)
+    try:
+        bvh = read_bvh(path)
+        assert np.isfinite(bvh.values).all() and bvh.fps > 0
+        bvh.positions(bvh.names)
+    except ScscError as error:
+        assert "take.bvh" in str(error)
