@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loop.atomic import read_json
 from loop.errors import InvalidOptionError, MissingAssetError
 from train.presets import PRESETS, MotionPreset, preset_named
 
@@ -125,6 +126,37 @@ def experiment_named(name: str, preset: str | None = None) -> Experiment:
     Raises:
         InvalidOptionError: no name of a folder, or it does not say which preset is meant.
     """
+    _check_name(name)
+    size = name in PUBLISHED_SIZES
+    return Experiment(
+        name=name,
+        dataset=DATASETS / (f"HumanML3D_subset_{name}" if size else name),
+        runs=_runs(name),
+        preset=preset_named(preset or _preset_in(name)),
+    )
+
+
+def recorded_experiment(name: str, preset: str | None = None) -> Experiment:
+    """The experiment of that name with the preset that its runs have recorded, if any.
+
+    Args, Raises: as `experiment_named`.
+    """
+    _check_name(name)
+    runs = _runs(name)
+    folders = [runs, *sorted(runs.parent.glob(f"{runs.name}_seed_*"))]
+    for path in (path for folder in folders for path in sorted(folder.glob("*/args.json"))):
+        stored = read_json(path)
+        row = stored.get("preset") if isinstance(stored, dict) else None
+        if preset is None and isinstance(row, dict) and row.get("name") in PRESETS:
+            preset = row["name"]
+    return experiment_named(name, preset)
+
+
+def _runs(name: str) -> Path:
+    return OUTPUTS / f"dataset_{name}"
+
+
+def _check_name(name: str) -> None:
     known = "0064 | 0128 | 0256 | 2794 | demo | a folder in dataset/, such as cmu_0064"
     if name == MISPRINT:
         raise InvalidOptionError(
@@ -138,13 +170,6 @@ def experiment_named(name: str, preset: str | None = None) -> Experiment:
         )
     if name.isdigit() and name not in PUBLISHED_SIZES:
         raise InvalidOptionError("there is no such published size", found=name, expected=known)
-    size = name in PUBLISHED_SIZES
-    return Experiment(
-        name=name,
-        dataset=DATASETS / (f"HumanML3D_subset_{name}" if size else name),
-        runs=OUTPUTS / f"dataset_{name}",
-        preset=preset_named(preset or _preset_in(name)),
-    )
 
 
 def _preset_in(name: str) -> str:

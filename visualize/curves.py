@@ -15,6 +15,8 @@ from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
 
 SMOOTHING_SIGMA = 2.0
 """Generations, as in the published motion graphs."""
+AHEAD = (0, (2, 1.5))
+"""Dashes of a mean over those runs that are ahead of the others."""
 SMOOTH_FROM = 11
 """Fewer points than this are joined as they are: smoothing would invent a trend."""
 
@@ -44,6 +46,8 @@ class Curve:
     high: np.ndarray
     raw: np.ndarray
     """(points, 2): generation and value of every single run."""
+    complete: int
+    """How many of the generations, from the first on, are there before a run is behind."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,17 @@ def select(records: Iterable[Record], panel: Panel) -> list[Record]:
 def curve(records: Sequence[Record]) -> Curve:
     """Records of one arm and metric as a curve over generations."""
     generations = sorted({record.generation for record in records})
-    intervals = [
-        mean_interval([r.value for r in records if r.generation == g]) for g in generations
-    ]
+    every = [[r.value for r in records if r.generation == g] for g in generations]
+    intervals = [mean_interval(values) for values in every]
+    runs = len({record.seed for record in records})
+    full = [place + 1 for place, values in enumerate(every) if len(values) == runs]
     return Curve(
         generation=np.array(generations),
         value=np.array([interval.value for interval in intervals]),
         low=np.array([interval.low for interval in intervals]),
         high=np.array([interval.high for interval in intervals]),
         raw=np.array(sorted((record.generation, record.value) for record in records)),
+        complete=max(full, default=0),
     )
 
 
@@ -131,10 +137,13 @@ def draw_panel(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
         axes.set_yticks([])
         return
     _draw_references(axes, records, chosen, panel)
+    seeds = len({record.seed for record in records})
     for arm, style in arm_styles(record.arm for record in records).items():
         mine = [record for record in chosen if record.arm == arm]
         if mine:
-            _draw_curve(axes, curve(mine), style, arm_label(arm, mine[0].percent))
+            label, runs = arm_label(arm, mine[0].percent), len({record.seed for record in mine})
+            label += f" ({runs} of {seeds} seeds)" if runs < seeds else ""
+            _draw_curve(axes, curve(mine), style, label)
     axes.margins(y=0.12)
     bottom, top = axes.get_ylim()
     if min(record.value for record in chosen) >= 0:
@@ -143,13 +152,14 @@ def draw_panel(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
 
 def _draw_curve(axes: Axes, line: Curve, style: Style, label: str) -> None:
     smooth = len(line.generation) >= SMOOTH_FROM
+    done = line.complete
 
     def trend(values: np.ndarray) -> np.ndarray:
         return gaussian_filter1d(values, SMOOTHING_SIGMA, mode="nearest") if smooth else values
 
-    if (line.high > line.low).any():
+    if (line.high[:done] > line.low[:done]).any():
         axes.fill_between(
-            line.generation, trend(line.low), trend(line.high),
+            line.generation[:done], trend(line.low[:done]), trend(line.high[:done]),
             color=style.color, alpha=0.18, linewidth=0,
         )  # fmt: skip
     faint = smooth or len(line.raw) > len(line.generation)
@@ -158,11 +168,18 @@ def _draw_curve(axes: Axes, line: Curve, style: Style, label: str) -> None:
         markersize=4 if faint else 6.5, color=style.color, alpha=0.45 if faint else 1.0,
         markeredgewidth=0, zorder=3, clip_on=False,
     )  # fmt: skip
-    axes.plot(
-        line.generation, trend(line.value), color=style.color, linewidth=2.2, label=label,
-        marker=style.marker, markersize=6.5, markevery=max(1, len(line.generation) // 6), zorder=4,
-        clip_on=False,
-    )  # fmt: skip
+    if done < len(line.generation):  # a mean over fewer runs jumps, and its interval says little
+        ahead = slice(done, None)
+        axes.plot(
+            line.generation[ahead], trend(line.value[ahead]), color=style.color, linewidth=1.6,
+            linestyle=AHEAD, zorder=4, clip_on=False, label=label if not done else None,
+        )  # fmt: skip
+    if done:
+        axes.plot(
+            line.generation[:done], trend(line.value[:done]), color=style.color, linewidth=2.2,
+            label=label, marker=style.marker, markersize=6.5, markevery=max(1, done // 6),
+            zorder=4, clip_on=False,
+        )  # fmt: skip
 
 
 def _draw_references(

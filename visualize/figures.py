@@ -23,7 +23,8 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     figure.savefig(image, format="png", dpi=200)
     with matplotlib.rc_context({"pdf.fonttype": 42}):  # real text: searchable, editable
         figure.savefig(document, format="pdf", metadata={"CreationDate": None})
-    written = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
+    # Not with_suffix: a name may contain a dot.
+    written = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf")]
     for path, buffer in zip(written, (image, document), strict=True):
         write_bytes(path, buffer.getvalue())
     return written

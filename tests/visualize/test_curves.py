@@ -100,3 +100,23 @@ def test_a_metric_nobody_measured_is_said_in_words() -> None:
     draw_panel(axes, records([1.0]), Panel("Recall", "Recall_test"))
     assert [text.get_text() for text in axes.texts] == ["not measured"]
     assert not axes.lines
+
+
+def test_where_a_run_is_behind_the_mean_is_dashed_and_has_no_interval() -> None:
+    found = records([1.0, 2.0, 3.0, 4.0], seed=1) + records([3.0, 4.0], seed=2)
+    assert curve(found).complete == 2
+    axes = Figure().subplots()
+    draw_panel(axes, found, FID)
+    (whole,) = [line for line in axes.lines if line.get_label() == arm_label(BASELINE, 0)]
+    assert np.asarray(whole.get_ydata()).tolist() == [2.0, 3.0]
+    (ahead,) = [line for line in axes.lines if list(line.get_xdata()) == [2, 3]]  # type: ignore[arg-type]
+    assert np.asarray(ahead.get_ydata()).tolist() == [3.0, 4.0] and ahead.is_dashed()
+    (band,) = axes.collections
+    assert band.get_paths()[0].vertices[:, 0].max() == 1  # type: ignore[index]
+
+
+def test_an_arm_with_fewer_seeds_says_so() -> None:
+    found = records([1.0, 2.0], seed=1) + records([3.0, 4.0], seed=2)
+    found += records([1.0, 2.0], CORRECTED, seed=1)
+    assert arm_label(CORRECTED, 100) + " (1 of 2 seeds)" in lines(found)
+    assert arm_label(BASELINE, 0) in lines(found)
