@@ -82,11 +82,15 @@ def wheel_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.
 
     pixels, labels = mnist_data()
     images = pixels.reshape(-1, SIDE, SIDE).astype(np.uint8)
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
+    rng = np.random.default_rng(SPLIT_SEED)
+    order = rng.permutation(len(labels))
     rank = np.zeros(len(labels), dtype=np.int64)  # of a digit among those of its class, as shuffled
     for digit in range(10):
         rank[order[labels[order] == digit]] = np.arange((labels == digit).sum())
-    test, train = order[rank[order] < HELD_OUT], order[rank[order] >= HELD_OUT]
+    # Shuffled again: the first of `order` are all held out.
+    test, train = (
+        rng.permutation(np.flatnonzero(held)) for held in (rank < HELD_OUT, rank >= HELD_OUT)
+    )
     return (
         (images[train], labels[train].astype(np.int64)),
         (images[test], labels[test].astype(np.int64)),
