@@ -127,3 +127,25 @@ def test_a_checkpoint_of_another_size_is_refused(make, training_set, real, tmp_p
     other = new_denoiser(wide, CORRECTED, old.encoder, (real.mean, real.std), 1, old.device)
     with pytest.raises(RunStateError, match="does not fit"):
         MotionGenerator(other, real, wide, CORRECTED, 1).load(tmp_path)
+
+
+def test_a_loaded_optimiser_takes_the_rates_of_this_run(make, training_set, tmp_path: Path) -> None:
+    first = make()
+    first.fit(training_set, 0, Stream(1), None)
+    first.save(tmp_path)
+    second = make(learning_rate=0.0)  # with no rate and no decay, nothing may move
+    second.load(tmp_path)
+    before = {n: p.detach().clone() for n, p in second.denoiser.network.named_parameters()}
+    second.fit(training_set, 1, Stream(2), None)
+    assert all((p == before[n]).all() for n, p in second.denoiser.network.named_parameters())
+    group = second._optimizer.param_groups[0]
+    assert (group["lr"], group["weight_decay"]) == (0.0, 0.0)
+
+
+def test_weight_decay_makes_weights_smaller(make, training_set) -> None:
+    sizes = []
+    for decay in (0.0, 10.0):
+        generator = make(weight_decay=decay, learning_rate=1e-3)
+        generator.fit(training_set, 0, Stream(1), None)
+        sizes.append(float(generator.denoiser.network.embed_text.weight.norm()))
+    assert sizes[1] < 0.95 * sizes[0]  # (1 - 1e-3 * 10) ** 12 = 0.89
