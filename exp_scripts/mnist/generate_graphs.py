@@ -1,0 +1,31 @@
+"""Draw the MNIST graphs: `python exp_scripts/mnist/generate_graphs.py ./exp_outputs/mnist`.
+
+At any moment of a run, from whatever arms and generations are there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tyro
+
+from loop.command import command
+from visualize.mnist import draw_graphs
+from visualize.mnist_records import read_parents
+
+
+@command()
+def main(exp_outputs: tyro.conf.Positional[list[Path]], out: Path | None = None) -> None:
+    """Draw the published graphs and ours.
+
+    Args:
+        exp_outputs: folder of the arms, such as ./exp_outputs/mnist; several that differ in the
+            seed are averaged.
+        out: folder for the graphs; default: <first folder>/graphs.
+    """
+    for path in draw_graphs(read_parents(exp_outputs), out or exp_outputs[0] / "graphs"):
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main, description=__doc__)
