@@ -25,7 +25,7 @@ from loop.keeping import Keep, prune
 from loop.layout import EVALUATION, Layout
 from loop.team import Alone, Team
 from loop.versions import record_versions
-from loop.work import PARTIAL, WORK, WorkFolder, needed
+from loop.work import PARTIAL, WORK, WorkFolder, needed, nothing_lost
 
 Value = TypeVar("Value")
 
@@ -252,7 +252,8 @@ class RunDirectory(Generic[BatchT]):
                 expected=EVALUATION,
                 remedy="restore the file, or remove the folder to compute the generation again",
             )
-        generator.load(folder)
+        with nothing_lost(folder):
+            generator.load(folder)
 
     def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
         return _StoredHistory(self, needed(domain.corrections))
@@ -279,4 +280,6 @@ class _StoredHistory(Sequence):
 
     def __getitem__(self, index: Any) -> Any:
         generation = self._generations[index]
-        return self._codec.load(self._run.generation(generation)).batch
+        folder = self._run.generation(generation)
+        with nothing_lost(folder):
+            return self._codec.load(folder).batch

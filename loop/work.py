@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -130,6 +131,24 @@ class WorkFolder(Generic[BatchT]):
 def _sizes(folder: Path) -> dict[str, int]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
+@contextmanager
+def nothing_lost(folder: Path) -> Iterator[None]:
+    """While a finished generation is read back.
+
+    Raises:
+        RunStateError: a file of it is missing.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise RunStateError(
+            "a finished generation has lost a file",
+            path=error.filename or folder,
+            remedy=f"restore it; or remove {folder} and all later generations, and they will be "
+            "computed again, with the same random numbers",
+        ) from error
 
 
 def needed(codec: Codec[Value] | None) -> Codec[Value]:

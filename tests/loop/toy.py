@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loop.interfaces import Corrected, Domain, Mixture, Rows
+from loop.interfaces import Corrected, Domain, LargeFiles, Mixture, Rows
 from loop.streams import Stream
 
 
@@ -91,6 +91,11 @@ class CorrectedFiles:
 
 
 def toy_domain(model: MeanModel) -> Domain[Numbers]:
-    """Ten real numbers around 1, and `model` as generator, correction and evaluator in one."""
-    real = Numbers(1 + np.linspace(-1, 1, 10))
-    return Domain(real, model, model, model, SampleFiles(), CorrectedFiles())
+    """Ten real numbers around 1, and `model` as generator, correction and evaluator in one.
+
+    Forty more numbers, from 100 on, are in reserve.
+    """
+    real, reserve = Numbers(1 + np.linspace(-1, 1, 10)), Numbers(100.0 + np.arange(40))
+    large = LargeFiles(models=("model.txt",), samples=("*.npy",))
+    codecs = SampleFiles(), CorrectedFiles()
+    return Domain(real, model, model, model, *codecs, reserve, large)
