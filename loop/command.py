@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from loop.errors import ScscError
 from loop.progress import setup_logging
@@ -34,8 +35,20 @@ def command(interrupted: str = "stopped") -> Iterator[None]:
         logger.error("%s", error)
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        logger.info("%s", interrupted)
-        sys.exit(INTERRUPTED)
+        _leave(interrupted)
+    except SystemError as error:
+        # So Python words an interrupt in the middle of a compiled function, once a layer.
+        cause: BaseException | None = error
+        while isinstance(cause, SystemError):
+            cause = cause.__cause__
+        if not isinstance(cause, KeyboardInterrupt):
+            raise
+        _leave(interrupted)
+
+
+def _leave(interrupted: str) -> NoReturn:
+    logger.info("%s", interrupted)
+    sys.exit(INTERRUPTED)
 
 
 @contextmanager

@@ -26,6 +26,16 @@ def test_ctrl_c_is_told_and_not_an_error(caplog) -> None:
     assert "all is kept" in caplog.text
 
 
+def test_an_interrupt_in_a_compiled_function_is_one_too() -> None:
+    with pytest.raises(SystemExit) as left, command():
+        inner = SystemError("returned a result with an exception set")
+        inner.__cause__ = KeyboardInterrupt()
+        raise SystemError("returned a result with an exception set") from inner
+    assert left.value.code == INTERRUPTED
+    with pytest.raises(SystemError), command():
+        raise SystemError("a bug") from ValueError()
+
+
 def test_a_bug_stays_a_traceback() -> None:
     with pytest.raises(ZeroDivisionError), command():
         raise ZeroDivisionError
