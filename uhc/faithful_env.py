@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from loop.errors import InvalidMotionError
 from translation.rotations import qinv, qmul, qrot
 from uhc.observation import heading
+from uhc.simulation import quieten_mujoco
 from uhc.smpl_humanoid import BODIES, SUBSTEPS, TIMESTEP_S, SmplHumanoid
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
@@ -78,6 +79,7 @@ class FaithfulEnv(gymnasium.Env):
     """The robot follows one reference from its first frame, as the published code evaluates it."""
 
     def __init__(self, humanoid: SmplHumanoid, expert: Expert) -> None:
+        quieten_mujoco()
         self._humanoid, self.expert = humanoid, expert
         self.observation_space = spaces.Box(-np.inf, np.inf, (OBSERVATION,), np.float64)
         self.action_space = spaces.Box(-np.inf, np.inf, (ACTION,), np.float64)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
-from loop.atomic import storage
+from loop.atomic import storage, write_bytes
 from loop.errors import CorruptFileError, MissingAssetError
 from uhc.observation import SIZE
 
@@ -54,11 +54,11 @@ class Policy:
         tensors = {"mean": self.mean, "deviation": self.deviation}
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             tensors |= {f"layer_{layer}.weight": weight, f"layer_{layer}.bias": bias}
-        partial = path.with_name(path.name + ".partial")
         with storage(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}, partial)
-            partial.replace(path)
+        write_bytes(
+            path, save({k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()})
+        )
 
     @staticmethod
     def load(path: Path) -> Policy:

@@ -31,6 +31,11 @@ class ControlRates:
     joints: float = 22.0
 
 
+def quieten_mujoco() -> None:
+    """Log MuJoCo's warnings; otherwise it writes a file into the working directory."""
+    mujoco.set_mju_user_warning(lambda message: logger.debug("MuJoCo: %s", message))
+
+
 @dataclass
 class Average:
     """A running mean."""
@@ -59,8 +64,7 @@ class Simulation:
     def __init__(
         self, humanoid: Humanoid, reference: Reference, clamp_n: float, rates: ControlRates
     ) -> None:
-        # Otherwise MuJoCo writes a log file into the working directory.
-        mujoco.set_mju_user_warning(lambda message: logger.debug("MuJoCo: %s", message))
+        quieten_mujoco()
         self.humanoid, self.reference = humanoid, reference
         self.clamp, self.rates = clamp_n, rates
         self.force, self.torque, self.contact = Average(), Average(), Average()
