@@ -18,7 +18,7 @@ from loop.errors import InvalidOptionError
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """A network: noisy x (B, ...) and its timesteps (B,) int64 -> prediction (B, ...)."""
 
-Prediction = Literal["x0", "eps"]
+Prediction = Literal["x0", "eps", "v"]
 Variance = Literal["small", "large"]
 
 
@@ -27,7 +27,8 @@ class Diffusion:
 
     Args:
         betas: (T,) variances in (0, 1), float64.
-        prediction: whether the network predicts the clean data or the noise.
+        prediction: whether the network predicts the clean data, the noise, or the velocity
+            v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans & Ho, arXiv 2202.00512).
         variance: of the reverse step, "small" = posterior variance (MDM), "large" = beta_t (MNIST).
         timesteps: (T,) the timestep that the network is told at each index; 0..T-1 if left out.
             A respaced chain keeps here the numbers of the chain that the network was trained on.
@@ -50,8 +51,10 @@ class Diffusion:
             raise InvalidOptionError(
                 "betas must be a vector of numbers between 0 and 1", found=f"shape {betas.shape}"
             )
-        if prediction not in ("x0", "eps"):
-            raise InvalidOptionError("unknown prediction", found=prediction, expected="x0 | eps")
+        if prediction not in ("x0", "eps", "v"):
+            raise InvalidOptionError(
+                "unknown prediction", found=prediction, expected="x0 | eps | v"
+            )
         if variance not in ("small", "large"):
             raise InvalidOptionError("unknown variance", found=variance, expected="small | large")
         if timesteps is not None and len(timesteps) != len(betas):
@@ -125,6 +128,8 @@ class Diffusion:
     def predict_x0(self, denoise: Denoise, x: Tensor, t: Tensor) -> Tensor:
         """The network's estimate of the clean data (B, ...) at indices `t` (B,)."""
         predicted = denoise(x, self.network_timesteps(t))
+        if self.prediction == "v":
+            return self.table("signal", t, x) * x - self.table("noise", t, x) * predicted
         return predicted if self.prediction == "x0" else self.x0_from_eps(x, t, predicted)
 
     def training_loss(
@@ -144,6 +149,8 @@ class Diffusion:
         """
         predicted = denoise(self.q_sample(x0, t, noise), self.network_timesteps(t))
         target = x0 if self.prediction == "x0" else noise
+        if self.prediction == "v":
+            target = self.table("signal", t, x0) * noise - self.table("noise", t, x0) * x0
         errors = (predicted - target).square()
         per_frame = errors.reshape(*errors.shape[:2], -1).mean(2)
         if mask is None:

@@ -31,7 +31,7 @@ class DigitDenoiser:
     """A class-conditional diffusion model of digits.
 
     Attributes:
-        network: predicts the noise.
+        network: predicts the noise, or the velocity.
         chain: the T + 1 noising steps, of which training and sampling walk 1 to T (published).
         guidance: scale s = 1 + w of u + s (c - u).
         ddim_steps: of the implicit sampler; None walks the whole chain with noise.
@@ -113,7 +113,9 @@ def new_denoiser(
     )
     return DigitDenoiser(
         network=seeded(lambda: ContextUNet(config), seed).to(device),
-        chain=Diffusion(mnist_betas(steps), "eps", variance="large"),
+        chain=Diffusion(
+            mnist_betas(steps), "eps" if protocol.predicts_noise else "v", variance="large"
+        ),
         guidance=1 + preset.guidance_weight,
         ddim_steps=None if protocol.ancestral else preset.ddim_steps,
         signed=protocol.signed_data,

@@ -61,14 +61,17 @@ def test_tables_are_cast_to_the_dtype_of_the_data() -> None:
     assert COSINE.q_sample(x, torch.tensor([0, 49]), x).dtype == torch.float32
 
 
-@pytest.mark.parametrize("prediction", ["x0", "eps"])
+@pytest.mark.parametrize("prediction", ["x0", "eps", "v"])
 def test_training_loss_is_the_mean_over_valid_numbers(prediction: str) -> None:
     diffusion = Diffusion(cosine_betas(50), prediction)  # type: ignore[arg-type]
     x0, noise = gaussians(3, 7, 5), gaussians(3, 7, 5, seed=1)
     answer = gaussians(3, 7, 5, seed=2)
     mask = torch.arange(7) < torch.tensor([7, 4, 1])[:, None]
-    loss = diffusion.training_loss(lambda x, t: answer, x0, torch.tensor([0, 10, 49]), noise, mask)
-    target = x0 if prediction == "x0" else noise
+    t = torch.tensor([0, 10, 49])
+    loss = diffusion.training_loss(lambda x, t: answer, x0, t, noise, mask)
+    abar = torch.from_numpy(diffusion.alpha_bars)[t].reshape(3, 1, 1)
+    velocity = abar.sqrt() * noise - (1 - abar).sqrt() * x0
+    target = {"x0": x0, "eps": noise, "v": velocity}[prediction]
     for item, frames in enumerate([7, 4, 1]):
         expected = ((answer - target)[item, :frames] ** 2).mean()
         assert loss[item].item() == pytest.approx(expected.item(), rel=1e-12)
@@ -139,7 +142,7 @@ def test_impossible_subsequences_are_refused(kept: list[int]) -> None:
         (np.full((2, 2), 0.1), {}),
         (np.full(2, 0.1), {"timesteps": [0]}),
         (np.full(2, 0.1), {"variance": "learned"}),
-        (np.full(2, 0.1), {"prediction": "v"}),
+        (np.full(2, 0.1), {"prediction": "score"}),
     ],
 )
 def test_bad_options_are_refused(betas: np.ndarray, options: dict) -> None:

@@ -15,7 +15,7 @@ from diffusion.samplers import ddim, ddpm
 from diffusion.schedules import cosine_betas, linear_betas
 
 SHAPE = (2, 6, 3)
-NAMES = {"x0": "sample", "eps": "epsilon"}
+NAMES = {"x0": "sample", "eps": "epsilon", "v": "v_prediction"}
 SCHEDULES = {"cosine": cosine_betas(20), "linear": linear_betas(20, 1e-4, 0.2)}
 
 
@@ -59,7 +59,7 @@ def replayed_randn(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, list[torch
 
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize("variance", ["small", "large"])
-@pytest.mark.parametrize("prediction", ["x0", "eps"])
+@pytest.mark.parametrize("prediction", ["x0", "eps", "v"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("steps", [20, 7])
 def test_ddpm_walks_with_diffusers(
@@ -88,7 +88,7 @@ def test_ddpm_walks_with_diffusers(
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
-@pytest.mark.parametrize("prediction", ["x0", "eps"])
+@pytest.mark.parametrize("prediction", ["x0", "eps", "v"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("steps", [20, 5])
 def test_ddim_walks_with_diffusers(
