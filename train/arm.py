@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from loop.command import command
 from loop.errors import InvalidOptionError, MissingAssetError
@@ -38,6 +39,7 @@ exp_outputs/dataset_<DATASET>/<arm>/generation_<g>/.
   PP           synthetic data in percent of the real data, such as 025
                (published: 025 050 075 100; for 2794: 05 10 15 20 25)
   --preset P   row of the preset table (train/presets.py); default: the one the name contains
+  --save_dir D another folder for the arm, for a variant of it (--mixing, --correction ...)
   --seed N     a repetition of the experiment, kept apart in exp_outputs/dataset_<DATASET>_seed_<N>/
 
 All other options go to `python -m train.train_mdm_iterative_finetuning`, whose --help lists them.
@@ -55,6 +57,7 @@ def command_line(arguments: Sequence[str]) -> list[str]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--preset")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--save_dir", type=Path)
     try:
         known, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -78,7 +81,7 @@ def command_line(arguments: Sequence[str]) -> list[str]:
         experiment = experiment.with_seed(known.seed)
         options = ["--seed", str(known.seed), *options]
     experiment.require_dataset()
-    return [*trainer_command(experiment, arm), *options]
+    return [*trainer_command(experiment, arm, known.save_dir), *options]
 
 
 def _arm(experiment: Experiment, kind: str, percent: Sequence[str]) -> Arm:
@@ -87,24 +90,24 @@ def _arm(experiment: Experiment, kind: str, percent: Sequence[str]) -> Arm:
     return Arm(kind)
 
 
-def arm_command(experiment: Experiment, arm: Arm) -> list[str]:
-    """What all commands that make an arm begin with."""
+def arm_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) -> list[str]:
+    """What all commands that make an arm begin with; save_dir: its folder, if not the usual one."""
     line = [sys.executable, "-m", "train.train_mdm_iterative_finetuning"]
-    line += ["--save_dir", str(experiment.runs / arm.name)]
+    line += ["--save_dir", str(save_dir or experiment.runs / arm.name)]
     line += ["--mini_dataset_dir", str(experiment.dataset)]
     return [*line, "--preset", experiment.preset.name, *arm.options()]
 
 
-def trainer_command(experiment: Experiment, arm: Arm) -> list[str]:
+def trainer_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) -> list[str]:
     """The command that makes an arm, or goes on with it.
 
     Raises:
         MissingAssetError: there is no generation 0 to start from.
     """
-    line = arm_command(experiment, arm)
+    line = arm_command(experiment, arm, save_dir)
     if arm.name == GENERATION_0:
         return [*line, "--num_generations", "0"]
-    if (experiment.runs / arm.name / GENERATION_0 / EVALUATION).is_file():
+    if ((save_dir or experiment.runs / arm.name) / GENERATION_0 / EVALUATION).is_file():
         return line
     require_generation_0(experiment)
     return [*line, "--start_from", str(experiment.generation_0)]

@@ -100,8 +100,9 @@ FLAGS: Mapping[str, Answer] = {
     # training
     "save_dir": Works(),
     "overwrite": Always("a folder that exists is gone on with; what is finished is never redone"),
-    "train_platform_type": Always(
-        "metrics are the eval_dict.json of each generation", ("NoPlatform",)
+    "train_platform_type": Means(
+        "metrics are the eval_dict.json of each generation; --sinks tensorboard copies them",
+        {"NoPlatform": (), "TensorboardPlatform": ("--sinks", "tensorboard")},
     ),
     "lr": Works(),
     "weight_decay": Works(),
@@ -125,8 +126,8 @@ FLAGS: Mapping[str, Answer] = {
     # autophagous
     "save_generated_path": _DEAD,
     "percent_samples_to_replace_per_epoch": _DEAD,
-    "wandb_project_name": Refused("metrics are the eval_dict.json of each generation"),
-    "wandb_exp_name": Refused("metrics are the eval_dict.json of each generation"),
+    "wandb_project_name": Refused("the environment variable WANDB_PROJECT names the project"),
+    "wandb_exp_name": Refused("a run has the name of its arm there, so that it can go on"),
     "self_consuming_loop_freq": _DEAD,
     "synthetic_data_dir_parent": Refused("synthetic motions are those of the run"),
     "uhc_model_option": Refused("--correction chooses how samples are corrected"),

@@ -9,14 +9,7 @@ from pathlib import Path
 from loop.errors import MissingAssetError
 from train.experiments import OUTPUTS, Experiment, recorded_experiment
 from visualize.figures import save_figure
-from visualize.graphs import (
-    PUBLISHED_PANELS,
-    by_percentage,
-    draw_graphs,
-    draw_seeds,
-    figure_title,
-    published_figures,
-)
+from visualize.graphs import draw_graphs, published_figures
 from visualize.records import Record, read_folder
 
 logger = logging.getLogger("scsc")
@@ -96,13 +89,7 @@ def draw_repetitions(
             found=f"seeds {there}" if there else "no seed at all",
             expected=" ".join(experiment.with_seed(seed).runs.name for seed in seeds),
         )
-    name = experiment.name
-    figures = {
-        f"{name}_{digits}_combined_graphs": draw_seeds(
-            chosen, PUBLISHED_PANELS, figure_title(name, digits)
-        )
-        for digits, chosen in by_percentage(records)
-    } | published_figures(records, name)
+    figures = published_figures(records, experiment.name)
     out = out or experiment.runs.with_name(f"{experiment.runs.name}_aggregated") / "graphs"
     return [path for stem, figure in figures.items() for path in save_figure(figure, out / stem)]
 

@@ -68,11 +68,16 @@ def draw_graphs(folders: Sequence[Path], out: Path | None = None) -> list[Path]:
 def published_figures(records: Sequence[Record], size: str) -> dict[str, Figure]:
     """The figures of every synthetic percentage, by published name (without the file ending).
 
-    What the published code did not measure has a figure of its own, where it was measured.
+    Means of several seeds have the names of a single run; the published figure with a row for each
+    seed stands beside them. What the published code did not measure has a figure of its own, where
+    it was measured.
     """
-    figures = {}
+    figures, seeds = {}, len({record.seed for record in records})
     for digits, chosen in by_percentage(records):
         title, stem = figure_title(size, digits), f"{size}_{digits}_iterative_finetuning"
+        if seeds > 1:
+            combined = draw_seeds(chosen, PUBLISHED_PANELS, title)
+            figures[f"{size}_{digits}_combined_graphs"] = combined
         figures[f"{stem}_graphs"] = draw_figure(chosen, PUBLISHED_PANELS, title)
         if any(select(chosen, panel) for panel in PLAUSIBILITY_PANELS):
             figure = draw_figure(chosen, PLAUSIBILITY_PANELS, title)

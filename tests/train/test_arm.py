@@ -75,6 +75,12 @@ def test_another_seed_has_a_folder_of_its_own(project: Path) -> None:
     assert found["--seed"] == "7" and "demo_seed_7" in found["--start_from"]
 
 
+def test_a_variant_has_the_folder_that_the_user_names_and_starts_from_the_same_model() -> None:
+    found = options("baseline demo --save_dir runs/variant --mixing accumulate")
+    assert found["--save_dir"] == "runs/variant" and found["--mixing"] == "accumulate"
+    assert found["--start_from"] == "exp_outputs/dataset_demo/generation_0/generation_0"
+
+
 def test_an_arm_that_has_its_generation_0_needs_no_other(project: Path) -> None:
     finish(project / "exp_outputs/dataset_2794/baseline/generation_0")
     assert "--start_from" not in options("baseline 2794")
