@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from loop.atomic import read_json
-from loop.errors import CorruptFileError
-from loop.layout import EVALUATION, Layout
+from loop.errors import MissingAssetError
+from loop.layout import Layout
 from visualize.curves import Panel, arm_label
+from visualize.mnist import PANELS
+from visualize.mnist_records import read_parents
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
-from visualize.report_curves import chart_data, final_values, key_figures, other_panels
+from visualize.report_curves import chart_data, final_values, key_figures
 from visualize.report_motions import spread
 from visualize.report_page import Section, data_uri, paragraph, table, warning, widget
 from visualize.report_runs import (
@@ -29,11 +28,14 @@ from visualize.table import arm_name
 logger = logging.getLogger("scsc")
 
 LAYOUT = Layout(prefix="", digits=2)
-PANELS = (
-    Panel("FID", "FID", ("FID_ground truth", "FID floor"), from_zero=False),
-    Panel("Diversity", "Diversity", ("Diversity_ground truth",), from_zero=False),
+DIVERSITY = Panel("Diversity", "Diversity", from_zero=False)
+PUBLISHED = {"FID", "Diversity"}
+"""Keys that repeat others of ours, or are the only ones of a published run."""
+OUTCOME = (
+    "Fréchet distance (FID) between digits of the newest model and the test set, in the features "
+    "of a LeNet; lower is better."
 )
-_ARM = re.compile(r"(baseline|iterative_finetuning\w*)_(\d+(?:\.\d+)?)")
+_ARM = re.compile(rf"({BASELINE}|{CORRECTED}|{FINETUNING})_(\d+(?:\.\d+)?)")
 Page = tuple[str, str, list[Section]]
 
 
@@ -68,19 +70,17 @@ def mnist_report(folders: Sequence[Path], budget: float) -> Page:
         for folder in folders
         for path in mnist_arms(folder)
     ]
-    records = [
-        record
-        for seed, folder in enumerate(folders)
-        for path in mnist_arms(folder)
-        for record in read_mnist_arm(path, seed)
-    ]
+    records = _records(folders)
     last = max((record.generation for record in records), default=0)
     sections: list[Section] = []
     if records:
-        curves = {"curves": chart_data(records, (("Metrics", PANELS),))}
-        panels = [*PANELS, *other_panels(records, {panel.metric for panel in PANELS})]
+        panels = panels_of(records)
+        known = PUBLISHED | {panel.metric for panel in panels}
+        curves = {"curves": chart_data(records, (("Metrics", panels),), known)}
         sections += [
-            Section("outcome", "Where it ended", key_figures(records, PANELS[0])),
+            Section(
+                "outcome", "Where it ended", paragraph(OUTCOME) + key_figures(records, panels[0])
+            ),
             Section("curves", "Over the generations", widget("charts", "curves"), curves),
             Section(
                 "table",
@@ -108,55 +108,20 @@ def _name(arm: Path) -> str:
     return arm_name(kind, round(100 * ratio))
 
 
-def read_mnist_arm(folder: Path, seed: int) -> Iterable[Record]:
-    """Metrics of every finished generation of an arm.
-
-    Raises CorruptFileError for an eval_dict.json that does not read as one.
-    """
-    parsed = parse_mnist_arm(folder.name)
-    assert parsed is not None
-    arm, ratio = parsed
-    percent = 0 if arm == BASELINE else round(100 * ratio)
-    for path in sorted(folder.iterdir()):
-        generation = LAYOUT.number(path.name)
-        if generation is None or not (path / EVALUATION).is_file():
-            continue
-        for metric, value in newest_metrics(path / EVALUATION).items():
-            for name, number in _numbers(metric, value, path / EVALUATION):
-                digits = "" if arm == BASELINE else f"{percent:03d}"
-                yield Record(arm, percent, digits, seed, generation, name, number)
+def _records(folders: Sequence[Path]) -> list[Record]:
+    try:
+        return read_parents(folders)
+    except MissingAssetError as error:  # a run that has just begun
+        logger.warning("%s", error)
+        return []
 
 
-def newest_metrics(path: Path) -> dict[str, Any]:
-    """The metrics in an eval_dict.json, however deep: of several checkpoints, the highest number's.
-
-    Published files nest them as {"0": {"19": {"FID": ...}}}. Raises CorruptFileError.
-    """
-    found = read_json(path)
-    while isinstance(found, dict) and found and all(isinstance(v, dict) for v in found.values()):
-        numbers = {key: re.findall(r"\d+", key) for key in found}
-        found = found[max(found, key=lambda key: int(numbers[key][-1]) if numbers[key] else -1)]
-    if not isinstance(found, dict) or not found:
-        raise CorruptFileError(
-            "evaluation file does not read as one", path=path, expected="{...: {metric: number}}"
-        )
-    return found
-
-
-def _numbers(metric: str, value: object, path: Path) -> Iterable[tuple[str, float]]:
-    values = value if isinstance(value, list) else [value]
-    for place, entry in enumerate(values, start=1):
-        if entry is None:  # does not exist for this generation
-            continue
-        if (
-            isinstance(entry, bool)
-            or not isinstance(entry, int | float)
-            or not math.isfinite(entry)
-        ):
-            raise CorruptFileError(
-                "a metric is no finite number", path=path, found=f"{metric}: {entry!r}"
-            )
-        yield (f"{metric} {place}" if isinstance(value, list) else metric), float(entry)
+def panels_of(records: Sequence[Record]) -> list[Panel]:
+    """The panels of our graphs, and diversity; published runs have FID under its own name only."""
+    measured = {record.metric for record in records}
+    fid = Panel("FID", "FID", better="lower is better", from_zero=False)
+    ours = [panel for panel in PANELS if panel.metric in measured]
+    return [*(ours if "FID_all" in measured else [fid]), DIVERSITY]
 
 
 def sheet_of(folder: Path) -> Path | None:

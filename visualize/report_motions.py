@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +25,9 @@ from visualize.curves import STYLES
 from visualize.records import CORRECTED as CORRECTED_ARM
 from visualize.records import parse_arm
 from visualize.report_page import rounded
-from visualize.report_runs import ArmState
+from visualize.report_runs import ArmState, spans
 from visualize.side_by_side import read_joints
 from visualize.table import arm_name
-
-logger = logging.getLogger("scsc")
 
 PHYSICS = {
     "penetrate_mm": "penetration, mm",
@@ -72,7 +69,7 @@ def player_data(
         found = {g: clips for g in arm.generations if (clips := list_clips(arm, g))}
         gone = [g for g in arm.generations if g > 0 and g not in found]
         if gone and _makes_motions(arm):
-            missing.append(f"{arm.name}: no motions are kept of generation {_listing(gone)}.")
+            missing.append(f"{arm.name}: no motions are kept of generation {spans(gone)}.")
         chosen += [(arm, g, found[g]) for g in spread(sorted(found), GENERATIONS)]
     if not chosen:
         return None, missing
@@ -143,7 +140,7 @@ def _group(
             missing.append(f"{clip.before} cannot be shown: {str(error).splitlines()[0]}.")
     faults = [sum(motion["physics"][key] for key in list(PHYSICS)[:3]) for _, motion in read]
     shown = choose(faults, count, Streams(0, arm.folder.name).at(generation, "report"))
-    captions = _captions(clips[0].before.parent)
+    captions = _captions(clips[0].before.parent / "prompts.json", missing)
     motions = []
     for index, why in shown.items():
         clip, before = read[index]
@@ -186,13 +183,14 @@ def _motion(path: Path) -> dict[str, Any]:
     return encode(joints) | {"physics": {key: rounded(measured[key]) for key in PHYSICS}}
 
 
-def _captions(folder: Path) -> dict[str, str]:
-    """The caption that prompted each motion, {} where prompts.json is gone or damaged."""
+def _captions(path: Path, missing: list[str]) -> dict[str, str]:
+    """The caption that prompted each motion; {} where a published run kept none."""
+    if not path.exists():
+        return {}
     try:
-        stored = read_json(folder / "prompts.json")
-        return {clip: str(captions[0][0]) for clip, captions in stored.items()}
-    except (ScscError, AttributeError, LookupError, TypeError) as error:
-        logger.warning("no captions in %s: %s", folder, str(error).splitlines()[0])
+        return {clip: str(captions[0][0]) for clip, captions in read_json(path).items()}
+    except (ScscError, AttributeError, LookupError, TypeError):
+        missing.append(f"{path} does not read as captions.")
         return {}
 
 
@@ -219,7 +217,12 @@ def _player(groups: list[dict[str, Any]]) -> dict[str, Any]:
             "hand": body.HAND_M,
             "ringM": body.RING_M,
             "belowM": BELOW_M,
-            "colours": colours | {"before": BEFORE_COLOUR, "after": STYLES[CORRECTED_ARM].color},
+            "colours": colours
+            | {
+                "nose": colours["trunk"],
+                "before": BEFORE_COLOUR,
+                "after": STYLES[CORRECTED_ARM].color,
+            },
         },
         "groups": groups,
     }
@@ -266,10 +269,6 @@ def _ordinal(rank: int) -> str:
         "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
     )
     return f"{rank}{ending}"
-
-
-def _listing(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
 
 
 def _base64(array: NDArray[Any]) -> str:

@@ -100,8 +100,9 @@ def table(
         for row in rows
     )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    kind = ' class="words"' if text else ""
     return (
-        f'<div class="scroll"><table{" class=words" * text}>{title}<thead><tr>{head}</tr></thead>'
+        f'<div class="scroll" tabindex="0"><table{kind}>{title}<thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

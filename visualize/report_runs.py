@@ -77,7 +77,7 @@ def state_section(arms: Sequence[ArmState], missing: Sequence[str]) -> str:
     """Arms and generations that are there, and a warning about those that are not."""
     rows = []
     for arm in arms:
-        done = f"{len(arm.generations)} ({_spans(arm.generations)})" if arm.generations else "0"
+        done = f"{len(arm.generations)} ({spans(arm.generations)})" if arm.generations else "0"
         planned = arm.settings.get("preset.generations") or arm.settings.get("generations")
         rows.append(
             [
@@ -89,7 +89,14 @@ def state_section(arms: Sequence[ArmState], missing: Sequence[str]) -> str:
                 ", ".join(f"{stage} {_duration(s)}" for stage, s in arm.seconds.items()) or ABSENT,
             ]
         )
-    headings = ["arm", "generations evaluated", "last one planned", "unfinished", "time", "of it"]
+    headings = [
+        "arm",
+        "generations evaluated",
+        "last one planned",
+        "unfinished",
+        "time",
+        "of which",
+    ]
     return warning(
         "Not complete:", [*missing, *(fault for arm in arms for fault in arm.faults)]
     ) + table(headings, rows, text=True)
@@ -179,7 +186,7 @@ def _text(value: object) -> str:
     )
 
 
-def _spans(numbers: Sequence[int]) -> str:
+def spans(numbers: Sequence[int]) -> str:
     """[0, 1, 2, 5] as "0 to 2, 5"."""
     spans: list[list[int]] = []
     for number in numbers:

@@ -137,13 +137,14 @@ def test_pruned_and_damaged_motions_are_named(arm: Path) -> None:
         path.unlink()
     bad = arm / "generation_2" / "synthetic_motions" / "000001-sampled.npy"
     bad.write_bytes(b"no array")
-    (arm / "generation_2" / "synthetic_motions" / "prompts.json").unlink()
+    (arm / "generation_2" / "synthetic_motions" / "prompts.json").write_text("[]")
     data, missing = player(arm)
     assert data is not None
     assert [len(group["motions"]) for group in data["groups"]] == [8]
     assert data["groups"][0]["motions"][0]["caption"] == "(caption not kept)"
     assert "no motions are kept of generation 1" in missing[0]
     assert str(bad) in missing[1]
+    assert "prompts.json" in missing[2]
 
 
 def test_without_any_motion_there_is_no_player(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 // Motions as the page carries them (see visualize/report_motions.py).
 
-const FOLLOW_FRAMES = 12; // to either side, over which the path of the camera is smoothed
+const FOLLOW_FRAMES = 8; // to either side, over which the path of the camera is smoothed
 
 /** Joints (frames x 66, metres) of an encoded motion, and a byte of cues for each frame. */
 function decodeMotion(encoded) {
@@ -36,6 +36,9 @@ function followPath(motions, frames) {
       const pose = motion.pose(Math.min(frame, motion.frames - 1));
       return [pose[0], pose[2]];
     })));
-  return middle.map((_, frame) =>
-    mean(middle.slice(Math.max(frame - FOLLOW_FRAMES, 0), frame + FOLLOW_FRAMES + 1)));
+  return middle.map((_, frame) => {
+    // As far to one side as to the other, or the camera would lag behind at the ends.
+    const half = Math.min(FOLLOW_FRAMES, frame, frames - 1 - frame);
+    return mean(middle.slice(frame - half, frame + half + 1));
+  });
 }

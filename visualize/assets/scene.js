@@ -51,7 +51,7 @@ function capsulesOf(pose, body) {
   const head = along(at(15), up, 0.05);
   // The nose tells where the person looks.
   const ahead = unit(cross(minus(at(16), at(17)), up));
-  out.push(ball(head, body.head, "trunk"), ball(along(head, ahead, body.head), body.nose, "trunk"));
+  out.push(ball(head, body.head, "trunk"), ball(along(head, ahead, body.head), body.nose, "nose"));
   return out;
 }
 
