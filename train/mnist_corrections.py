@@ -1,8 +1,9 @@
 """The correction functions of the MNIST experiment, by name.
 
-kmeans      published: the nearest of the digit's centroids
-nearest     the nearest real image of the digit: the oracle bound, because it copies
-local_pca   the sample's place in the plane that the real images around it span
+kmeans         published: the nearest of the digit's centroids
+nearest        the nearest real image of the digit: the oracle bound, because it copies
+local_pca      the sample's foot on the plane that the real images around it span
+local_convex   the mixture of the real images around it that is closest to the sample
 
 Which of them helps is decided by how far the *corrected set itself* is from the data:
 `python -m train.mnist_corrected_sets` measures that before any training.
@@ -21,11 +22,11 @@ from dataset.mnist import DIGITS, Digits
 from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.interfaces import Corrected, Correction
 from loop.streams import Stream
-from train.mnist_projections import Centroids, LocalPlane, NearestReal, Projection
+from train.mnist_projections import Centroids, ConvexMixture, LocalPlane, NearestReal, Projection
 
 logger = logging.getLogger("scsc")
 
-NAMES = ("kmeans", "nearest", "local_pca")
+NAMES = ("kmeans", "nearest", "local_pca", "local_convex")
 ORACLES = frozenset({"nearest"})
 """Corrections that hand out real training images: bounds, not methods."""
 
@@ -97,6 +98,7 @@ def correction_named(
         "kmeans": lambda pixels: Centroids(pixels, clusters, biased),
         "nearest": NearestReal,
         "local_pca": LocalPlane,
+        "local_convex": ConvexMixture,
     }
     if name not in builders:
         raise InvalidOptionError("unknown correction", found=name, expected=" | ".join(NAMES))

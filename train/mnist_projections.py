@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from scipy.optimize import nnls
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
 Pixels = np.ndarray
 NEIGHBOURS, DIMENSIONS = 30, 8
 """Of the local plane [D]: see results/mnist for what others do."""
+MIXED = 8
+"""Neighbours of the mixture [D]."""
 CHUNK = 256
 """Images projected at once; their neighbours take 50 MB."""
 
@@ -98,6 +101,50 @@ class LocalPlane:
         near = self._real[self._search.kneighbors(images, return_distance=False)]
         foot = np.clip(plane_foot(images, near, self._dimensions), 0, 255)
         return with_grey_values(foot, np.sort(near, axis=2).mean(axis=1)) if self._sharpen else foot
+
+
+class ConvexMixture:
+    """The mixture of the nearest real images that is closest to the sample (LLE weights).
+
+    Weights are non-negative and sum to 1, so that nothing but strokes of real images is left of a
+    sample, however far off it was. Grey values are sharpened as in `LocalPlane`.
+
+    Args:
+        real: (M, 784) real images of the digit.
+        neighbours: k real images that are mixed, or all there are.
+    """
+
+    def __init__(self, real: Pixels, neighbours: int = MIXED) -> None:
+        self._real = real
+        self._search = NearestNeighbors(
+            n_neighbors=min(neighbours, len(real)), algorithm="brute"
+        ).fit(real)
+
+    def __call__(self, images: Pixels) -> Pixels:
+        """The mixture for each image."""
+        near = self._real[self._search.kneighbors(images, return_distance=False)]
+        weights = convex_weights(images, near)
+        mixed = np.einsum("nk,nkp->np", weights, near)
+        return with_grey_values(mixed, np.einsum("nk,nkp->np", weights, np.sort(near, axis=2)))
+
+
+def convex_weights(points: Pixels, near: Pixels) -> np.ndarray:
+    """Weights (N, K) >= 0 with sum 1 whose mixture of near (N, K, P) is closest to points (N, P).
+
+    Non-negative least squares on the Cholesky factor of the neighbours' Gram matrix, which is as
+    small as K; the sum enters as a heavy extra row.
+    """
+    weights = np.empty(near.shape[:2])
+    for row, (point, columns) in enumerate(zip(points, near, strict=True)):
+        differences = columns - point  # of a mixture: its distance from the point
+        gram = differences @ differences.T
+        size = max(float(np.trace(gram)), 1.0)
+        factor = np.linalg.cholesky(gram + 1e-9 * size * np.eye(len(gram))).T
+        heavy = 1e3 * np.sqrt(size)
+        system = np.vstack([factor, np.full(len(gram), heavy)])
+        solution, _ = nnls(system, np.append(np.zeros(len(gram)), heavy))
+        weights[row] = solution / solution.sum()
+    return weights
 
 
 def plane_foot(points: Pixels, near: Pixels, dimensions: int) -> Pixels:

@@ -15,7 +15,14 @@ from eval.neighbours import image_memorisation
 from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.streams import Stream
 from train.mnist_corrections import NAMES, correction_named
-from train.mnist_projections import LocalPlane, NearestReal, plane_foot, with_grey_values
+from train.mnist_projections import (
+    ConvexMixture,
+    LocalPlane,
+    NearestReal,
+    convex_weights,
+    plane_foot,
+    with_grey_values,
+)
 
 STREAM = Stream(0)
 
@@ -73,9 +80,10 @@ def test_nearest_copies_the_closest_image_of_the_same_digit() -> None:
     assert image_memorisation(_rows(found), _rows(REAL), _rows(_strokes(400, 3))).copies == 1.0
 
 
-def test_local_pca_removes_noise_without_copying() -> None:
+@pytest.mark.parametrize("name", ["local_pca", "local_convex"])
+def test_honest_corrections_remove_noise_without_copying(name: str) -> None:
     clean = _rows(_strokes(50, 1))
-    found = _rows(correction_named("local_pca", REAL, 4).correct(SAMPLES, STREAM).batch)
+    found = _rows(correction_named(name, REAL, 4).correct(SAMPLES, STREAM).batch)
     before, after = (np.abs(rows.astype(float) - clean).mean() for rows in (_rows(SAMPLES), found))
     assert after < 0.6 * before
     assert image_memorisation(found, _rows(REAL), _rows(_strokes(400, 3))).copies == 0.0
@@ -92,6 +100,21 @@ def test_plane_foot_against_sklearn() -> None:
     np.testing.assert_allclose(plane_foot(found, near, 4), found, atol=1e-9)  # a projection
 
 
+def test_convex_weights_against_projected_gradient() -> None:
+    """Minimum over the simplex: no feasible direction goes down (Karush, Kuhn and Tucker)."""
+    rng = np.random.default_rng(5)
+    near, points = rng.normal(size=(4, 6, 30)), rng.normal(size=(4, 30))
+    points[0] = near[0].mean(axis=0)
+    weights = convex_weights(points, near)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    assert weights.min() >= 0
+    np.testing.assert_allclose(weights[0], 1 / 6, atol=1e-5)  # inside the hull: exact
+    residual = np.einsum("nk,nkp->np", weights, near) - points
+    slope = np.einsum("nkp,np->nk", near, residual)
+    lowest = slope.min(axis=1, keepdims=True)
+    np.testing.assert_allclose(slope[weights > 1e-6], np.tile(lowest, 6)[weights > 1e-6], atol=1e-4)
+
+
 def test_plane_of_equal_images_is_that_image() -> None:
     near = np.tile(np.arange(12.0), (1, 5, 1))
     np.testing.assert_allclose(plane_foot(np.ones((1, 12)), near, 3), near[:, 0], atol=1e-9)
@@ -103,7 +126,7 @@ def test_grey_values_go_by_rank() -> None:
     np.testing.assert_array_equal(with_grey_values(images, greys), [[20.0, 0.0, 10.0, 255.0]])
 
 
-@pytest.mark.parametrize("build", [NearestReal, LocalPlane])
+@pytest.mark.parametrize("build", [NearestReal, LocalPlane, ConvexMixture])
 def test_one_real_image_is_enough(build: Callable[[np.ndarray], NearestReal]) -> None:
     only = _rows(REAL)[:1].astype(float)
     np.testing.assert_allclose(build(only)(_rows(SAMPLES).astype(float)), np.tile(only, (50, 1)))
