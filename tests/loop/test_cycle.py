@@ -146,3 +146,80 @@ def test_impossible_settings_are_refused(wrong: dict) -> None:
     arguments = {"seed": 1, "arm": "a", "generations": 1, "synthetic_count": 1} | wrong
     with pytest.raises(InvalidOptionError):
         LoopSettings(**arguments)
+
+
+def test_fresh_data_train_each_generation_on_real_numbers_it_never_saw() -> None:
+    """The toy model is the mean of its training set, so the reserve (100 to 139) shows in it."""
+    memory, model = MemoryRun(), MeanModel()
+    settings = LoopSettings(3, "arm", 4, 5, mixing="fresh_data")
+    run_loop(toy_domain(model), settings, memory)
+    assert model.seen == [[10], *[[10, 5]] * 4]
+    for generation in range(1, 5):
+        fresh = np.mean(100.0 + np.arange(10) + 10 * (generation - 1))
+        before = memory.metrics[generation - 1]["mean"]
+        expected = (10 * fresh + 5 * before / 2) / 15  # the toy correction halves a sample
+        assert memory.metrics[generation]["mean"] == pytest.approx(expected, abs=1.0)
+
+
+def test_too_few_fresh_data_are_refused_before_the_start() -> None:
+    memory: MemoryRun = MemoryRun()
+    with pytest.raises(InvalidOptionError, match=r"(?s)found: 40.*5 generations x 10 = 50"):
+        run_loop(toy_domain(MeanModel()), LoopSettings(3, "arm", 5, 5, "fresh_data"), memory)
+    assert not memory.metrics
+
+
+class Counted(MeanModel):
+    """Notes from which weights, and as which generation, it was trained."""
+
+    def fit(self, training_set, generation, stream, scratch) -> None:
+        self.starts = [*getattr(self, "starts", []), (self.mean, generation)]
+        super().fit(training_set, generation, stream, scratch)
+
+
+@pytest.mark.parametrize("kept", ["memory", "disk"])
+def test_from_scratch_every_generation_is_trained_as_generation_0(
+    tmp_path: Path, kept: str
+) -> None:
+    scratch = LoopSettings(3, "arm", 2, 5, start_weights="scratch")
+    last = LoopSettings(3, "arm", 2, 5)
+    starts = {}
+    for settings in (scratch, last):
+        model = Counted()
+        if kept == "disk":
+            run(tmp_path / settings.start_weights, model, settings)
+        else:
+            run_loop(toy_domain(model), settings, MemoryRun())
+        starts[settings.start_weights] = model.starts
+    assert starts["scratch"] == [(0.0, 0)] * 3
+    assert [generation for _, generation in starts["last"]] == [0, 1, 2]
+    assert all(mean != 0 for mean, _ in starts["last"][1:])
+
+
+def test_every_stage_has_a_scratch_folder_of_its_own_that_ends_with_it(tmp_path: Path) -> None:
+    seen = {}
+
+    class Watched(MeanModel):
+        def _note(self, stage: str, scratch: Path) -> None:
+            assert scratch.is_dir() and not list(scratch.iterdir())
+            (scratch / "part").write_text("")
+            seen[stage] = scratch
+
+        def synthesise(self, count, stream, scratch=None):
+            self._note("synthesise", scratch)
+            return super().synthesise(count, stream)
+
+        def correct(self, batch, stream, scratch=None):
+            self._note("correct", scratch)
+            assert not seen["synthesise"].exists()
+            return super().correct(batch, stream)
+
+        def fit(self, training_set, generation, stream, scratch):
+            self._note("fit", scratch)
+            super().fit(training_set, generation, stream, scratch)
+
+        def evaluate(self, generator, sampled, corrected, stream, scratch=None):
+            self._note("evaluate", scratch)
+            return super().evaluate(generator, sampled, corrected, stream)
+
+    run(tmp_path, Watched(), LoopSettings(3, "arm", 1, 5))
+    assert set(seen) == set(STAGES) and len(set(seen.values())) == 4

@@ -29,6 +29,7 @@ def test_each_policy_on_three_sets_of_ten() -> None:
     assert counts("accumulate", 7, [10, 10, 10]) == [7, 10, 10, 10]
     assert counts("triangular", 7, [10, 10, 10]) == [7, 3, 6, 10]
     assert sum(counts("accumulate_subsample", 7, [10, 10, 10])) == 7
+    assert counts("fresh_data", 7, [10, 10, 10]) == [0, 0, 0, 10]
 
 
 @given(st.integers(1, 40))
@@ -110,3 +111,29 @@ def test_a_mixture_loads_only_what_it_uses() -> None:
     selection = POLICIES["latest"](2, [2, 1, 3], Stream(0))
     mixture = Mixture(Rows([9, 9]), history, selection.real, selection.synthetic)
     assert [part.values.tolist() for part in mixture.parts()] == [[9, 9], [4, 5, 6]]
+
+
+@given(st.integers(1, 20), st.integers(1, 12))
+def test_fresh_data_deals_every_row_of_the_reserve_once(n_real: int, generations: int) -> None:
+    reserve = np.arange(n_real * generations)
+    dealt = [
+        reserve[POLICIES["fresh_data"](n_real, [3] * g, Stream(g)).reserve]
+        for g in range(1, generations + 1)
+    ]
+    assert [len(rows) for rows in dealt] == [n_real] * generations
+    np.testing.assert_array_equal(np.concatenate(dealt), reserve)
+
+
+def test_only_fresh_data_touches_the_reserve() -> None:
+    for name, policy in POLICIES.items():
+        rows = policy(5, [4, 4], Stream(0)).reserve
+        assert (len(chosen(rows, 50)) > 0) == (name == "fresh_data")
+
+
+def test_a_mixture_holds_the_fresh_rows_and_the_newest_set() -> None:
+    selection = POLICIES["fresh_data"](2, [2, 2], Stream(0))
+    mixture = Mixture(
+        Rows([9, 9]), Untouchable([Rows([1, 2]), Rows([3, 4])]), selection.real,
+        selection.synthetic, Rows([10, 11, 12, 13, 14]), selection.reserve,
+    )  # fmt: skip
+    assert [part.values.tolist() for part in mixture.parts()] == [[12, 13], [3, 4]]
