@@ -32,14 +32,14 @@ class Share:
     """What one job gets of a machine.
 
     Attributes:
-        cores: threads of its numerical libraries.
+        cores: for the threads of its numerical libraries.
         device: cpu or cuda.
-        gpu: the only GPU that it sees; None for what we see.
+        gpus: those that it sees, as CUDA_VISIBLE_DEVICES names them; None for what we see.
     """
 
     cores: int
     device: str = "cpu"
-    gpu: str | None = None
+    gpus: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,16 @@ class Machine:
     Attributes:
         slots: jobs at a time.
         cores: processor cores, shared out among the jobs that can run at the same time.
-        gpus: names for CUDA_VISIBLE_DEVICES; slot i gets the i-th, counted round and round.
+        gpus: names for CUDA_VISIBLE_DEVICES, dealt out to the slots, round and round.
         device: for commands that ask: cpu or cuda.
+        gpus_each: GPUs of one job.
     """
 
     slots: int
     cores: int
     gpus: tuple[str, ...] = ()
     device: str = "cpu"
+    gpus_each: int = 1
 
     def share(self, slot: int, together: int) -> Share:
         """The share of a slot while `together` jobs can run at the same time.
@@ -65,8 +67,11 @@ class Machine:
         of threads, and a resumed job must get the same bytes.
         """
         cores = max(1, self.cores // max(1, min(self.slots, together)))
-        gpu = self.gpus[slot % len(self.gpus)] if self.gpus and self.device == "cuda" else None
-        return Share(cores, self.device, gpu)
+        if not self.gpus or self.device != "cuda":
+            return Share(cores, self.device)
+        first = slot * self.gpus_each
+        dealt = [self.gpus[(first + i) % len(self.gpus)] for i in range(self.gpus_each)]
+        return Share(cores, self.device, ",".join(dealt))
 
 
 def start(job: Job, share: Share) -> subprocess.Popen[bytes]:
@@ -78,11 +83,11 @@ def start(job: Job, share: Share) -> subprocess.Popen[bytes]:
         StorageError: the log cannot be written.
     """
     command = job.command_on(share.cores, share.device)
-    threads = str(share.cores)
+    threads = str(max(1, share.cores // job.processes))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     environment["PYTHONUNBUFFERED"] = "1"
-    if share.gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = share.gpu
+    if share.gpus is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = share.gpus
     with storage(job.log):
         job.log.parent.mkdir(parents=True, exist_ok=True)
         with job.log.open("ab") as log:

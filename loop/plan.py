@@ -27,6 +27,7 @@ class Request:
         seeds: one repetition for each.
         preset: row of the experiment's table of numbers; None for the one that belongs to `name`.
         generations: last generation of every arm; None for the preset's.
+        processes: that make one arm together, with a GPU each where there are GPUs.
         extra: further options, handed to every arm as they are.
     """
 
@@ -34,6 +35,7 @@ class Request:
     seeds: tuple[int, ...] = (42,)
     preset: str | None = None
     generations: int | None = None
+    processes: int = 1
     extra: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -41,6 +43,8 @@ class Request:
             raise InvalidOptionError(
                 "seeds have to be different, and at least one", found=f"--seeds {self.seeds}"
             )
+        if self.processes < 1:
+            raise InvalidOptionError("an arm needs a process", found=f"{self.processes}")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Job:
         last: last generation of the arm.
         kind: arms of one kind take about as long as each other.
         layout: how the run directory names its generations.
+        processes: that its command starts; they share the cores of the job.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Job:
     last: int = 0
     kind: str = ""
     layout: Layout = field(default_factory=Layout)
+    processes: int = 1
 
     @property
     def title(self) -> str:

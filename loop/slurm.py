@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -66,6 +66,10 @@ class Cluster:
                 found=wrong or self,
                 expected="hours > 0, cpus >= 1, gpus >= 0, --sbatch name=value ...",
             )
+
+    def for_processes(self, processes: int) -> Cluster:
+        """The same with a GPU for each process of an arm, where it has GPUs."""
+        return replace(self, gpus=max(self.gpus, processes) if self.gpus else 0)
 
 
 class ClusterJob(Checkpointable):

@@ -23,6 +23,7 @@ from tyro.conf import OmitArgPrefixes, Positional, subcommand
 
 from loop import machine
 from loop.command import command
+from loop.errors import InvalidOptionError
 from loop.hand_over import hand_over as hand_over  # until its users import it from there
 from loop.jobs import Machine, run_plan
 from loop.plan import Plan, Request, planner_of
@@ -47,11 +48,13 @@ class Names:
     """row of its table of numbers; default: the one that belongs to the name"""
     generations: int | None = None
     """last generation of every arm; default: the preset's"""
+    processes: int = 1
+    """processes that make one arm together (torchrun), with a GPU each where there are GPUs"""
 
     def plan(self, extra: Sequence[str] = ()) -> Plan:
         """What it consists of, with options for every arm."""
-        request = Request(self.name, self.seeds, self.preset, self.generations, tuple(extra))
-        return planner_of(self.experiment)(request)
+        given = (self.name, self.seeds, self.preset, self.generations, self.processes)
+        return planner_of(self.experiment)(Request(*given, tuple(extra)))
 
     def do(self, plan: Plan) -> None:
         """Print the names."""
@@ -73,7 +76,8 @@ class Status(Names):
         rows = [progress_of(job) for job in plan.jobs]
         # A file or a pipe has no width of its own: do not fold there.
         console = Console(width=None if sys.stdout.isatty() else 200)
-        console.print(tables(plan, rows, machine_for(plan, self.slots).slots, self.times))
+        slots = machine_for(plan, self.slots, processes=self.processes).slots
+        console.print(tables(plan, rows, slots, self.times))
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,13 @@ class Run(Names):
 
     def do(self, plan: Plan) -> None:
         """Run, submit or print the plan."""
-        able = machine_for(plan, self.slots, self.device)
+        able = machine_for(plan, self.slots, self.device, self.processes)
         if self.dry_run:
             _print_plan(plan, able)
             return
         plan.check()
         if self.cluster == "slurm":
-            for name, slurm in submit(plan, self.resources).items():
+            for name, slurm in submit(plan, self.resources.for_processes(self.processes)).items():
                 logger.info("%s: Slurm job %s", name, slurm)
             logger.info("submitted; `squeue` and `python -m loop.sweep status` tell how far it is")
         else:
@@ -108,14 +112,25 @@ class Run(Names):
             logger.info("finished; look at %s", plan.out or plan.folder)
 
 
-def machine_for(plan: Plan, slots: int | None = None, device: str = "auto") -> Machine:
-    """This machine, with a slot for each GPU, else for each core, but not more than are of use."""
+def machine_for(
+    plan: Plan, slots: int | None = None, device: str = "auto", processes: int = 1
+) -> Machine:
+    """This machine: slots for all GPUs, else for all cores, but not more than are of use.
+
+    Raises:
+        InvalidOptionError: it has not enough GPUs for the processes of one job.
+    """
     cores = machine.cores()
     gpus = machine.gpus() if device != "cpu" else ()
     if device == "auto":
         device = "cuda" if gpus else "cpu"
     widest = max(len(wave) for wave in plan.waves())
-    return Machine(max(1, slots or min(widest, len(gpus) or cores)), cores, gpus, device)
+    if 0 < len(gpus) < processes:
+        raise InvalidOptionError(
+            "not enough GPUs", found=f"{len(gpus)} for {processes} processes of one arm"
+        )
+    room = (len(gpus) or cores) // processes
+    return Machine(max(1, slots or min(widest, room)), cores, gpus, device, processes)
 
 
 def _print_plan(plan: Plan, able: Machine) -> None:

@@ -86,13 +86,18 @@ def _job(
     run: Path = experiment.runs / arm.name
     share = ["--seed", str(seed), "--workers", CORES, "--device", DEVICE]
     several = len(request.seeds) > 1
+    line = [*arm_command(experiment, arm), *options, *share, *request.extra]
+    if request.processes > 1:
+        together = ["--standalone", "--nproc_per_node", str(request.processes)]
+        line = [line[0], "-m", "torch.distributed.run", *together, *line[1:]]
     return Job(
         name=f"seed_{seed}_{arm.name}" if several else arm.name,
-        command=[*arm_command(experiment, arm), *options, *share, *request.extra],
+        command=line,
         log=experiment.runs / "logs" / f"{arm.name}.log",
         label=f"{label}, seed {seed}" if several else label,
         after=after,
         run=run,
         last=last,
         kind=kind,
+        processes=request.processes,
     )

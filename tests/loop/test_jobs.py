@@ -88,9 +88,10 @@ def test_the_cores_are_shared_out_by_the_plan(tmp_path: Path) -> None:
     first = python(tmp_path, "first", code)
     words = [sys.executable, "-c", code, "{cores}", "{device}"]
     arms = [Job(n, words, tmp_path / f"{n}.log", after=("first",)) for n in "abc"]
-    run(tmp_path, first, *arms, cores=4)
-    said = [job.log.read_text().splitlines()[-1] for job in (first, *arms)]
-    assert said == ["4", *["2 2 cpu"] * 3]
+    team = Job("team", words, tmp_path / "team.log", after=("first",), processes=2)
+    run(tmp_path, first, *arms, team, cores=4)
+    said = [job.log.read_text().splitlines()[-1] for job in (first, *arms, team)]
+    assert said == ["4", *["2 2 cpu"] * 3, "1 2 cpu"]
 
 
 def test_every_job_sees_a_gpu_of_its_own(tmp_path: Path) -> None:
@@ -99,6 +100,12 @@ def test_every_job_sees_a_gpu_of_its_own(tmp_path: Path) -> None:
     run(tmp_path, *jobs, slots=2, gpus=("5", "7"))
     said = [job.log.read_text().split()[-1] for job in jobs]
     assert said[:2] == ["5", "7"] and sorted(said[2:]) == ["5", "7"]
+
+
+def test_processes_of_an_arm_share_its_cores_and_have_a_gpu_each() -> None:
+    machine = Machine(2, 12, ("0", "1", "2", "3"), "cuda", gpus_each=2)
+    assert [machine.share(slot, 3).gpus for slot in (0, 1)] == ["0,1", "2,3"]
+    assert machine.share(0, 3).cores == 6 and machine.share(0, 1).cores == 12
 
 
 def test_logs_grow_over_attempts_and_lines_bear_the_name(tmp_path: Path, capfd) -> None:

@@ -1,7 +1,8 @@
 """An experiment of toys, for tests of sweeps: `--experiment toy_sweep`, this folder on PYTHONPATH.
 
-Its name is a folder. Its arms run the loop on `toy.MeanModel` and take `--pause` seconds for every
-fit; the arm that `--fail` names ends with exit status 3.
+Its name is a folder. Its arms run the loop on `toy.MeanModel`. In the generation that `--hold`
+names an arm stands still until it is interrupted; its next attempt does not. The arm that `--fail`
+names ends with exit status 3.
 """
 
 from __future__ import annotations
@@ -42,15 +43,18 @@ def _arm(folder: Path, name: str, last: int, request: Request, after: tuple = ()
 
 
 @dataclass
-class SlowModel(MeanModel):
-    pause: float = 0.0
+class HeldModel(MeanModel):
+    hold: int | None = None
+    held: Path = Path()
 
-    def fit(self, *args, **kwargs) -> None:
-        time.sleep(self.pause)
-        super().fit(*args, **kwargs)
+    def fit(self, training_set, generation, *others) -> None:
+        if generation == self.hold and not self.held.exists():
+            self.held.touch()
+            time.sleep(100)
+        super().fit(training_set, generation, *others)
 
 
-def arm(folder: Path, last: int, pause: float = 0.0, fail: str = "") -> None:
+def arm(folder: Path, last: int, hold: int | None = None, fail: str = "") -> None:
     """Run one arm."""
     if folder.name == fail:
         raise SystemExit(3)
@@ -59,7 +63,8 @@ def arm(folder: Path, last: int, pause: float = 0.0, fail: str = "") -> None:
         start = folder.parent / "generation_0" / "generation_0"
         if last:
             hand_over(start, folder)
-        run_loop(toy_domain(SlowModel(pause=pause)), settings, run)
+        model = HeldModel(hold=hold, held=folder.with_name(f"{folder.name}.held"))
+        run_loop(toy_domain(model), settings, run)
 
 
 def graphs(folder: Path) -> None:

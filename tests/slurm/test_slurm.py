@@ -62,7 +62,7 @@ def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
 
 
 class Interrupted:
-    """An experiment whose arms are interrupted in their second generation, each in its own way."""
+    """An experiment whose arms stand still, side by side, until each is interrupted in its way."""
 
     def __init__(self, folder: Path, ids: dict[str, str], cwd: Path) -> None:
         self.folder, self.ids, self.cwd = folder, ids, cwd
@@ -72,8 +72,7 @@ class Interrupted:
 
     def interrupt(self, signal: list[str]) -> None:
         """One arm by a signal, the other by `scontrol requeue`."""
-        for arm in ARMS:
-            wait_for((self.folder / arm / ".work_2").is_dir)
+        wait_for(lambda: all((self.folder / f"{arm}.held").exists() for arm in ARMS))
         self.models = [self.folder / arm / "generation_1" / "model.txt" for arm in ARMS]
         self.stats = [model.stat() for model in self.models]
         output_of(["scancel", *signal, self.ids["corrected"]], self.cwd)
@@ -103,13 +102,13 @@ def both(
     folders = {name: tmp_path_factory.mktemp(name) for name in ("submitit", "sbatch")}
     toys = ["--experiment", "toy_sweep"]
     words = [sys.executable, "-m", "loop.sweep", "run", str(folders["submitit"]), *toys]
-    said = output_of([*words, *SUBMITIT.split(), "--", "--pause", "2"], repository, environment)
+    said = output_of([*words, *SUBMITIT.split(), "--", "--hold", "2"], repository, environment)
     ids = dict(re.findall(r"(\w+): Slurm job (\w+)", said))
     assert list(ids) == ["generation_0", *ARMS, "graphs"]
     by_submitit = Interrupted(folders["submitit"], ids, repository)
 
     script = ["bash", "exp_scripts/slurm.sh", str(folders["sbatch"]), *SBATCH.split()]
-    script += [f"--output={folders['sbatch']}/%A_%a.out", "--", *toys, "--", "--pause", "2"]
+    script += [f"--output={folders['sbatch']}/%A_%a.out", "--", *toys, "--", "--hold", "2"]
     said = output_of(script, repository, environment)
     arrays = re.findall(r"job (\d+): (.*)", said)
     ids = {name: f"{job}_{i}" for job, names in arrays for i, name in enumerate(names.split())}

@@ -61,6 +61,13 @@ def test_seeds_have_folders_of_their_own_and_graphs_over_all_of_them() -> None:
     assert len({job.log for job in made.jobs}) == len(made.jobs)
 
 
+def test_several_processes_of_an_arm_are_started_by_torchrun() -> None:
+    start, arm, *_ = plan(Request("demo", processes=2)).jobs
+    for job in (start, arm):
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+        assert job.command[1:8] == [*launcher, "-m", TRAINER] and job.processes == 2
+
+
 def test_what_is_missing_or_unknown_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
