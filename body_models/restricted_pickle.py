@@ -20,21 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from body_models.damage import DAMAGE
 from loop.errors import CorruptFileError, MissingAssetError
 
 Array = NDArray[np.float64]
-
-DAMAGE = (
-    pickle.UnpicklingError,
-    EOFError,
-    AttributeError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ImportError,
-    OverflowError,
-    MemoryError,
-)
 
 
 class Stub:

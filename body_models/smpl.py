@@ -7,10 +7,6 @@ their own (`bash get_smpl_data.sh`) into body_models/{smpl,smplh,smplx}.
 
 from __future__ import annotations
 
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.damage import DAMAGE
 from body_models.restricted_pickle import dense, read_pickle
 from body_models.skeleton import JOINT_COUNT, PARENTS, Skeleton, check_frames
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
@@ -35,9 +32,6 @@ SITES = {
     "smplx": "smpl-x.is.tue.mpg.de",
 }
 JOINT_COUNTS = {24: "smpl", 52: "smplh", 55: "smplx"}
-DAMAGE = (ValueError, EOFError, OSError, RuntimeError, NotImplementedError, MemoryError)
-DAMAGE += (zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError)
-"""What numpy and zipfile raise where a `.npz` is damaged."""
 FRAMES_AT_A_TIME = 64
 """Bounds the memory of skinning: a SMPL-X mesh takes 1 MB a frame."""
 
@@ -154,7 +148,7 @@ def load_body_model(path: Path | str, betas: int = 16) -> BodyModel:
         body = _build(content, betas)
         _check(body)
         return body
-    except (*DAMAGE, KeyError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(
             "body model cannot be read",
             path=path,

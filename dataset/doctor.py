@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from body_models.damage import DAMAGE
 from dataset.captions import read_captions
 from dataset.findings import Finding
 from dataset.humanml3d import FPS, SPLITS, read_ids, read_motion, read_statistics
@@ -126,7 +127,7 @@ def _joints(root: Path, clip: str, frames: int) -> Iterator[Finding]:
         shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
     except FileNotFoundError:
         yield Finding("a clip has no joint file", clip, fault=False)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         yield Finding("a joint file cannot be read", clip, str(error))
     else:
         # a vector describes a step, so joints may have one frame more

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from body_models.damage import DAMAGE
 from dataset.captions import Caption, read_captions
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
 
@@ -243,7 +244,7 @@ def _load_array(path: Path, what: str) -> np.ndarray:
         raise MissingAssetError(f"{what} file is missing.", path=path, remedy=_DOCTOR)
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(
             f"{what} file cannot be read.",
             path=path,

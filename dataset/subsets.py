@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import logging
 import shutil
-import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from body_models.damage import DAMAGE
 from dataset.humanml3d import SPLITS, read_ids, read_motion
 from dataset.writer import Moments, check_replaceable, staged_folder
 from loop.errors import (
@@ -54,7 +54,7 @@ def read_index(path: Path | str) -> list[IndexRow]:
 
     Raises:
         MissingAssetError: there is no such file.
-        CorruptFileError: it lacks a column.
+        CorruptFileError: it cannot be read, or lacks a column.
     """
     path = Path(path)
     if not path.is_file():
@@ -63,8 +63,11 @@ def read_index(path: Path | str) -> list[IndexRow]:
             path=path,
             remedy="copy index.csv of the HumanML3D repository there",
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorruptFileError("index cannot be read", path=path, found=error) from error
     needed = {"source_path", "new_name"}
     if not rows or not needed <= rows[0].keys() or any(None in row.values() for row in rows):
         raise CorruptFileError("index lacks columns or values", path=path, expected=sorted(needed))
@@ -119,15 +122,7 @@ def read_motions_list(path: Path) -> tuple[str, list[str]]:
     expected = "a MATLAB 5 file with a struct that has `id` and `move.motions_list`"
     try:
         content: dict[str, Any] = loadmat(path, simplify_cells=True)
-    except (
-        MatReadError,
-        NotImplementedError,  # MATLAB 7.3
-        OSError,
-        ValueError,
-        TypeError,
-        EOFError,
-        zlib.error,
-    ) as error:
+    except (MatReadError, NotImplementedError, *DAMAGE) as error:  # MATLAB 7.3: not implemented
         raise CorruptFileError(
             "v3d file cannot be read", path=path, found=error, expected=expected
         ) from error
@@ -280,7 +275,7 @@ def _frames(path: Path) -> int:
         return np.load(path, mmap_mode="r", allow_pickle=False).shape[0]
     except FileNotFoundError as error:
         raise MissingAssetError("a listed motion is missing", path=path) from error
-    except (OSError, ValueError, EOFError, IndexError) as error:
+    except DAMAGE as error:
         raise CorruptFileError("motion cannot be read", path=path, found=error) from error
 
 

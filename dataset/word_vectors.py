@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from body_models.damage import DAMAGE
 from loop.errors import CorruptFileError, InvalidCaptionError, MissingAssetError
 
 PREFIX = "our_vab"
@@ -109,10 +110,11 @@ def read_word_vectors(folder: Path | str) -> WordVectors:
         )
     try:
         vectors = np.load(paths["data.npy"], allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise _corrupt(paths["data.npy"], error, "an array of vectors") from error
     words, index = (_read_plain(paths[name]) for name in ("words.pkl", "idx.pkl"))
-    if vectors.ndim != 2 or vectors.dtype.kind != "f" or not np.isfinite(vectors).all():
+    known = vectors.ndim == 2 and vectors.dtype.kind == "f"
+    if not known or not (np.abs(vectors) < np.finfo(np.float32).max).all():
         found = f"{vectors.dtype} {vectors.shape}"
         raise _corrupt(paths["data.npy"], found, "finite vectors (N, 300)")
     if not isinstance(index, dict) or not all(isinstance(row, int) for row in index.values()):
@@ -132,7 +134,7 @@ class _PlainUnpickler(pickle.Unpickler):
 def _read_plain(path: Path) -> Any:
     try:
         return _PlainUnpickler(io.BytesIO(path.read_bytes())).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError) as error:
+    except DAMAGE as error:
         raise _corrupt(path, error, "strings, numbers, lists and dicts") from error
 
 

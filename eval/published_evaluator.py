@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from body_models.damage import DAMAGE
 from dataset.captions import Caption
 from dataset.word_vectors import WordVectors, read_word_vectors
 from loop.errors import (
@@ -155,7 +156,7 @@ def _read_statistics(path: Path) -> np.ndarray:
         )
     try:
         value = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(
             "normalisation cannot be read", path=path, found=error, remedy=remedy
         ) from error

@@ -7,7 +7,6 @@ the words of DistilBERT, or to the one vector of CLIP, load.
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from body_models.damage import DAMAGE
 from loop.atomic import read_json
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from model.checkpoint import load_state
@@ -107,7 +107,7 @@ def read_published(path: Path, remedy: str = _README) -> dict[str, Any]:
                 if damaged := archive.testzip():
                     raise zipfile.BadZipFile(f"checksum of {damaged} is wrong")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(
             "published checkpoint cannot be read",
             path=path,

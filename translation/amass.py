@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.damage import DAMAGE
 from body_models.skeleton import JOINT_COUNT, check_frames
-from body_models.smpl import DAMAGE, BodyModel, pose_joints
+from body_models.smpl import BodyModel, pose_joints
 from loop.atomic import write_bytes
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
 from translation.humanml import FPS
@@ -74,7 +75,7 @@ def read_amass(path: Path | str) -> AmassMotion:
             wanted = {"poses", "trans", "betas", "gender", *_RATES, *_PARTS} & set(archive.files)
             content = {key: archive[key] for key in wanted}
         motion = _parse(content)
-    except (*DAMAGE, KeyError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(
             "AMASS motion cannot be read",
             path=path,

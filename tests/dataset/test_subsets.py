@@ -254,3 +254,10 @@ def test_damaged_v3d_files_are_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(CorruptFileError) as caught:
         read_motions_list(path)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"source_path,new_name\n\xe9,000000.npy\n"])
+def test_an_index_that_is_no_text(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "index.csv").write_bytes(content)
+    with pytest.raises(CorruptFileError, match=r"index\.csv"):
+        read_index(tmp_path / "index.csv")
