@@ -104,9 +104,30 @@ def correction_named(
         raise InvalidOptionError("unknown correction", found=name, expected=" | ".join(NAMES))
     if name in ORACLES:
         logger.info("correction %s copies training images: a bound, not a method", name)
-    pixels = real.images.reshape(len(real), -1).astype(np.float64)
-    counts = np.bincount(real.labels, minlength=DIGITS)
     needed = clusters if name == "kmeans" else 1
+    return correction_of(builders[name], real, gamma, needed=needed)
+
+
+def correction_of(
+    build: Callable[[np.ndarray], Projection],
+    real: Digits,
+    gamma: float = math.inf,
+    *,
+    needed: int = 1,
+) -> Correction[Digits]:
+    """A correction function out of what builds the projection of one digit.
+
+    Args:
+        build: real images of a digit (M, 784) float64 -> its projection.
+        real: what the arm trains on.
+        gamma: strength, see `DigitCorrection`.
+        needed: real images of a digit that `build` cannot do without.
+
+    Raises:
+        InvalidOptionError: gamma is out of range.
+        InvalidSamplesError: a digit has too few images.
+    """
+    counts = np.bincount(real.labels, minlength=DIGITS)
     if counts.min() < needed:
         raise InvalidSamplesError(
             "a digit has too few real images for this correction",
@@ -114,5 +135,5 @@ def correction_named(
             expected=f"at least {needed}",
             remedy="train on more images, or ask for fewer clusters",
         )
-    build = builders[name]
+    pixels = real.images.reshape(len(real), -1).astype(np.float64)
     return DigitCorrection([build(pixels[real.labels == d]) for d in range(DIGITS)], gamma)

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The whole MNIST figure: classifier, generation 0, every arm side by side, graphs.
+#   bash exp_scripts/mnist/run_all.sh                  # as published; for a GPU
+#   bash exp_scripts/mnist/run_all.sh --preset demo    # in minutes on two cores
+#   bash exp_scripts/mnist/run_all.sh --preset demo --dry-run
+#   bash exp_scripts/mnist/run_all.sh -- --faithful    # after --: options of every arm
+# Stop it at any moment: the same command goes on where it was. Results: exp_outputs/mnist, or
+# exp_outputs/mnist_<preset>, with the graphs in it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+if [ ! -f .venv/bin/activate ]; then
+  echo "error: the environment .venv is missing" >&2
+  echo "  path: $PWD" >&2
+  echo "  what to do: ./setup.sh" >&2
+  exit 1
+fi
+. .venv/bin/activate
+name=mnist words=("$@")
+for place in "${!words[@]}"; do
+  [ "${words[$place]}" = -- ] && break
+  if [ "${words[$place]}" = --preset ]; then name="mnist_${words[$((place + 1))]:-}"; fi
+done
+[ "$name" = mnist_published ] && name=mnist
+exec python -m loop.sweep run "$name" --experiment train.mnist_sweep "$@"
