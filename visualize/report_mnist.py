@@ -187,16 +187,13 @@ def _prototypes(arms: Sequence[ArmState]) -> str:
 def _missing(folders: Sequence[Path], arms: Sequence[ArmState]) -> list[str]:
     lines = []
     for folder in folders:
-        found = [parse_mnist_arm(path.name) for path in mnist_arms(folder)]
-        if not any(arm and arm[0] == BASELINE for arm in found):
+        names = [path.name for path in mnist_arms(folder)]
+        if not any(name.startswith(BASELINE) for name in names):
             lines.append(f"{folder.name}: no arm {BASELINE}_<fraction>.")
-        ratios = sorted({arm[1] for arm in found if arm and arm[0] != BASELINE})
-        lines += [
-            f"{folder.name}: no arm {kind}_{ratio:g}."
-            for ratio in ratios
-            for kind in (FINETUNING, CORRECTED)
-            if (kind, ratio) not in found
-        ]
+        # As spelled in the folders: 1 or 1.0.
+        ratios = sorted({n.rpartition("_")[2] for n in names if not n.startswith(BASELINE)})
+        wanted = [f"{kind}_{ratio}" for ratio in ratios for kind in (FINETUNING, CORRECTED)]
+        lines += [f"{folder.name}: no arm {name}." for name in wanted if name not in names]
     return lines + [
         f"{arm.name}: no generation has been evaluated yet." for arm in arms if not arm.generations
     ]

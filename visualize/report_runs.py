@@ -75,20 +75,23 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def state_section(arms: Sequence[ArmState], missing: Sequence[str]) -> str:
     """Arms and generations that are there, and a warning about those that are not."""
-    rows = []
-    for arm in arms:
-        done = f"{len(arm.generations)} ({spans(arm.generations)})" if arm.generations else "0"
-        planned = arm.settings.get("preset.generations") or arm.settings.get("generations")
-        rows.append(
-            [
-                (arm.name, arm.folder.name),
-                done,
-                planned or ABSENT,
-                ABSENT if arm.unfinished is None else arm.unfinished,
-                _duration(sum(arm.seconds.values())) if arm.seconds else ABSENT,
-                ", ".join(f"{stage} {_duration(s)}" for stage, s in arm.seconds.items()) or ABSENT,
-            ]
-        )
+    rows = [
+        [
+            (arm.name, arm.folder.name),
+            f"{len(arm.generations)} ({spans(arm.generations)})" if arm.generations else "0",
+            arm.settings.get("preset.generations", ABSENT),
+            ABSENT if arm.unfinished is None else arm.unfinished,
+            _duration(sum(arm.seconds.values())) if arm.seconds else ABSENT,
+            ", ".join(f"{stage} {_duration(s)}" for stage, s in arm.seconds.items()) or ABSENT,
+        ]
+        for arm in arms
+    ]
+    unfinished = [
+        f"{arm.name}: generation {arm.unfinished} has begun and is not finished."
+        for arm in arms
+        if arm.unfinished is not None
+    ]
+    faults = [fault for arm in arms for fault in arm.faults]
     headings = [
         "arm",
         "generations evaluated",
@@ -97,9 +100,9 @@ def state_section(arms: Sequence[ArmState], missing: Sequence[str]) -> str:
         "time",
         "of which",
     ]
-    return warning(
-        "Not complete:", [*missing, *(fault for arm in arms for fault in arm.faults)]
-    ) + table(headings, rows, text=True)
+    return warning("Not complete:", [*missing, *unfinished, *faults]) + table(
+        headings, rows, text=True
+    )
 
 
 def settings_section(arms: Sequence[ArmState]) -> str:

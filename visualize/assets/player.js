@@ -115,8 +115,8 @@ class Player {
     this.chosen = this.group.motions[index];
     this.before = decodeMotion(this.chosen.before);
     this.after = this.chosen.after ? decodeMotion(this.chosen.after) : null;
-    this.caption.replaceChildren(make("q", {}, this.chosen.caption),
-      this.chosen.note ? make("span", { class: "note" }, ` ${this.chosen.note}`) : "");
+    const place = ` ${this.chosen.id}, ${this.group.arm}, generation ${this.group.generation}. ${this.chosen.note}`;
+    this.caption.replaceChildren(make("q", {}, this.chosen.caption), make("span", { class: "note" }, place));
     this.showPhysics();
     const motions = [this.before, this.after].filter(Boolean);
     this.path = followPath(motions, this.frames());
