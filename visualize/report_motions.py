@@ -141,10 +141,12 @@ def _group(
     faults = [sum(motion["physics"][key] for key in list(PHYSICS)[:3]) for _, motion in read]
     shown = choose(faults, count, Streams(0, arm.folder.name).at(generation, "report"))
     captions = _captions(clips[0].before.parent / "prompts.json", missing)
+    corrected = any(clip.after for clip in clips)
+    corrects = corrected or arm.settings.get("correction", "none") != "none"
     motions = []
     for index, why in shown.items():
         clip, before = read[index]
-        after, note = _after(arm, clip, missing)
+        after, note = _after(clip, corrects, missing)
         motions.append(
             {
                 "id": clip.id,
@@ -163,13 +165,11 @@ def _group(
     }
 
 
-def _after(arm: ArmState, clip: Clip, missing: list[str]) -> tuple[dict[str, Any] | None, str]:
+def _after(clip: Clip, corrects: bool, missing: list[str]) -> tuple[dict[str, Any] | None, str]:
+    """The corrected motion, and what there is to say where there is none."""
     if clip.after is None:
-        lost = arm.folder.name.endswith(CORRECTED_ARM)
-        note = (
-            "The correction failed on this one; it did not enter the training set." if lost else ""
-        )
-        return None, note
+        note = "The correction failed on this one; it did not enter the training set."
+        return None, note if corrects else ""
     try:
         return _motion(clip.after), ""
     except ScscError as error:
