@@ -29,12 +29,20 @@ def check_start(generation_0: Path, settings: Mapping[str, Any]) -> None:
         settings: args.json of the arm.
 
     Raises:
-        RunStateError: settings of the model differ.
+        RunStateError: settings of the model differ, or what its metrics stand on.
     """
     path = generation_0.parent / "args.json"
     if not path.is_file():
         return  # weights that came without their run: sizes are checked when they are loaded
     theirs, ours = read_json(path), json.loads(json.dumps(settings))
+    if theirs.get("evaluator", "trained") != ours.get("evaluator", "trained"):
+        raise RunStateError(
+            "generation 0 was measured by another evaluator: its metrics would not compare",
+            path=path,
+            found=theirs.get("evaluator", "trained"),
+            expected=ours.get("evaluator", "trained"),
+            remedy="give the same --evaluator to generation 0 and to all arms",
+        )
     names = [(part, name) for part, names in OF_THE_MODEL.items() for name in names]
     changed = [
         (part, name)

@@ -161,22 +161,18 @@ def run(arguments: Arguments) -> None:
     )
     with joined_team() as team:
         described = _settings(experiment, arguments, team)
+        if arguments.start_from is not None:
+            check_start(arguments.start_from, described)  # before anything of it is on the disk
         with RunDirectory(arguments.save_dir, described, team=team) as directory:
-            _start(arguments, described, directory, team)
+            _start(arguments, directory, team)
             _make_generations(arguments, experiment, directory, team)
     logger.info("finished: %s", arguments.save_dir)
 
 
-def _start(
-    arguments: Arguments,
-    described: dict[str, Any],
-    directory: RunDirectory[MotionBatch],
-    team: TrainingTeam,
-) -> None:
+def _start(arguments: Arguments, directory: RunDirectory[MotionBatch], team: TrainingTeam) -> None:
     """Hand generation 0 over where the user says from where."""
     with team.leader_first():
         if team.leads and arguments.start_from is not None:
-            check_start(arguments.start_from, described)
             hand_over(arguments.start_from, arguments.save_dir)
     check_finished(directory.last(), arguments.start_at_generation, arguments.save_dir)
 

@@ -82,6 +82,18 @@ def test_a_finished_run_goes_on_only_with_its_own_encoder(
         run(replace(given, evaluator="trained"))
 
 
+def test_arms_are_measured_as_their_generation_0_was(
+    arm: Path, published_root: Path, smooth_data: Path, tmp_path: Path
+) -> None:
+    given = replace(
+        arguments(published_root, smooth_data, tmp_path / "arm"), start_from=arm / "generation_0"
+    )
+    with pytest.raises(RunStateError, match="another evaluator"):
+        run(replace(given, evaluator="trained"))
+    with pytest.raises(RunStateError, match="another model"):
+        run(replace(given, text_encoder="minilm", text_encoder_source=None))
+
+
 def test_motions_for_a_text_come_from_the_same_encoder(
     arm: Path, published_root: Path, tmp_path: Path
 ) -> None:
