@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,8 +16,8 @@ NEAREST_M = 2.5
 """The eye never comes closer, so that somebody who squats does not fill the picture."""
 FOLLOW_SIGMA = 8.0
 """Frames; the camera glides along the smoothed path of the pelvis instead of shaking with it."""
-MARGIN = 0.85
-"""Share of the half picture that joints may reach; the rest is flesh around them, and the title."""
+MARGIN = 0.8
+"""Share of the half picture that joints may reach; the rest is flesh around them, and hands."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,21 @@ class FloorView:
 
 def follow(clips: Sequence[NDArray[np.float64]], size: int, view: View = VIEWS["side"]) -> Camera:
     """A camera for clips (F, 22, 3), all of one length, that keeps every joint in the picture."""
-    path = np.mean([clip[:, 0] for clip in clips], axis=0)
+    return _follow(clips, np.mean([clip[:, 0] for clip in clips], axis=0), size, view)
+
+
+def follow_each(
+    clips: Sequence[NDArray[np.float64]], size: int, view: View = VIEWS["side"]
+) -> list[Camera]:
+    """A camera for each clip, all from one distance, so that sizes compare and nobody walks off."""
+    cameras = [_follow([clip], clip[:, 0], size, view) for clip in clips]
+    farthest = max(camera.distance for camera in cameras)
+    return [replace(camera, distance=farthest) for camera in cameras]
+
+
+def _follow(
+    clips: Sequence[NDArray[np.float64]], path: NDArray[np.float64], size: int, view: View
+) -> Camera:
     path = gaussian_filter1d(path, FOLLOW_SIGMA, axis=0, mode="nearest")
     # Half-way up the usual reach of the clips; a height that changed would make the floor bob.
     path[:, 1] = np.median([clip[..., 1].max(axis=1) for clip in clips]) / 2

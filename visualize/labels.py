@@ -18,7 +18,10 @@ TITLE_HEIGHT, LEGEND_HEIGHT = 38, 30
 _MARGIN = 10
 _STRIPE = 6
 
-_LEGEND: tuple[tuple[str, Colour, bool], ...] = (
+Signs = tuple[tuple[str, Colour, bool], ...]
+"""Word, colour, and whether the sign is a ring on the floor (or else a filled dot)."""
+
+SKELETON_SIGNS: Signs = (
     ("left", LEFT, False),
     ("right", RIGHT, False),
     ("planted", PLANTED, True),
@@ -26,7 +29,6 @@ _LEGEND: tuple[tuple[str, Colour, bool], ...] = (
     ("below floor", BELOW, False),
     ("floating", FLOATING, True),
 )
-"""Word, colour, and whether the sign is a ring on the floor (or else a filled dot)."""
 
 
 @cache
@@ -66,16 +68,16 @@ def title_strips(
 
 
 @cache
-def legend_strip(width: int) -> Image.Image:
+def legend_strip(width: int, signs: Signs = SKELETON_SIGNS) -> Image.Image:
     """What the colours mean, in the middle of a strip as wide as the video."""
     strip = Image.new("RGB", (width, LEGEND_HEIGHT), PAPER)
     draw = ImageDraw.Draw(strip)
     letters = font(13)
     sign, gap = 18, 13
-    total = sum(sign + letters.getlength(word) + gap for word, _, _ in _LEGEND) - gap
+    total = sum(sign + letters.getlength(word) + gap for word, _, _ in signs) - gap
     x = max((width - total) / 2, 4)
     middle = LEGEND_HEIGHT / 2
-    for word, colour, ring in _LEGEND:
+    for word, colour, ring in signs:
         if ring:
             draw.ellipse((x, middle - 3.5, x + 13, middle + 3.5), outline=colour, width=2)
         else:

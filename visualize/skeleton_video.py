@@ -11,7 +11,7 @@ from PIL import Image
 
 from loop.progress import track
 from visualize.body import BELOW, FLOATING, TRUNK, draw_body
-from visualize.camera import VIEWS, View, follow
+from visualize.camera import VIEWS, Camera, View, follow, follow_each
 from visualize.colours import Colour
 from visualize.contact import Cues, find_cues
 from visualize.floor import Floor
@@ -44,7 +44,8 @@ def render_frames(
 
     Raises InvalidMotionError or InvalidOptionError before the first picture.
     """
-    return skeleton_frames([Clip(title, joints) for title, joints in panels], fps, size)
+    clips = [Clip(title, joints) for title, joints in panels]
+    return skeleton_frames(clips, fps, size, together=True)
 
 
 def skeleton_frames(
@@ -53,14 +54,20 @@ def skeleton_frames(
     size: int = PANEL_PX,
     view: View = VIEWS["side"],
     columns: int | None = None,
+    together: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
-    """As `render_frames`, from any side, in any number of columns, trunks in their arm's colour."""
-    motions, lengths = prepare(clips, fps, size)
-    camera = follow(motions, size, view)
-    floor = Floor(camera)
+    """As `render_frames`, from any side, in any number of columns, trunks in their arm's colour.
 
-    def painter(motion: NDArray[np.float64], colour: Colour) -> Painter:
-        cues = find_cues(motion, fps)
+    `together`: one camera sees all; otherwise each motion is followed, from the same distance.
+    """
+    motions, lengths = prepare(clips, fps, size)
+    if together:
+        cameras = [follow(motions, size, view)] * len(motions)
+    else:
+        cameras = follow_each(motions, size, view)
+
+    def painter(camera: Camera, motion: NDArray[np.float64], colour: Colour) -> Painter:
+        floor, cues = Floor(camera), find_cues(motion, fps)
 
         def paint(frame: int) -> Image.Image:
             picture = draw_body(camera, floor, motion, cues, frame, colour)
@@ -70,7 +77,8 @@ def skeleton_frames(
         return paint
 
     painters = [
-        painter(motion, clip.colour or TRUNK) for motion, clip in zip(motions, clips, strict=True)
+        painter(camera, motion, clip.colour or TRUNK)
+        for camera, motion, clip in zip(cameras, motions, clips, strict=True)
     ]
     return Sheet(clips, lengths, fps, size, columns, legend_strip).frames(painters)
 
