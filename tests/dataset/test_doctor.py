@@ -130,6 +130,14 @@ def test_notes_are_no_faults(tiny) -> None:
     assert any("the loader leaves it out" in kind for kind in notes)
 
 
+def test_a_pair_that_lost_one_is_noted(copy: Path) -> None:
+    ids = (copy / "train.txt").read_text().split()
+    lost = next(clip for clip in ids if clip.startswith("M"))
+    (copy / "train.txt").write_text("".join(f"{clip}\n" for clip in ids if clip != lost))
+    notes = [finding for finding in examine(copy) if "mirror image is not" in finding.kind]
+    assert [(note.where, note.fault) for note in notes] == [(lost[1:], False)]
+
+
 def test_exit_status_and_table(demo: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_status:
         main(demo)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dataset.humanml3d import first_caption, load_split, read_ids, read_motion, read_statistics
 from loop.errors import (
@@ -174,3 +176,49 @@ def test_damaged_clips_are_skipped_only_when_asked_and_said_aloud(tiny, caplog) 
     with pytest.raises(InvalidMotionError, match="usable length"):
         (root / "new_joint_vecs/000001.npy").unlink()
         load_split(root, "train", skip_damaged=True)
+
+
+def test_lists_of_any_system_read_alike(tiny) -> None:
+    root = tiny({"000001": 60, "M000001": 60}, dict.fromkeys(("000001", "M000001"), WHOLE))
+    for text in ("000001\r\nM000001\r\n", "\ufeff000001  \n\n \tM000001", "000001\rM000001\n\n\n"):
+        (root / "train.txt").write_bytes(text.encode())
+        assert read_ids(root, "train") == ["000001", "M000001"]
+        assert len(load_split(root, "train").items) == 2
+
+
+seconds = st.one_of(
+    st.floats(0, 12).map(lambda t: round(t, 2)), st.sampled_from([float("nan"), 0.0, 9.95])
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    frames=st.integers(1, 230), spans=st.lists(st.tuples(seconds, seconds), min_size=1, max_size=5)
+)
+def test_any_segments_give_what_the_rule_says(
+    frames: int, spans: list[tuple[float, float]], tmp_path_factory
+) -> None:
+    root = tmp_path_factory.mktemp("any")
+    for name in ("new_joint_vecs", "texts"):
+        (root / name).mkdir()
+    vectors = np.arange(frames, dtype=np.float32)[:, None] * np.ones(263, np.float32)
+    np.save(root / "new_joint_vecs/000001.npy", vectors)
+    np.save(root / "Mean.npy", np.zeros(263))
+    np.save(root / "Std.npy", np.ones(263))
+    (root / "train.txt").write_text("000001\n")
+    lines = [segment(start, end, f"he does {k}") for k, (start, end) in enumerate(spans)]
+    (root / "texts/000001.txt").write_text("".join(lines))
+    expected: dict[str, list[float]] = {}  # caption: its frames, by the published rule
+    for k, (start, end) in enumerate(spans):
+        start, end = (0.0 if t != t else t for t in (start, end))
+        cut = vectors if start == end == 0 else vectors[int(start * 20) : int(end * 20)]
+        if 40 <= frames < 200 and 40 <= len(cut) < 200:
+            expected[f"he does {k}"] = cut[:, 0].tolist()
+    try:
+        items = load_split(root, "train").items
+    except InvalidMotionError as error:
+        assert "usable length" in str(error) and not expected
+        return
+    found = {c.text: item.vectors[:, 0].tolist() for item in items for c in item.captions}
+    assert found == expected
+    assert len({item.name for item in items}) == len(items)
