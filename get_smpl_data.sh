@@ -8,8 +8,8 @@ server='https://download.is.tue.mpg.de/download.php?resume=1'
 cache=prepare/cache
 
 asset "body_models/smpl/SMPL_NEUTRAL.pkl" "SMPL body: meshes of samples"
-asset "body_models/smpl/SMPL_FEMALE.pkl" "SMPL body"
-asset "body_models/smpl/SMPL_MALE.pkl" "SMPL body"
+asset "body_models/smpl/SMPL_FEMALE.pkl" "SMPL body: meshes of women"
+asset "body_models/smpl/SMPL_MALE.pkl" "SMPL body: meshes of men"
 for gender in neutral female male; do
   asset "body_models/smplh/$gender/model.npz" "SMPL-H body: AMASS motions in and out, inverse kinematics"
 done
@@ -17,6 +17,7 @@ for gender in neutral female male; do
   asset "body_models/dmpls/$gender/model.npz" "soft tissue, for HumanML3D's own preparation only"
 done
 asset "body_models/vposer_v2_05/snapshots/*.ckpt" "VPoser: prior of human poses for inverse kinematics"
+extra "body_models/smplx/SMPLX_NEUTRAL.npz" "SMPL-X body, from smpl-x.is.tue.mpg.de by hand: AMASS motions of the SMPL-X release"
 
 describe() {
   cat <<'TEXT'

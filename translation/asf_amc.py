@@ -24,7 +24,8 @@ Array = NDArray[np.float64]
 
 ROOT = "root"
 FPS = 120.0
-"""An `.amc` does not tell its rate; CMU captured at 120 frames a second."""
+"""An `.amc` does not tell its rate. CMU captured at 120 frames a second; its pages list a few takes
+at 60, which would come out at half their time."""
 
 
 @dataclass(frozen=True, eq=False)
