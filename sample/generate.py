@@ -10,10 +10,13 @@ import numpy as np
 import torch
 import tyro
 
+from dataset.humanml3d import read_statistics
 from loop.atomic import storage
 from loop.command import command
 from loop.errors import InvalidOptionError
 from loop.streams import Stream
+from train.denoiser import Denoiser
+from train.published_denoiser import GUIDANCE, published_denoiser
 from train.stored_denoiser import load_denoiser
 
 logger = logging.getLogger("scsc")
@@ -23,12 +26,15 @@ FPS = 20
 
 @dataclass(frozen=True)
 class Arguments:
-    """Draw motions for a text from the model of a finished generation."""
+    """Draw motions for a text from the model of a finished generation, or a published checkpoint."""
 
     text_prompt: str
     """what the person does"""
     generation: Path = Path("exp_outputs/dataset_demo/generation_0/generation_0")
-    """folder of a finished generation"""
+    """folder of a finished generation, or a published checkpoint such as
+    save/humanml_trans_enc_512/model000475000.pt with args.json beside it"""
+    data_dir: Path = Path("dataset/HumanML3D")
+    """whose Mean.npy and Std.npy a published checkpoint was trained with"""
     output_dir: Path = Path("exp_outputs/generated")
     """where the motions go, as sample_<i>.npy (F, 263)"""
     num_samples: int = 3
@@ -36,9 +42,10 @@ class Arguments:
     motion_length: float = 3.0
     """seconds; cut to what the model can draw"""
     guidance_param: float | None = None
-    """classifier-free guidance scale; default: the one of the run"""
+    """classifier-free guidance scale; default: the one of the run, 2.5 for a published checkpoint"""
     text_encoder: str | None = None
-    """folder or hub name of the run's text encoder, if it is not where the run found it"""
+    """folder or hub name of the model's text encoder; default: where the run found it, or the
+    Hugging Face cache"""
     seed: int = 42
     """fixes everything"""
     device: str = "cpu"
@@ -60,12 +67,7 @@ def generate(arguments: Arguments) -> list[Path]:
             f"{arguments.motion_length} s",
             expected="a text, at least one sample, at least 0.2 s",
         )
-    denoiser = load_denoiser(
-        arguments.generation,
-        torch.device(arguments.device),
-        arguments.guidance_param,
-        arguments.text_encoder,
-    )
+    denoiser = _denoiser(arguments)
     count = arguments.num_samples
     motions = denoiser.sample(
         [arguments.text_prompt] * count, [frames] * count, Stream(arguments.seed), "draw"
@@ -76,6 +78,21 @@ def generate(arguments: Arguments) -> list[Path]:
         for path, motion in zip(paths, motions, strict=True):
             np.save(path, motion)
     return paths
+
+
+def _denoiser(arguments: Arguments) -> Denoiser:
+    device = torch.device(arguments.device)
+    if arguments.generation.suffix != ".pt":
+        return load_denoiser(
+            arguments.generation, device, arguments.guidance_param, arguments.text_encoder
+        )
+    return published_denoiser(
+        arguments.generation,
+        read_statistics(arguments.data_dir),
+        device,
+        GUIDANCE if arguments.guidance_param is None else arguments.guidance_param,
+        arguments.text_encoder,
+    )
 
 
 def main() -> None:

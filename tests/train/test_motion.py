@@ -131,3 +131,21 @@ def test_what_the_user_has_to_bring_is_named(
         run(replace(given, evaluator_root=tmp_path, save_dir=tmp_path / "other"))
     with pytest.raises(InvalidOptionError, match="minilm from"):
         run(replace(given, text_encoder="minilm"))
+
+
+def test_motions_for_a_text_from_a_published_checkpoint(
+    published_root: Path, smooth_data: Path, tmp_path: Path
+) -> None:
+    given = GenerateArguments(
+        "a person does walk",
+        published_root / "save" / "humanml_trans_enc_512" / "model000475000.pt",
+        data_dir=smooth_data,
+        output_dir=tmp_path,
+        num_samples=2,
+        text_encoder=str(published_root / "clip"),
+    )
+    first, second = (np.load(path) for path in generate(given))
+    assert first.shape == second.shape == (60, 263) and np.isfinite(first).all()
+    assert np.abs(first - second).max() > 0.1
+    with pytest.raises(MissingAssetError, match="Mean"):
+        generate(replace(given, data_dir=tmp_path / "nowhere"))
