@@ -26,15 +26,13 @@ FPS = 20
 
 @dataclass(frozen=True)
 class Arguments:
-    """Draw motions for a text from the model of a finished generation, or a published checkpoint."""
+    """Draw motions for a text from a finished generation, or from a published checkpoint."""
 
     text_prompt: str
     """what the person does"""
     generation: Path = Path("exp_outputs/dataset_demo/generation_0/generation_0")
     """folder of a finished generation, or a published checkpoint such as
     save/humanml_trans_enc_512/model000475000.pt with args.json beside it"""
-    data_dir: Path = Path("dataset/HumanML3D")
-    """whose Mean.npy and Std.npy a published checkpoint was trained with"""
     output_dir: Path = Path("exp_outputs/generated")
     """where the motions go, as sample_<i>.npy (F, 263)"""
     num_samples: int = 3
@@ -42,7 +40,7 @@ class Arguments:
     motion_length: float = 3.0
     """seconds; cut to what the model can draw"""
     guidance_param: float | None = None
-    """classifier-free guidance scale; default: the one of the run, 2.5 for a published checkpoint"""
+    """classifier-free guidance scale; default: that of the run, 2.5 for a published checkpoint"""
     text_encoder: str | None = None
     """folder or hub name of the model's text encoder; default: where the run found it, or the
     Hugging Face cache"""
@@ -50,6 +48,8 @@ class Arguments:
     """fixes everything"""
     device: str = "cpu"
     """torch device"""
+    data_dir: Path = Path("dataset/HumanML3D")
+    """whose Mean.npy and Std.npy a published checkpoint was trained with"""
 
 
 def generate(arguments: Arguments) -> list[Path]:
