@@ -6,6 +6,7 @@ set -euo pipefail
 
 # All takes in the MotionBuilder-friendly BVH of cgspeed, as single files that can be resumed.
 mirror=${CMU_MIRROR:-https://raw.githubusercontent.com/una-dinosauria/cmu-mocap}
+data=$mirror/5d98bb6b62b4735d89ff5f53e96899de2b92d8b4/data
 index=$mirror/34e1472e5b8c234d40a62bb9cd969b5910fa1803/cmu-mocap-index-text.txt
 folder=dataset/cmu_bvh
 
@@ -55,7 +56,7 @@ fetch_takes() {
     printf -v number '%03d' "$((10#${take%_*}))"
     file=$folder/$number/$take.bvh
     [ -s "$file" ] && continue
-    fetch "$mirror/master/data/$number/$take.bvh" "$file" && status=0 || status=$?
+    fetch "$data/$number/$take.bvh" "$file" && status=0 || status=$?
     case $status in
       0) fetched=$((fetched + 1)) ;;
       22) missing+=("$take") ;;

@@ -317,7 +317,7 @@ def test_cmu_takes_one_by_one(checkout: Checkout) -> None:
     for name in ("001/01_01.bvh", "144/144_07.bvh"):
         assert (takes / name).read_bytes() == b"HIERARCHY" * 100  # the first went on where it was
     urls = [call["arguments"][-1] for call in checkout.calls()]
-    assert any(url.endswith("/master/data/144/144_07.bvh") for url in urls)
+    assert any(url.endswith("/data/144/144_07.bvh") for url in urls)
     before = len(urls)
     code, output = checkout.run("prepare/download_cmu.sh", CMU_SUBJECTS="144")
     assert code == 0 and len(checkout.calls()) == before, "nothing is fetched twice"
