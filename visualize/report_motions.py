@@ -65,12 +65,15 @@ def player_data(
     """
     missing: list[str] = []
     chosen: list[tuple[ArmState, int, list[Clip]]] = []
+    thinned: dict[str, str] = {}
     for arm in arms:
         found = {g: clips for g in arm.generations if (clips := list_clips(arm, g))}
         gone = [g for g in arm.generations if g > 0 and g not in found]
         if gone and _makes_motions(arm):
             missing.append(f"{arm.name}: no motions are kept of generation {spans(gone)}.")
         chosen += [(arm, g, found[g]) for g in spread(sorted(found), GENERATIONS)]
+        if len(found) > GENERATIONS:
+            thinned[arm.name] = f" {GENERATIONS} of its {len(found)} generations are in this page."
     if not chosen:
         return None, missing
     motions = min(motions, _affordable(chosen, budget))
@@ -78,6 +81,8 @@ def player_data(
         _group(arm, generation, clips, motions, missing)
         for arm, generation, clips in track(chosen, "reading motions", len(chosen))
     ]
+    for (arm, *_), group in zip(chosen, groups, strict=True):
+        group["note"] += thinned.get(arm.name, "")
     groups = [group for group in groups if group["motions"]]
     return (_player(groups) if groups else None), missing
 

@@ -132,6 +132,15 @@ def test_generations_spread_from_first_to_last() -> None:
     assert spread([1, 2], 6) == [1, 2]
 
 
+def test_generations_that_are_left_out_are_counted(arm: Path) -> None:
+    for generation in range(3, 9):
+        (arm / f"generation_{generation}").symlink_to(arm / "generation_2")
+    data, _ = player(arm)
+    assert data is not None
+    assert [group["generation"] for group in data["groups"]] == [1, 2, 4, 5, 7, 8]
+    assert all("6 of its 8 generations" in group["note"] for group in data["groups"])
+
+
 def test_pruned_and_damaged_motions_are_named(arm: Path) -> None:
     for path in (arm / "generation_1" / "synthetic_motions").iterdir():
         path.unlink()
