@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from shlex import join
 
+from filelock import FileLock, Timeout
+
 from loop.atomic import storage
-from loop.errors import JobFailedError
+from loop.errors import JobFailedError, RunLockedError
 from loop.outcomes import Outcome, note
 from loop.plan import Job, Plan
 
@@ -121,7 +123,7 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # and whatever it started: the group is its own
             process.wait()
 
 
@@ -142,9 +144,12 @@ class _Running:
 
     def show(self, everything: bool = False) -> None:
         """Pass new lines of the log on, each under the name of its job."""
-        with self.job.log.open("rb") as log:
-            log.seek(self.position)
-            new = log.read()
+        try:
+            with self.job.log.open("rb") as log:
+                log.seek(self.position)
+                new = log.read()
+        except FileNotFoundError:
+            return  # somebody removed it; the job itself goes on
         whole = len(new) if everything else new.rfind(b"\n") + 1
         self.position += whole
         for line in new[:whole].decode(errors="replace").split("\n"):
@@ -239,8 +244,26 @@ def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
     Raises:
         JobFailedError: not every job succeeded; raised when all that could be done is done.
         InvalidOptionError: no job has a name in `only`.
+        RunLockedError: another process is running this plan, and not only some of its jobs.
         StorageError: a log cannot be written.
     """
+    if only:
+        _run(plan, machine, only)
+        return
+    with storage(plan.folder):
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(plan.folder / ".sweep.lock", timeout=0):
+            _run(plan, machine, only)
+    except Timeout as error:
+        raise RunLockedError(
+            "another process is running this experiment",
+            path=plan.folder,
+            remedy="wait for it or stop it; `python -m loop.sweep status` tells how far it is",
+        ) from error
+
+
+def _run(plan: Plan, machine: Machine, only: Collection[str]) -> None:
     chosen = {plan.job(name).name for name in only}
     together = {job.name: len(wave) for wave in plan.waves() for job in wave}
     jobs = [job for job in plan.jobs if not chosen or job.name in chosen]

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from loop.errors import InvalidOptionError, JobFailedError
+from loop.errors import InvalidOptionError, JobFailedError, RunLockedError
 from loop.jobs import Machine, run_plan
 from loop.outcomes import outcome_of
 from loop.plan import Job, Plan
@@ -126,6 +127,19 @@ def test_only_chosen_jobs_run_and_unknown_ones_are_refused(tmp_path: Path) -> No
     assert (tmp_path / "b").exists() and not (tmp_path / "a").exists()
     with pytest.raises(InvalidOptionError, match="no job of that name"):
         run_plan(plan, Machine(1, 1), only=["c"])
+
+
+def test_a_plan_runs_once_at_a_time(tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".sweep.lock"), pytest.raises(RunLockedError, match="status"):
+        run(tmp_path, stamp(tmp_path, "a"))
+    run(tmp_path, stamp(tmp_path, "a", seconds=0))
+
+
+def test_a_log_may_be_removed_while_its_job_runs(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "a.log"
+    job = python(tmp_path, "a", f"import os, time; os.remove({str(log)!r}); time.sleep(0.6)")
+    run(tmp_path, job)
+    assert not log.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
