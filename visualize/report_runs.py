@@ -145,7 +145,8 @@ def versions_section(arms: Sequence[ArmState]) -> str:
     unknown = [arm.name for arm in arms if not arm.versions]
     note = ""
     if unknown:
-        note = paragraph(f"No {VERSIONS} in: {', '.join(unknown)}; run before it existed.", "note")
+        which = "any arm" if len(unknown) == len(arms) else ", ".join(unknown)
+        note = paragraph(f"No {VERSIONS} in {which}: run before it existed.", "note")
     headings = ["", *(name for name, _ in columns)]
     return note + details("Versions of the software", table(headings, rows, text=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ def test_versions_of_the_runs_and_of_the_report_stand_apart(arm: Path) -> None:
     html = versions_section([state(arm)])
     assert "<td>3.99.1</td>" in html and "this report" in html and "packages.numpy" in html
     path.unlink()
-    assert "No versions.json in: baseline" in versions_section([state(arm)])
+    assert "No versions.json in any arm" in versions_section([state(arm)])
+    known = replace(state(arm), name="other", versions={"python": "3.99.1"})
+    assert "No versions.json in baseline" in versions_section([state(arm), known])
 
 
 def test_flat_names_show_where_a_setting_stands() -> None:
