@@ -7,6 +7,7 @@ averages the gradients; everything else is done by the first one while the other
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ class TrainingTeam:
         """The network, in training: its `backward` averages the gradients of all processes."""
         if self.size == 1:
             return network
-        return nn.parallel.DistributedDataParallel(network, broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(network)
 
 
 @contextmanager
@@ -95,6 +96,8 @@ def joined_team() -> Iterator[TrainingTeam]:
         torch.cuda.set_device(local_rank)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=PATIENCE)
+    if dist.get_rank() > 0:
+        logging.getLogger("scsc").setLevel(logging.WARNING)  # the first process says it for all
     try:
         yield TrainingTeam(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:
