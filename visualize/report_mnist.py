@@ -99,7 +99,7 @@ def mnist_report(folders: Sequence[Path], budget: float) -> Page:
             + versions_section(arms),
         ),
     ]
-    lead = f"MNIST digits, {len(own)} arms, up to generation {last}."
+    lead = f"MNIST digits, {len(own)} arm{'s' * (len(own) != 1)}, up to generation {last}."
     return "Self-consuming loop: MNIST", lead, sections
 
 

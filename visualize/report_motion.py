@@ -54,7 +54,7 @@ def motion_report(folders: Sequence[Path], motions: int, budget: float) -> Page:
     player, gone = player_data(own, motions, budget)
     generations = max((record.generation for record in records), default=0)
     seeds = sorted({arm.settings.get("seed", "") for arm in arms} - {""}, key=lambda s: (len(s), s))
-    lead = f"Human motion, {len(own)} arms, up to generation {generations}"
+    lead = f"Human motion, {len(own)} arm{'s' * (len(own) != 1)}, up to generation {generations}"
     lead += f", seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}." if seeds else "."
     sections = [_outcome(records)] if records else []
     sections += [_curves(records), _table(records)] if records else []

@@ -158,7 +158,7 @@ class Plot {
   interval(svg, line) {
     if (!line.low.some((low, i) => line.high[i] > low)) return;
     const color = this.arms.get(line.arm).color;
-    if (line.kind === "points") {
+    if (line.kind === "points" || line.x.length === 1) {
       line.x.forEach((x, i) => svg.append(makeSvg("line", {
         x1: this.x(x), x2: this.x(x), y1: this.y(line.low[i]), y2: this.y(line.high[i]), stroke: color,
         "stroke-width": 1.5,
