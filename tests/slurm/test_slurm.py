@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 ARMS = ("corrected", "baseline")
-SUBMITIT = "--cluster slurm --gpus 0 --cpus 1 --memory_gb 0.5 --hours 0.1 --grace_s 10"
-SBATCH = "--cpus-per-task=1 --mem=500M --time=6"
+TOYS = ["--experiment", "toy_sweep"]
+HELD = ["--", "--hold", "2"]
+SUBMITIT = "--cluster slurm --gpus 0 --cpus 1 --memory_gb 0.5"
+SBATCH = "--cpus-per-task=1 --mem=500M"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +33,9 @@ def unbroken(
 ) -> dict[str, bytes]:
     """What the experiment makes without Slurm and without an interruption."""
     folder = tmp_path_factory.mktemp("unbroken")
-    words = [sys.executable, "-m", "loop.sweep", "run", str(folder), "--experiment", "toy_sweep"]
-    output_of(words, repository, environment)
+    output_of(
+        [sys.executable, "-m", "loop.sweep", "run", str(folder), *TOYS], repository, environment
+    )
     return content(folder)
 
 
@@ -50,10 +53,6 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def attempts(folder: Path, arm: str) -> int:
-    return (folder / "logs" / f"{arm}.log").read_text().count("\n--- ") + 1
-
-
 def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not what():
@@ -61,66 +60,113 @@ def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
         time.sleep(0.2)
 
 
-class Interrupted:
-    """An experiment whose arms stand still, side by side, until each is interrupted in its way."""
+class Submitted:
+    """An experiment in the queue, whose arms stand still until somebody interrupts them."""
 
     def __init__(self, folder: Path, ids: dict[str, str], cwd: Path) -> None:
         self.folder, self.ids, self.cwd = folder, ids, cwd
-        self.array = ids["corrected"].split("_")[0]
-        waits = output_of(["squeue", "--noheader", "--format=%F %E"], cwd).splitlines()
-        self.waits = dict(line.split() for line in waits)
+        assert list(ids) == ["generation_0", *ARMS, "graphs"]
 
-    def interrupt(self, signal: list[str]) -> None:
-        """One arm by a signal, the other by `scontrol requeue`."""
+    def check_dependencies(self) -> None:
+        """While nothing runs yet."""
+        waits = output_of(["squeue", "--noheader", "--format=%F %E"], self.cwd).splitlines()
+        waiting = dict(line.split() for line in waits)
+        start, array, *_, graphs = (self.ids[name].split("_")[0] for name in self.ids)
+        assert self.ids["baseline"] == f"{array}_1"
+        assert re.match(rf"afterok:{start}(_\*)?\(", waiting[array])
+        needs = rf"afterok:{start}(_\*)?\(.*,afterany:{array}(_\*)?\("
+        assert re.match(needs, waiting[graphs])
+
+    def wait_until_held(self) -> None:
+        """Both arms run side by side, in their second generation."""
         wait_for(lambda: all((self.folder / f"{arm}.held").exists() for arm in ARMS))
         self.models = [self.folder / arm / "generation_1" / "model.txt" for arm in ARMS]
         self.stats = [model.stat() for model in self.models]
-        output_of(["scancel", *signal, self.ids["corrected"]], self.cwd)
-        output_of(["scontrol", "requeue", self.ids["baseline"]], self.cwd)
 
-    def check(self, unbroken: dict[str, bytes]) -> None:
-        start = self.ids["generation_0"].split("_")[0]
-        assert re.match(rf"afterok:{start}(_\*)?\(", self.waits[self.array])
-        last = self.waits[self.ids["graphs"].split("_")[0]]
-        assert re.match(rf"afterok:{start}(_\*)?\(.*,afterany:{self.array}(_\*)?\(", last)
-        wait_for((self.folder / "graphs.json").is_file)
+    def signal(self, arm: str, *words: str) -> None:
+        output_of(["scancel", *words, self.ids[arm]], self.cwd)
+
+    def requeue(self, arm: str) -> None:
+        output_of(["scontrol", "requeue", self.ids[arm]], self.cwd)
+
+    def check(self, unbroken: dict[str, bytes], seconds: float = 90) -> None:
+        """Each arm was interrupted once, did nothing twice, and graphs came last."""
+        wait_for((self.folder / "graphs.json").is_file, seconds)
         graphs = json.loads((self.folder / "graphs.json").read_text())
         assert [len(graphs[arm]) for arm in ARMS] == [4, 4], "graphs did not wait for the arms"
         for arm, model, before in zip(ARMS, self.models, self.stats, strict=True):
-            assert attempts(self.folder, arm) == 2
-            assert "put away" in (self.folder / "logs" / f"{arm}.log").read_text()
+            log = (self.folder / "logs" / f"{arm}.log").read_text()
+            assert log.startswith("--- ") and log.count("\n--- ") == 1
+            assert "put away" in log
             now = model.stat()
             assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
         assert content(self.folder) == unbroken
 
 
-@pytest.fixture(scope="module")
-def both(
-    tmp_path_factory: pytest.TempPathFactory, repository: Path, environment: dict[str, str]
-) -> dict[str, Interrupted]:
-    """The same experiment by submitit and by plain sbatch, at the same time: waiting costs."""
-    folders = {name: tmp_path_factory.mktemp(name) for name in ("submitit", "sbatch")}
-    toys = ["--experiment", "toy_sweep"]
-    words = [sys.executable, "-m", "loop.sweep", "run", str(folders["submitit"]), *toys]
-    said = output_of([*words, *SUBMITIT.split(), "--", "--hold", "2"], repository, environment)
-    ids = dict(re.findall(r"(\w+): Slurm job (\w+)", said))
-    assert list(ids) == ["generation_0", *ARMS, "graphs"]
-    by_submitit = Interrupted(folders["submitit"], ids, repository)
+class Ways:
+    """The two ways to submit."""
 
-    script = ["bash", "exp_scripts/slurm.sh", str(folders["sbatch"]), *SBATCH.split()]
-    script += [f"--output={folders['sbatch']}/%A_%a.out", "--", *toys, "--", "--hold", "2"]
-    said = output_of(script, repository, environment)
-    arrays = re.findall(r"job (\d+): (.*)", said)
-    ids = {name: f"{job}_{i}" for job, names in arrays for i, name in enumerate(names.split())}
-    by_sbatch = Interrupted(folders["sbatch"], ids, repository)
+    def __init__(self, folder: Path, cwd: Path, environment: dict[str, str]) -> None:
+        self.folder, self.cwd, self.environment = folder, cwd, environment
 
-    by_submitit.interrupt(["--signal=USR2"])
-    by_sbatch.interrupt(["--signal=USR1", "--batch"])
-    return {"submitit": by_submitit, "sbatch": by_sbatch}
+    def submitit(self, *options: str) -> Submitted:
+        folder = self.folder / "submitit"
+        words = [sys.executable, "-m", "loop.sweep", "run", str(folder), *TOYS, *SUBMITIT.split()]
+        said = output_of([*words, *options, *HELD], self.cwd, self.environment)
+        ids = dict(re.findall(r"(\w+): Slurm job (\w+)", said))
+        return Submitted(folder, ids, self.cwd)
+
+    def sbatch(self, *options: str) -> Submitted:
+        folder = self.folder / "sbatch"
+        words = ["bash", "exp_scripts/slurm.sh", str(folder), *SBATCH.split(), *options]
+        words += [f"--output={self.folder}/%A_%a.out", "--", *TOYS, *HELD]
+        said = output_of(words, self.cwd, self.environment)
+        arrays = re.findall(r"job (\d+): (.*)", said)
+        ids = {name: f"{job}_{i}" for job, names in arrays for i, name in enumerate(names.split())}
+        return Submitted(folder, ids, self.cwd)
 
 
-@pytest.mark.parametrize("way", ["submitit", "sbatch"])
+@pytest.fixture
+def ways(tmp_path: Path, repository: Path, environment: dict[str, str]) -> Ways:
+    return Ways(tmp_path, repository, environment)
+
+
 def test_arms_wait_are_queued_again_and_end_with_the_bytes_of_an_unbroken_run(
-    way: str, both: dict[str, Interrupted], unbroken: dict[str, bytes]
+    ways: Ways, unbroken: dict[str, bytes]
 ) -> None:
-    both[way].check(unbroken)
+    """Both ways at the same time, because waiting costs."""
+    partition = ["scontrol", "update", "PartitionName=main"]
+    output_of([*partition, "State=DOWN"], ways.cwd)
+    one, other = ways.submitit("--hours", "0.1"), ways.sbatch("--time=6")
+    for submitted in (one, other):
+        submitted.check_dependencies()
+    output_of([*partition, "State=UP"], ways.cwd)
+    for submitted in (one, other):
+        submitted.wait_until_held()
+        submitted.requeue("baseline")
+    one.signal("corrected", "--signal=USR2")
+    other.signal("corrected", "--signal=USR1", "--batch")
+    for submitted in (one, other):
+        submitted.check(unbroken)
+
+
+@pytest.mark.slow
+def test_time_limits_are_survived(ways: Ways, unbroken: dict[str, bytes]) -> None:
+    """Slurm itself warns: a minute before the limit of two, give or take its own half minute."""
+    one, other = ways.submitit("--hours", "0.03", "--grace_s", "60"), ways.sbatch("--time=2")
+    for submitted in (one, other):
+        submitted.wait_until_held()
+    for submitted in (one, other):
+        submitted.check(unbroken, 300)
+
+
+@pytest.mark.slow
+def test_preemption_is_survived(ways: Ways, unbroken: dict[str, bytes]) -> None:
+    """Clusters send SIGTERM to all processes first, then the signal that means: queue me again."""
+    submitted = ways.submitit("--hours", "0.1")
+    submitted.wait_until_held()
+    for arm in ARMS:
+        submitted.signal(arm, "--signal=TERM")
+        time.sleep(1)
+        submitted.signal(arm, "--signal=USR2" if arm == "corrected" else "--signal=USR1")
+    submitted.check(unbroken)
