@@ -60,7 +60,7 @@ class Runs:
             ARM,
             *("--start_from", str(start), "--synthetic_augmentation_percent", "1"),
             *("--augmentation_type", "imitation_output", "--keep", "last"),
-            *("--workers", str(workers), *more),
+            *("--workers", str(workers), "--num_steps", "20", *more),
         )
 
     def another(self, folder: Path) -> Runs:
@@ -94,7 +94,7 @@ def kill_again_and_again(
     for generation, stage in targets:
         child = nursery.start(runs.corrected(*more), runs.folder / "log")
         if wait_for_stage(child, runs.arm, generation, stage):
-            time.sleep(rng.uniform(0, seconds[stage]))
+            time.sleep(rng.uniform(0, 0.7 * seconds[stage]))
         if child.alive():
             child.send(signal.SIGKILL)
         if child.wait() == -signal.SIGKILL:
@@ -124,7 +124,7 @@ def test_killed_thirty_times_it_ends_with_the_same_bytes(
     whole, runs = unbroken.another(tmp_path / "whole"), unbroken.another(tmp_path / "killed")
     child = nursery.start(whole.corrected(*longer), whole.folder / "log")
     assert child.wait() == 0, child.log.read_text()
-    targets = [(g, stage) for g in (1, 2, 3, 4) for stage in STAGES for _ in range(2)]
+    targets = [(g, stage) for g in (1, 2, 3, 4) for stage in STAGES for _ in range(3)]
     kills = kill_again_and_again(nursery, unbroken, runs, targets, longer)
     stages = Counter(found[1] if found else "between stages" for found in kills.elements())
     print(f"{kills.total()} kills: {dict(stages)}")

@@ -12,7 +12,7 @@ from loop.streams import Stream
 from train.motion_correction import MotionCorrection
 from train.motion_files import MotionBatch
 from train.presets import CORRECTED, FAITHFUL
-from uhc.imitate import CorrectionResult
+from uhc.imitate import CorrectionResult, correct_motions
 
 
 def motion(value: float) -> np.ndarray:
@@ -95,3 +95,47 @@ def test_when_everything_fails_no_number_is_invented(asked, batch, monkeypatch) 
     assert len(corrected.batch) == 0
     assert corrected.report["Failed imitations_correction"] == 2
     assert "Residual force_correction" not in corrected.report
+
+
+def test_a_filter_drops_what_fails_and_leaves_the_rest_as_drawn(asked, batch) -> None:
+    for protocol in (CORRECTED, FAITHFUL):  # whatever a correction does with failures
+        filters = MotionCorrection("simulated", protocol, 2, DEFAULT_SKELETON, filters=True)
+        corrected = filters.correct(batch, Stream(1))
+        assert corrected.batch.items == (batch.items[0], batch.items[3])
+        assert corrected.report["Failed imitations_correction"] == 2
+        assert corrected.report["Kept motions_correction"] == 2
+
+
+def test_an_interrupted_correction_goes_on_with_what_it_had_done(batch, tmp_path) -> None:
+    """Real physics-free correction; the first attempt is stopped after two of four motions."""
+    rng = np.random.default_rng(0)
+    moving = MotionBatch(
+        tuple(
+            dataclasses.replace(item, vectors=rng.normal(0, 0.01, (30, 263)).astype(np.float32))
+            for item in batch.items
+        )
+    )
+    correction = MotionCorrection("kinematic", CORRECTED, 1, DEFAULT_SKELETON)
+    whole = correction.correct(moving, Stream(1))
+    done = train.motion_correction._Finished(tmp_path)
+    correct_motions([m.vectors for m in moving.items[:2]], "kinematic", workers=1, finished=done)
+    assert sorted(done) == [0, 1]
+    done[0] = dataclasses.replace(done[0], reason="kept from before", success=False)
+    again = correction.correct(moving, Stream(1), tmp_path)
+    assert again.report["Failed imitations_correction"] == (
+        whole.report["Failed imitations_correction"] + 1
+    )
+    assert sorted(done) == [0, 1, 2, 3]
+
+
+def test_results_come_back_from_the_scratch_folder_as_they_were(tmp_path) -> None:
+    kept = train.motion_correction._Finished(tmp_path)
+    for place, result in enumerate(RESULTS):
+        kept[place] = result
+        again = kept[place]
+        for field in dataclasses.fields(result):
+            before, after = getattr(result, field.name), getattr(again, field.name)
+            if isinstance(before, np.ndarray):
+                np.testing.assert_array_equal(after, before)
+            else:
+                assert after == before or (np.isnan(after) and np.isnan(before)), field.name

@@ -84,3 +84,12 @@ def test_faults_name_the_file(tmp_path: Path, batch) -> None:
 def test_rows_can_be_taken_by_slice_and_index(batch) -> None:
     assert [i.id for i in batch.take(np.array([2, 0])).items] == ["000001", "000004"]
     assert len(batch.take(slice(0, 0))) == 0
+
+
+def test_a_filter_writes_no_second_copy(tmp_path: Path, batch) -> None:
+    SampleFiles().save(batch, tmp_path)
+    survivors = Corrected(batch.take(slice(1, 3)), {"Failed imitations_correction": 1.0})
+    CorrectionFiles().save(survivors, tmp_path)
+    assert not list(tmp_path.rglob("*_and_imitated.npy"))
+    loaded = CorrectionFiles().load(tmp_path)
+    assert same(loaded.batch, survivors.batch) and loaded.report == survivors.report

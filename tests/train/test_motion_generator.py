@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import train.denoiser
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.interfaces import Mixture
 from loop.streams import Stream
@@ -149,3 +150,39 @@ def test_weight_decay_makes_weights_smaller(make, training_set) -> None:
         generator.fit(training_set, 0, Stream(1), None)
         sizes.append(float(generator.denoiser.network.embed_text.weight.norm()))
     assert sizes[1] < 0.95 * sizes[0]  # (1 - 1e-3 * 10) ** 12 = 0.89
+
+
+def test_reset_brings_back_the_untrained_model(make, training_set) -> None:
+    fresh, used = make(), make()
+    used.fit(training_set, 0, Stream(1), None)
+    used.reset()
+    for generator in (fresh, used):
+        generator.fit(training_set, 0, Stream(2), None)
+    first, second = (g.synthesise(2, Stream(3)).items for g in (fresh, used))
+    for a, b in zip(first, second, strict=True):
+        assert np.array_equal(a.vectors, b.vectors)
+
+
+def test_an_interrupted_synthesis_goes_on_with_the_batches_it_had_drawn(
+    make, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(train.denoiser, "SAMPLE_BATCH", 3)
+    drawn: list[int] = []
+    draw = train.denoiser.Denoiser._sample_batch
+
+    def fragile(self, captions, lengths, seeds):
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+        drawn.append(len(captions))
+        return draw(self, captions, lengths, seeds)
+
+    unbroken = make().synthesise(8, Stream(3)).items
+    with monkeypatch.context() as patch:
+        patch.setattr(train.denoiser.Denoiser, "_sample_batch", fragile)
+        with pytest.raises(KeyboardInterrupt):
+            make().synthesise(8, Stream(3), tmp_path)
+        drawn.clear()
+        resumed = make().synthesise(8, Stream(3), tmp_path).items
+    assert drawn == [2]  # two batches of three were there
+    for a, b in zip(unbroken, resumed, strict=True):
+        assert np.array_equal(a.vectors, b.vectors)
