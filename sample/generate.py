@@ -1,98 +1,138 @@
-"""Draw motions for a text: `python -m sample.generate --text_prompt "a person walks forward"`."""
+"""Draw motions: `python -m sample.generate --text_prompt "a person walks in a circle"`."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 import tyro
 
-from dataset.humanml3d import read_statistics
-from loop.atomic import storage
+if __package__ in (None, ""):  # `python sample/generate.py`, as the published README says
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset.humanml3d import FPS
+from loop.atomic import storage, write_json
 from loop.command import command
-from loop.errors import InvalidOptionError
+from loop.errors import InvalidOptionError, MissingAssetError
 from loop.streams import Stream
-from train.denoiser import Denoiser
-from train.published_denoiser import GUIDANCE, published_denoiser
-from train.stored_denoiser import load_denoiser
+from sample.models import default_model, load_model
+from sample.outputs import VIDEOS, Format, write_motion
+from translation.humanml import vectors_to_joints
+from visualize.looks import Look, ViewName, render
+from visualize.sheet import Clip
 
 logger = logging.getLogger("scsc")
 
-FPS = 20
+Texts = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Draw motions for a text from a finished generation, or from a published checkpoint."""
+    """Draw motions for a text from a trained model."""
 
-    text_prompt: str
-    """what the person does"""
-    generation: Path = Path("exp_outputs/dataset_demo/generation_0/generation_0")
-    """folder of a finished generation, or a published checkpoint such as
-    save/humanml_trans_enc_512/model000475000.pt with args.json beside it"""
+    text_prompt: Texts = ()
+    """what the person does; repeat it for several texts"""
+    input_text: Path | None = None
+    """file with a text a line"""
+    model_path: Path | None = None
+    """folder of a finished generation or of weights, or a published .pt file; default: generation 0
+    of your newest run, or the weights that come with the project"""
     output_dir: Path = Path("exp_outputs/generated")
-    """where the motions go, as sample_<i>.npy (F, 263)"""
-    num_samples: int = 3
-    """motions to draw, each from noise of its own"""
-    motion_length: float = 3.0
-    """seconds; cut to what the model can draw"""
+    """where the motions go, as sample<text>_rep<repetition>.<format>"""
+    num_repetitions: int = 3
+    """motions to draw for each text, each from noise of its own"""
+    motion_length: float = 6.0
+    """seconds (published default); cut to what the model can draw"""
     guidance_param: float | None = None
-    """classifier-free guidance scale; default: that of the run, 2.5 for a published checkpoint"""
+    """classifier-free guidance scale; default: the model's"""
+    formats: tuple[Format, ...] = ("npy", "mp4")
+    """npy (HumanML3D vectors), npz (AMASS), bvh (Blender), mp4 or gif (all motions in one video)"""
+    look: Look = "skeleton"
+    """of the video: skeleton, simulator (humanoid), body (skin)"""
+    view: ViewName = "side"
+    """of the video: side, or the published cameras a and b"""
     text_encoder: str | None = None
-    """folder or hub name of the model's text encoder; default: where the run found it, or the
-    Hugging Face cache"""
+    """folder or hub name of the model's text encoder, if it is not where the run found it"""
     seed: int = 42
     """fixes everything"""
     device: str = "cpu"
     """torch device"""
-    data_dir: Path = Path("dataset/HumanML3D")
-    """whose Mean.npy and Std.npy a published checkpoint was trained with"""
 
 
 def generate(arguments: Arguments) -> list[Path]:
-    """Draw, save, and return the files.
+    """Draw, save, and return the files, videos last.
 
     Raises:
-        InvalidOptionError: an empty text, no samples, or less than two tenths of a second.
-        ScscError: the generation is missing or damaged.
+        InvalidOptionError: no text, no repetition, no format, or less than two tenths of a second.
+        ScscError: the model is missing or damaged, or a file cannot be written.
     """
+    texts = _texts(arguments)
     frames = int(arguments.motion_length * FPS)
-    if not arguments.text_prompt.strip() or arguments.num_samples < 1 or frames < 4:
+    repetitions = arguments.num_repetitions
+    if not texts or not all(texts) or repetitions < 1 or frames < 4 or not arguments.formats:
         raise InvalidOptionError(
             "nothing to draw",
-            found=f"text {arguments.text_prompt!r}, {arguments.num_samples} samples, "
-            f"{arguments.motion_length} s",
-            expected="a text, at least one sample, at least 0.2 s",
+            found=f"texts {texts}, {repetitions} repetitions, {arguments.motion_length} s, "
+            f"formats {arguments.formats}",
+            expected="a text, at least one repetition and format, at least 0.2 s",
         )
-    denoiser = _denoiser(arguments)
-    count = arguments.num_samples
-    motions = denoiser.sample(
-        [arguments.text_prompt] * count, [frames] * count, Stream(arguments.seed), "draw"
-    )
-    paths = [arguments.output_dir / f"sample_{i}.npy" for i in range(count)]
-    with storage(arguments.output_dir):
-        arguments.output_dir.mkdir(parents=True, exist_ok=True)
-        for path, motion in zip(paths, motions, strict=True):
-            np.save(path, motion)
-    return paths
-
-
-def _denoiser(arguments: Arguments) -> Denoiser:
+    model = arguments.model_path or default_model()
     device = torch.device(arguments.device)
-    if arguments.generation.suffix != ".pt":
-        return load_denoiser(
-            arguments.generation, device, arguments.guidance_param, arguments.text_encoder
-        )
-    return published_denoiser(
-        arguments.generation,
-        read_statistics(arguments.data_dir),
-        device,
-        GUIDANCE if arguments.guidance_param is None else arguments.guidance_param,
-        arguments.text_encoder,
-    )
+    denoiser = load_model(model, device, arguments.guidance_param, arguments.text_encoder)
+    if frames > denoiser.max_frames:
+        logger.info("the model draws at most %.1f s; cut to that", denoiser.max_frames / FPS)
+    prompts = [text for text in texts for _ in range(repetitions)]
+    motions = denoiser.sample(prompts, [frames] * len(prompts), Stream(arguments.seed), "draw")
+    places = [(text, again) for text in range(len(texts)) for again in range(repetitions)]
+    names = [f"sample{text:02d}_rep{again:02d}" for text, again in places]
+    out = arguments.output_dir
+    paths: list[Path] = []
+    for name, motion in zip(names, motions, strict=True):
+        paths += write_motion(motion, out / name, arguments.formats)
+    with storage(out):
+        out.mkdir(parents=True, exist_ok=True)
+    record = {
+        "model": str(model),
+        "seed": arguments.seed,
+        "guidance": denoiser.guidance,
+        "frames": [len(motion) for motion in motions],
+        "texts": dict(zip(names, prompts, strict=True)),
+    }
+    write_json(out / "generated.json", record)
+    return paths + _draw(arguments, names, prompts, motions, min(repetitions, 4))
+
+
+def _texts(arguments: Arguments) -> list[str]:
+    texts = [text.strip() for text in arguments.text_prompt]
+    if arguments.input_text is not None:
+        try:
+            lines = arguments.input_text.read_text().splitlines()
+        except OSError as error:
+            raise MissingAssetError("no such file of texts", path=arguments.input_text) from error
+        texts += [line.strip() for line in lines if line.strip()]
+    return texts
+
+
+def _draw(
+    arguments: Arguments,
+    names: list[str],
+    prompts: list[str],
+    motions: list[np.ndarray],
+    columns: int,
+) -> list[Path]:
+    clips = [
+        Clip(f"{name.removeprefix('sample')} {text}", vectors_to_joints(motion))
+        for name, text, motion in zip(names, prompts, motions, strict=True)
+    ]
+    videos = [arguments.output_dir / f"samples.{e}" for e in arguments.formats if e in VIDEOS]
+    for video in videos:
+        render(clips, video, arguments.look, FPS, view=arguments.view, columns=columns)
+    return videos
 
 
 def main() -> None:
@@ -101,8 +141,6 @@ def main() -> None:
     with command():
         paths = generate(arguments)
         logger.info("wrote %s", ", ".join(map(str, paths)))
-        panels = " ".join(f'--panel "{path.stem}={path}"' for path in paths)
-        logger.info("to see them: python -m visualize.side_by_side %s --out motions.mp4", panels)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from dataset.humanml3d import read_statistics
 from loop.atomic import read_json
-from loop.errors import RunStateError
+from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from model.checkpoint import load_checkpoint, load_state
 from model.clip_encoder import text_encoder_named
 from model.text_encoder import TextEncoder
@@ -39,29 +42,68 @@ def load_denoiser(
         RunStateError: args.json does not describe a motion arm, or the text encoder has other
             weights than the arm's.
     """
-    path = generation.parent / "args.json"
-    stored = read_json(path)
+    settings = generation.parent / "args.json"
+    return denoiser_from(settings, model_file(generation), device, guidance, text_encoder)
+
+
+def denoiser_from(
+    settings: Path,
+    weights: Path,
+    device: torch.device,
+    guidance: float | None = None,
+    text_encoder: Path | str | None = None,
+    statistics: tuple[np.ndarray, np.ndarray] | None = None,
+    state: Mapping[str, torch.Tensor] | None = None,
+) -> Denoiser:
+    """The model that `weights` (.pt or .safetensors) holds and `settings` (JSON) describes.
+
+    `statistics` are mean and std (263,), by default those of the data set that the settings name;
+    `state` are the weights, where they were read already; the rest, and what is raised, as in
+    `load_denoiser`.
+    """
+    stored = read_json(settings)
     try:
         preset, protocol = MotionPreset(**stored["preset"]), Protocol(**stored["protocol"])
         dataset = Path(stored["dataset"])
     except (KeyError, TypeError) as error:
         raise RunStateError(
             "these are not the settings of a motion arm",
-            path=path,
+            path=settings,
             found=error,
             expected="args.json as train.train_mdm_iterative_finetuning writes it",
         ) from error
     denoiser = new_denoiser(
         preset,
         replace(protocol, ema_decay=None),  # the model file holds the averaged weights already
-        _encoder(stored.get("text_encoder", {}), device, text_encoder, path),
-        read_statistics(dataset),
+        _encoder(stored.get("text_encoder", {}), device, text_encoder, settings),
+        read_statistics(dataset) if statistics is None else statistics,
         seed=0,
         device=device,
     )
-    weights = model_file(generation)
-    load_state(denoiser.network, load_checkpoint(weights, device), weights)
+    load_state(denoiser.network, read_weights(weights, device) if state is None else state, weights)
     return denoiser if guidance is None else replace(denoiser, guidance=guidance)
+
+
+def read_weights(path: Path, device: torch.device) -> dict[str, Any]:
+    """The arrays of a .pt or .safetensors file; no code in either is run.
+
+    Raises:
+        MissingAssetError, CorruptFileError: it is missing or damaged.
+    """
+    if path.suffix != ".safetensors":
+        return load_checkpoint(path, device)
+    if not path.is_file():
+        raise MissingAssetError("weights are missing", path=path)
+    try:
+        return load_file(path, device=str(device))
+    except SafetensorError as error:
+        raise CorruptFileError(
+            "weights cannot be read",
+            path=path,
+            found=error,
+            expected="a safetensors file",
+            remedy="fetch them again",
+        ) from error
 
 
 def _encoder(

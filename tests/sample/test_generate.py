@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
 
 import train.stored_denoiser
-from loop.atomic import write_json
-from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
+from loop.atomic import read_json, write_json
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.streams import Stream
 from sample.generate import Arguments, generate
+from sample.models import SHIPPED, default_model
 from train.denoiser import new_denoiser
 from train.motion_generator import MotionGenerator
 from train.presets import CORRECTED, preset_named
+from train.shipped_denoiser import ship
 
 
 class ConstantEncoder:
@@ -57,36 +61,101 @@ def stored(tmp_path: Path, monkeypatch) -> tuple[Path, MotionGenerator]:
     return folder, generator
 
 
+def arguments(folder: Path, out: Path, **changes) -> Arguments:
+    given = {"formats": ("npy",), "num_repetitions": 1, "motion_length": 1.1} | changes
+    return Arguments(("walk",), model_path=folder, output_dir=out, **given)
+
+
 def test_files_hold_what_the_model_of_the_run_draws(stored, tmp_path: Path) -> None:
     folder, generator = stored
-    arguments = Arguments("walk", folder, tmp_path / "out", num_samples=2, motion_length=1.1)
-    first, second = (np.load(path) for path in generate(arguments))
+    paths = generate(arguments(folder, tmp_path / "out", num_repetitions=2))
+    assert [path.name for path in paths] == ["sample00_rep00.npy", "sample00_rep01.npy"]
+    first, second = (np.load(path) for path in paths)
     expected = generator.denoiser.sample(["walk"] * 2, [22] * 2, Stream(42), "draw")
     np.testing.assert_allclose(first, expected[0], atol=1e-5)
     np.testing.assert_allclose(second, expected[1], atol=1e-5)
     assert first.shape == (20, 263) and not np.allclose(first, second)
+    record = read_json(tmp_path / "out" / "generated.json")
+    assert record["frames"] == [20, 20] and record["texts"]["sample00_rep01"] == "walk"
 
 
-def test_guidance_can_be_changed(stored, tmp_path: Path) -> None:
-    folder, _ = stored
-    base = np.load(generate(Arguments("walk", folder, tmp_path / "a", 1))[0])
-    other = np.load(generate(Arguments("walk", folder, tmp_path / "b", 1, guidance_param=0.0))[0])
-    assert not np.allclose(base, other)
+def test_texts_come_from_options_and_file(stored, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("jump\n\nrun\n")
+    chosen = dataclasses.replace(
+        arguments(stored[0], tmp_path / "out"), input_text=tmp_path / "texts.txt"
+    )
+    generate(chosen)
+    texts = read_json(tmp_path / "out" / "generated.json")["texts"]
+    assert list(texts.values()) == ["walk", "jump", "run"]
+    with pytest.raises(MissingAssetError, match="no such file"):
+        generate(dataclasses.replace(chosen, input_text=tmp_path / "none.txt"))
 
 
-@pytest.mark.parametrize("wrong", [{"text_prompt": " "}, {"num_samples": 0}, {"motion_length": 0}])
+def test_every_format_holds_the_motion(stored, tmp_path: Path) -> None:
+    formats = ("npy", "npz", "bvh", "gif")
+    paths = generate(arguments(stored[0], tmp_path / "out", formats=formats))
+    assert [path.suffix for path in paths] == [".npy", ".npz", ".bvh", ".gif"]
+    vectors = np.load(paths[0])
+    with np.load(paths[1]) as amass:
+        assert amass["poses"].shape == (20, 156) and float(amass["mocap_framerate"]) == 20
+    assert "Frames: 20" in paths[2].read_text()
+    assert len(iio.imread(paths[3])) == len(vectors) == 20
+
+
+def test_seed_and_guidance_decide(stored, tmp_path: Path) -> None:
+    draws = [
+        np.load(generate(arguments(stored[0], tmp_path / str(number), **changes))[0])
+        for number, changes in enumerate(({}, {}, {"seed": 1}, {"guidance_param": 0.0}))
+    ]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert not np.allclose(draws[0], draws[2]) and not np.allclose(draws[0], draws[3])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"text_prompt": (" ",)}, {"text_prompt": ()}, {"num_repetitions": 0}, {"motion_length": 0}],
+)
 def test_nothing_to_draw_is_refused(stored, tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(InvalidOptionError, match="nothing to draw"):
-        generate(dataclasses.replace(Arguments("walk", stored[0], tmp_path / "out"), **wrong))
+        generate(dataclasses.replace(arguments(stored[0], tmp_path / "out"), **wrong))
 
 
 def test_missing_and_foreign_runs_are_named(stored, tmp_path: Path) -> None:
     folder, _ = stored
-    with pytest.raises(MissingAssetError, match=r"args\.json"):
-        generate(Arguments("walk", tmp_path / "nowhere" / "generation_1", tmp_path / "out"))
+    with pytest.raises(MissingAssetError, match="no such model"):
+        generate(arguments(tmp_path / "nowhere" / "generation_1", tmp_path / "out"))
     next(folder.glob("model*.pt")).unlink()
     with pytest.raises(MissingAssetError, match="one checkpoint"):
-        generate(Arguments("walk", folder, tmp_path / "out"))
+        generate(arguments(folder, tmp_path / "out"))
     write_json(folder.parent / "args.json", {"preset": {}})
+    (folder / "model000000006.pt").write_bytes(b"")
     with pytest.raises(RunStateError, match="not the settings"):
-        generate(Arguments("walk", folder, tmp_path / "out"))
+        generate(arguments(folder, tmp_path / "out"))
+
+
+def test_default_is_the_newest_run_or_else_what_is_shipped(tmp_path: Path) -> None:
+    assert default_model(tmp_path) == SHIPPED
+    for name, age in (("dataset_old", 100), ("dataset_new", 200)):
+        folder = tmp_path / name / "generation_0" / "generation_0"
+        folder.mkdir(parents=True)
+        (folder / "eval_dict.json").write_text("{}")
+        os.utime(folder / "eval_dict.json", (age, age))
+    assert default_model(tmp_path).parts[-3] == "dataset_new"
+
+
+def test_shipped_weights_draw_what_their_run_draws(stored, tmp_path: Path) -> None:
+    folder, _ = stored
+    write_json(folder / "eval_dict.json", {"model000000000.pt": {"FID_test": 1.0}})
+    ship(folder, tmp_path / "weights")
+    draws = [
+        np.load(generate(arguments(model, tmp_path / model.name))[0])
+        for model in (folder, tmp_path / "weights")
+    ]
+    np.testing.assert_array_equal(*draws)
+    weights = tmp_path / "weights" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    with pytest.raises(CorruptFileError, match="not the weights"):
+        generate(arguments(tmp_path / "weights", tmp_path / "out"))
+    weights.write_bytes(b"no weights")
+    with pytest.raises(CorruptFileError, match="cannot be read"):
+        generate(arguments(tmp_path / "weights", tmp_path / "out"))

@@ -1,0 +1,179 @@
+"""Draw the chosen test captions from prepared checkpoints, and films of all of them.
+
+`python sample/checkpoint_visual_sampler.py exp_outputs/dataset_SIZE/visualization M`
+
+The folder is what exp_scripts/prep_for_visualization.py made. Start the command as often as there
+are cores: each process claims a checkpoint with a lock that the system releases when the process
+ends, however it ends; then it takes the next one that is neither claimed nor done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from filelock import FileLock, Timeout
+
+if __package__ in (None, ""):  # `python sample/checkpoint_visual_sampler.py`, as published
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset.captions import read_captions
+from dataset.humanml3d import FPS, read_motion
+from loop.atomic import read_json, storage, write_bytes, write_json
+from loop.command import command
+from loop.errors import InvalidOptionError, MissingAssetError
+from loop.streams import Stream
+from sample.models import load_model
+from sample.outputs import write_motion
+from train.denoiser import Denoiser
+from translation.humanml import vectors_to_joints
+from visualize.colours import ARM_COLOURS, colour_of_arm
+from visualize.looks import Look, render
+from visualize.sheet import Clip
+
+logger = logging.getLogger("scsc")
+
+GUIDANCE = 2.5
+"""Published scale of samples for the eye."""
+LONGEST = 196
+"""Frames of a whole clip's sample (published)."""
+LOCK, CLAIM, DONE = ".lock", "has_job.txt", "done.json"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One motion to draw: `name` as published, for `text`, `frames` long, of real clip `clip`."""
+
+    name: str
+    clip: str
+    text: str
+    frames: int
+
+
+@contextmanager
+def claimed(checkpoint: Path, samples: int = 1) -> Iterator[bool]:
+    """Whether this process has the checkpoint to itself now and `samples` are not drawn yet.
+
+    `has_job.txt` (published name) tells people who has it; what protects is the lock.
+    """
+    lock = FileLock(checkpoint / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        done = checkpoint / DONE
+        free = not done.is_file() or read_json(done)["samples"] < samples
+        if free:
+            write_bytes(checkpoint / CLAIM, f"process {os.getpid()}\n".encode())
+        yield free
+    finally:
+        lock.release()
+
+
+def wishes(folder: Path, arm: str, samples: int) -> list[Wish]:
+    """`samples` motions for every caption of every chosen clip, in a fixed order."""
+    found = []
+    for path in sorted((folder / "texts").glob("*.txt")):
+        for number, (caption, start, end) in enumerate(read_captions(path)):
+            frames = LONGEST if start == end == 0.0 else int(FPS * (end - start))
+            for sample in range(samples):
+                name = f"experiment_ID_{arm}_motion_ID_{path.stem}_text_ID_{number}"
+                wish = Wish(f"{name}_sample_ID_{sample}", path.stem, caption.text, max(frames, 8))
+                found.append(wish)
+    if not found:
+        raise MissingAssetError(
+            "there are no captions to draw",
+            path=folder / "texts",
+            remedy="run exp_scripts/prep_for_visualization.py first",
+        )
+    return found
+
+
+def draw(denoiser: Denoiser, todo: list[Wish], seed: int, prefix: str) -> list[np.ndarray]:
+    """Motions of `todo`; each depends on its own name and the seed alone, so that arms compare."""
+    motions = []
+    for wish in todo:
+        own = hashlib.sha256(wish.name.removeprefix(prefix).encode()).digest()
+        noise = Stream([seed, int.from_bytes(own[:8], "big")])
+        motions += denoiser.sample([wish.text], [wish.frames], noise, wish.name)
+    return motions
+
+
+def process(folder: Path, checkpoint: Path, samples: int, look: Look, seed: int) -> int:
+    """Draw what this checkpoint still lacks; returns how many motions there are now."""
+    arm = checkpoint.name.partition("_")[2].partition("_")[2]  # generation_<g>_<arm>
+    out = folder / "videos" / checkpoint.name
+    wanted = wishes(folder, arm, samples)
+    with storage(out):
+        out.mkdir(parents=True, exist_ok=True)
+    denoiser = load_model(checkpoint, torch.device("cpu"), GUIDANCE)
+    for wish in wanted:
+        motion_file = out / f"{wish.name}_motion.npy"
+        if not motion_file.is_file():
+            motion = draw(denoiser, [wish], seed, f"experiment_ID_{arm}")[0]
+            write_motion(motion, out / f"{wish.name}_motion", ("npy",))
+        motion = read_motion(motion_file)
+        write_bytes(out / f"{wish.name}_text_prompt.txt", f"{wish.text}\n".encode())
+        facts = {"checkpoint": checkpoint.name, "frames": len(motion), "guidance": GUIDANCE}
+        write_bytes(out / f"{wish.name}_output_info.txt", json.dumps(facts).encode())
+        clips = [Clip(f"{arm}: {wish.text}", vectors_to_joints(motion), colour_of_arm(arm))]
+        real = folder / "motions_gt" / f"{wish.clip}.npy"
+        if real.is_file():
+            joints = vectors_to_joints(read_motion(real))
+            clips.append(Clip(f"real {wish.clip}", joints, ARM_COLOURS["real"]))
+        for view in ("a", "b"):
+            video = out / f"{wish.name}_view_{view}.gif"
+            if not video.is_file():
+                render(clips, video, look, FPS, view=view)
+    return len(wanted)
+
+
+def main(
+    folder: tyro.conf.Positional[Path],
+    samples: tyro.conf.Positional[int],
+    look: Look = "skeleton",
+    seed: int = 42,
+) -> None:
+    """Draw M motions a caption from every prepared checkpoint, beside the real motion.
+
+    Args:
+        folder: exp_outputs/dataset_SIZE/visualization.
+        samples: M, motions to draw for each caption.
+        look: skeleton, simulator (humanoid) or body (skin).
+        seed: fixes everything; the same noise for every arm.
+    """
+    if samples < 1:
+        raise InvalidOptionError("nothing to draw", found=samples, expected="at least 1")
+    checkpoints = sorted(path for path in (folder / "checkpoints").glob("*") if path.is_dir())
+    if not checkpoints:
+        raise MissingAssetError(
+            "there are no prepared checkpoints",
+            path=folder / "checkpoints",
+            remedy="python exp_scripts/prep_for_visualization.py SIZE K",
+        )
+    for checkpoint in checkpoints:
+        with claimed(checkpoint, samples) as mine:
+            if not mine:
+                logger.info("%s is done, or another process has it", checkpoint.name)
+                continue
+            count = process(folder, checkpoint, samples, look, seed)
+            write_json(checkpoint / DONE, {"motions": count, "samples": samples, "look": look})
+            (checkpoint / CLAIM).unlink()
+            logger.info("%s: %d motions in %s", checkpoint.name, count, folder / "videos")
+
+
+if __name__ == "__main__":
+    with command():
+        tyro.cli(main, prog="python sample/checkpoint_visual_sampler.py")

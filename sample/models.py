@@ -1,0 +1,73 @@
+"""Any model that motions can be drawn from, by its path."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+from dataset.humanml3d import read_statistics
+from loop.atomic import read_json
+from loop.errors import MissingAssetError
+from loop.rundir import EVALUATION
+from train.denoiser import Denoiser
+from train.experiments import DATASETS, GENERATION_0, OUTPUTS
+from train.published_denoiser import GUIDANCE, published_denoiser
+from train.shipped_denoiser import WEIGHTS, load_shipped
+from train.stored_denoiser import denoiser_from, load_denoiser
+
+logger = logging.getLogger("scsc")
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "cmu"
+"""Comes with the project; see weights/README.md."""
+CHECKPOINT, SETTINGS = "model.pt", "args.json"
+
+
+def default_model(outputs: Path = OUTPUTS) -> Path:
+    """The newest generation 0 of a run of the user's, or the weights that come with the project."""
+    finished = outputs.glob(f"dataset_*/{GENERATION_0}/{GENERATION_0}/{EVALUATION}")
+    newest = max(finished, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is not None:
+        logger.info("model: %s (--model_path chooses another)", newest.parent)
+        return newest.parent
+    logger.info("model: the shipped weights in %s, since no run of yours is finished", SHIPPED)
+    return SHIPPED
+
+
+def load_model(
+    path: Path,
+    device: torch.device,
+    guidance: float | None = None,
+    text_encoder: str | None = None,
+) -> Denoiser:
+    """A finished generation, shipped weights, a prepared checkpoint, or a published `.pt` file.
+
+    Args:
+        path: folder, or file.
+        device: where the network shall run.
+        guidance: classifier-free guidance scale; None takes the model's own.
+        text_encoder: folder or hub name of the text encoder, if it is not where it was.
+
+    Raises:
+        MissingAssetError: there is no such model.
+        ScscError: it is damaged, or does not fit its settings.
+    """
+    if not path.exists():
+        raise MissingAssetError(
+            "there is no such model",
+            path=path,
+            expected="a generation's folder, a folder of weights, or a published .pt file",
+            remedy="train one (bash exp_scripts/quickstart.sh), or leave --model_path out",
+        )
+    if (path / WEIGHTS).is_file():
+        return load_shipped(path, device, guidance, text_encoder)
+    file = path / CHECKPOINT if (path / CHECKPOINT).is_file() else path
+    if file.is_dir():
+        return load_denoiser(path, device, guidance, text_encoder)
+    settings = file.parent / SETTINGS
+    if "preset" in read_json(settings):
+        return denoiser_from(settings, file, device, guidance, text_encoder)
+    scale = GUIDANCE if guidance is None else guidance
+    statistics = read_statistics(DATASETS / "HumanML3D")
+    return published_denoiser(file, statistics, device, scale, text_encoder)

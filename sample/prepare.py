@@ -1,0 +1,90 @@
+"""Gather what a visual comparison needs: each arm's newest model, and a few test clips."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dataset.humanml3d import read_ids
+from loop.atomic import read_json, storage, write_json
+from loop.errors import InvalidOptionError, MissingAssetError
+from loop.rundir import EVALUATION
+from sample.models import CHECKPOINT, SETTINGS
+from train.experiments import Experiment
+from train.motion_generator import model_file
+
+logger = logging.getLogger("scsc")
+
+LAST = 50
+"""The published last generation."""
+
+
+def newest_generation(arm: Path) -> int | None:
+    """The newest finished generation of an arm, None without any."""
+    found = (path.parent.name for path in arm.glob(f"generation_*/{EVALUATION}"))
+    numbers = (name.rpartition("_")[2] for name in found)
+    return max((int(number) for number in numbers if number.isdigit()), default=None)
+
+
+def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
+    """Make `<runs>/visualization` with checkpoints/, motions_gt/ and texts/; returns it.
+
+    An arm without the last generation gives its newest, and the log says so; an arm without any is
+    left out, aloud. A second call adds what is new and keeps what was drawn.
+
+    Raises:
+        InvalidOptionError: more clips than the test split has, or none.
+        MissingAssetError: nothing has been trained, or the data set is not there.
+    """
+    experiment.require_dataset()
+    ids = read_ids(experiment.dataset, "test")
+    if not 1 <= clips <= len(ids):
+        raise InvalidOptionError("so many clips there are not", found=clips, expected=len(ids))
+    folder = experiment.runs / "visualization"
+    arms = [arm.name for arm in experiment.arms()]
+    taken = [name for name in arms if _take_checkpoint(experiment.runs / name, folder, LAST)]
+    if not taken:
+        raise MissingAssetError(
+            "no arm has a finished generation yet",
+            path=experiment.runs,
+            expected=f"one of {', '.join(arms)}",
+        )
+    chosen = np.random.default_rng(seed).permutation(len(ids))[:clips]
+    _copy_clips(experiment.dataset, folder, [ids[i] for i in sorted(chosen)])
+    return folder
+
+
+def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
+    newest = newest_generation(arm)
+    if newest is None:
+        logger.warning("%s has no finished generation; it is left out", arm.name)
+        return False
+    if newest != last:
+        logger.info("%s: generation %d is its newest, not %d", arm.name, newest, last)
+    generation = arm / f"generation_{newest}"
+    target = folder / "checkpoints" / f"{generation.name}_{arm.name}"
+    model = model_file(generation)
+    with storage(target):
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model, target / CHECKPOINT)
+        optimiser = generation / f"opt{model.stem.removeprefix('model')}.pt"
+        if optimiser.is_file():  # a run need not keep all of them
+            shutil.copyfile(optimiser, target / "opt.pt")
+    write_json(target / SETTINGS, read_json(arm / SETTINGS))
+    return True
+
+
+def _copy_clips(dataset: Path, folder: Path, ids: Sequence[str]) -> None:
+    for source, name, ending in (
+        ("texts", "texts", ".txt"),
+        ("new_joint_vecs", "motions_gt", ".npy"),
+    ):
+        target = folder / name
+        with storage(target):
+            target.mkdir(parents=True, exist_ok=True)
+            for clip in ids:
+                shutil.copyfile(dataset / source / f"{clip}{ending}", target / f"{clip}{ending}")
