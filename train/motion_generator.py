@@ -159,6 +159,13 @@ class MotionGenerator:
         model = model_file(folder)
         steps = model.stem.removeprefix("model")
         path = folder / f"opt{steps}.pt"
+        if not path.is_file():
+            raise MissingAssetError(
+                "what training needs to go on from this generation is missing",
+                path=path,
+                remedy="restore it. Arms run with --keep last let go of it when they are finished: "
+                "to make more generations, run the arm again with --keep every:N or all",
+            )
         drawn_with, rest = (load_checkpoint(file, self.denoiser.device) for file in (model, path))
         if self.denoiser.ema is None:
             rest["network"] = drawn_with
@@ -183,6 +190,7 @@ def model_file(generation: Path) -> Path:
             path=generation,
             found=sorted(path.name for path in models),
             expected="one model<steps>.pt",
-            remedy="restore it, or remove the generation's folder to compute it again",
+            remedy="name a generation that has one (--keep says which do); or restore it; or "
+            "remove this folder and the later ones to compute them again",
         )
     return models[0]
