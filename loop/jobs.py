@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from shlex import join
@@ -152,10 +153,11 @@ class _Running:
             return  # somebody removed it; the job itself goes on
         whole = len(new) if everything else new.rfind(b"\n") + 1
         self.position += whole
-        for line in new[:whole].decode(errors="replace").split("\n"):
-            if line and not line.startswith(HEAD):
-                sys.stderr.write(f"{self.job.title} | {line.rsplit(chr(13), 1)[-1]}\n")
-        sys.stderr.flush()
+        lines = [line for line in new[:whole].decode(errors="replace").split("\n") if line]
+        shown = [line.rsplit("\r", 1)[-1] for line in lines if not line.startswith(HEAD)]
+        with suppress(OSError):  # the terminal is gone; the log has it all
+            sys.stderr.write("".join(f"{self.job.title} | {line}\n" for line in shown))
+            sys.stderr.flush()
 
 
 @dataclass

@@ -71,6 +71,11 @@ class Cluster:
         """The same with a GPU for each process of an arm, where it has GPUs."""
         return replace(self, gpus=max(self.gpus, processes) if self.gpus else 0)
 
+    @property
+    def share(self) -> Share:
+        """What an arm gets."""
+        return Share(self.cpus, "cuda" if self.gpus else "cpu")
+
 
 class ClusterJob(Checkpointable):
     """What runs inside a Slurm job: one job of the plan, and what to do about Slurm's signals."""
@@ -139,10 +144,8 @@ def submit(plan: Plan, cluster: Cluster) -> dict[str, str]:
         jobs = list(group)
         executor = SlurmExecutor(plan.folder / "logs" / "slurm", max_num_timeout=cluster.requeues)
         executor.update_parameters(**_parameters(jobs, cluster, _dependency(jobs[0], ids, sizes)))
-        gpus = cluster.gpus if jobs[0].run is not None else 0
-        share = Share(cluster.cpus, "cuda" if gpus else "cpu")
         try:
-            submitted = executor.submit_array([ClusterJob(job, share) for job in jobs])
+            submitted = executor.submit_array([ClusterJob(job, cluster.share) for job in jobs])
         except (subprocess.SubprocessError, RuntimeError) as error:
             raise InvalidOptionError(
                 "Slurm refuses this job", found=str(error), remedy="see sbatch --help, sinfo"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from shlex import join
 from typing import Annotated, Literal
@@ -24,8 +24,7 @@ from tyro.conf import OmitArgPrefixes, Positional, subcommand
 from loop import machine
 from loop.command import command
 from loop.errors import InvalidOptionError
-from loop.hand_over import hand_over as hand_over  # until its users import it from there
-from loop.jobs import Machine, run_plan
+from loop.jobs import Machine, Share, run_plan
 from loop.plan import Plan, Request, planner_of
 from loop.slurm import Cluster, submit
 from loop.status import progress_of
@@ -41,7 +40,7 @@ class Names:
     name: Positional[str]
     """of the experiment, such as 0064, demo, or a folder in dataset/"""
     seeds: tuple[int, ...] = (42,)
-    """one repetition for each; graphs show their mean and its 95 %% interval"""
+    """one repetition for each; graphs show their mean and its 95 % interval"""
     experiment: str = "train.sweep"
     """module that plans it"""
     preset: str | None = None
@@ -98,18 +97,25 @@ class Run(Names):
 
     def do(self, plan: Plan) -> None:
         """Run, submit or print the plan."""
+        if self.cluster == "slurm":
+            self._submit(plan, self.resources.for_processes(self.processes))
+            return
         able = machine_for(plan, self.slots, self.device, self.processes)
         if self.dry_run:
-            _print_plan(plan, able)
+            _print_plan(plan, able.share, able.slots)
             return
         plan.check()
-        if self.cluster == "slurm":
-            for name, slurm in submit(plan, self.resources.for_processes(self.processes)).items():
-                logger.info("%s: Slurm job %s", name, slurm)
-            logger.info("submitted; `squeue` and `python -m loop.sweep status` tell how far it is")
-        else:
-            run_plan(plan, able, self.only)
-            logger.info("finished; look at %s", plan.out or plan.folder)
+        run_plan(plan, able, self.only)
+        logger.info("finished; look at %s", plan.out or plan.folder)
+
+    def _submit(self, plan: Plan, cluster: Cluster) -> None:
+        if self.dry_run:
+            _print_plan(plan, lambda *_: cluster.share, cluster.at_once)
+            return
+        plan.check()
+        for name, slurm in submit(plan, cluster).items():
+            logger.info("%s: Slurm job %s", name, slurm)
+        logger.info("submitted; `squeue` and `python -m loop.sweep status` tell how far it is")
 
 
 def machine_for(
@@ -133,11 +139,11 @@ def machine_for(
     return Machine(max(1, slots or min(widest, room)), cores, gpus, device, processes)
 
 
-def _print_plan(plan: Plan, able: Machine) -> None:
+def _print_plan(plan: Plan, share_of: Callable[[int, int], Share], slots: int) -> None:
     lines = []
     for wave in plan.waves():
-        share = able.share(0, len(wave))
-        lines.append(f"# {len(wave)} job(s), {min(able.slots, len(wave))} at a time:")
+        share = share_of(0, len(wave))
+        lines.append(f"# {len(wave)} job(s), {min(slots, len(wave))} at a time:")
         for job in wave:
             lines += [f"#   {job.name}", join(job.command_on(share.cores, share.device))]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import subprocess
@@ -133,6 +135,17 @@ def test_a_plan_runs_once_at_a_time(tmp_path: Path) -> None:
     with FileLock(tmp_path / ".sweep.lock"), pytest.raises(RunLockedError, match="status"):
         run(tmp_path, stamp(tmp_path, "a"))
     run(tmp_path, stamp(tmp_path, "a", seconds=0))
+
+
+def test_the_terminal_may_go_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "gone")
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    job = python(tmp_path, "a", "print('said')")
+    run(tmp_path, job)
+    assert "said" in job.log.read_text()
 
 
 def test_a_log_may_be_removed_while_its_job_runs(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def test_the_plan_is_told_without_doing_anything(command, tmp_path: Path) -> Non
     text = said(command("run", "--dry-run", "--slots", "1", extra="--hold 3"))
     assert re.findall(r"#   (\w+)", text) == ["generation_0", "corrected", "baseline", "graphs"]
     assert text.count("--hold 3") == 3 and "# 2 job(s), 1 at a time:" in text
+    there = said(command("run", "--dry-run", "--cluster", "slurm", "--at_once", "1", "--cpus", "9"))
+    assert "# 2 job(s), 1 at a time:" in there and there.count("--share 9 cuda") == 3
     assert said(command("names")) == "generation_0\ncorrected baseline\ngraphs\n"
     assert not (tmp_path / "toys").exists()
 

@@ -19,7 +19,7 @@ from toy import MeanModel, toy_domain
 from loop.command import command
 from loop.cycle import LoopSettings, run_loop
 from loop.hand_over import hand_over
-from loop.plan import Job, Plan, Request
+from loop.plan import CORES, DEVICE, Job, Plan, Request
 from loop.rundir import RunDirectory
 
 ARMS = ("corrected", "baseline")
@@ -38,6 +38,7 @@ def plan(request: Request) -> Plan:
 
 def _arm(folder: Path, name: str, last: int, request: Request, after: tuple = ()) -> Job:
     words = [sys.executable, __file__, "arm", "--folder", str(folder / name), "--last", str(last)]
+    words += ["--share", CORES, DEVICE]
     log = folder / "logs" / f"{name}.log"
     return Job(name, [*words, *request.extra], log, "", after, run=folder / name, last=last)
 
@@ -54,7 +55,9 @@ class HeldModel(MeanModel):
         super().fit(training_set, generation, *others)
 
 
-def arm(folder: Path, last: int, hold: int | None = None, fail: str = "") -> None:
+def arm(
+    folder: Path, last: int, share: tuple[int, str], hold: int | None = None, fail: str = ""
+) -> None:
     """Run one arm."""
     if folder.name == fail:
         raise SystemExit(3)
