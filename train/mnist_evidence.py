@@ -24,7 +24,9 @@ from train.mnist_arguments import WITH_CORRECTION
 from train.mnist_presets import MnistPreset, preset_named
 from train.mnist_sweep import OUTPUTS, arm_job
 
-CORRECTIONS = ("local_convex", "kmeans", "nearest", "local_pca")
+CORRECTIONS = ("local_pca", "kmeans", "nearest")
+LATER = ("local_convex",)
+"""Corrections whose arms come after all others."""
 MIXINGS = ("replace", "latest")
 PUBLISHED_RATE = 2.5e-7
 """lr / (lr_divisor epochs) of the published run."""
@@ -61,13 +63,13 @@ class ArmKey:
 
 def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
     """Every arm, the most telling first: all seeds of a comparison before the next one."""
-    for ratio in ratios:
-        for mixing in MIXINGS:
-            for seed in seeds:
-                if (ratio, mixing) == (ratios[0], MIXINGS[0]):
-                    yield ArmKey(seed, "", "baseline", 0.0)
-                for correction in ("raw", *CORRECTIONS):
-                    yield ArmKey(seed, mixing, correction, ratio)
+    for seed in seeds:
+        yield ArmKey(seed, "", "baseline", 0.0)
+    for corrections in (("raw", *CORRECTIONS), LATER):
+        for ratio in ratios:
+            for mixing in MIXINGS:
+                for seed in seeds:
+                    yield from (ArmKey(seed, mixing, name, ratio) for name in corrections)
 
 
 def plan(request: Request) -> Plan:
@@ -85,7 +87,7 @@ def plan(request: Request) -> Plan:
         for key in arms(request.seeds, preset.ratios)
     ]
     rates = [_rate(root, preset, request.seeds[0], rate, request, start) for rate in RATES]
-    first = 1 + len(request.seeds) * (2 + len(CORRECTIONS))
+    first = len(request.seeds) * (2 + len(CORRECTIONS))  # baselines, and what replaces at lambda 1
     return Plan(root, (*start.values(), *made[:first], *rates, *made[first:]))
 
 

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
 Pixels = np.ndarray
-NEIGHBOURS, DIMENSIONS = 30, 8
+NEIGHBOURS, DIMENSIONS = 50, 20
 """Of the local plane [D]: see results/mnist for what others do."""
 MIXED = 8
 """Neighbours of the mixture [D]."""

@@ -10,7 +10,7 @@ import tyro
 from loop.errors import InvalidOptionError
 from loop.plan import Job, Request
 from train.mnist_arguments import MnistArguments
-from train.mnist_evidence import CORRECTIONS, PUBLISHED_RATE
+from train.mnist_evidence import CORRECTIONS, LATER, PUBLISHED_RATE
 from train.mnist_evidence import plan as evidence_plan
 from train.mnist_presets import CORRECTED, FAITHFUL, preset_named
 from train.mnist_sweep import plan
@@ -51,7 +51,7 @@ def test_repetitions_are_kept_apart_and_options_reach_every_arm() -> None:
 def test_evidence_has_every_arm_once_the_most_telling_first() -> None:
     made = evidence_plan(Request("mnist_evidence", (0, 1, 2), generations=4))
     assert len({job.run for job in made.jobs}) == len(made.jobs) - 3  # generation 0 and baseline
-    assert len(made.jobs) == 3 + 3 + 2 + 3 * 4 * (1 + len(CORRECTIONS))
+    assert len(made.jobs) == 3 + 3 + 2 + 3 * 4 * (1 + len((*CORRECTIONS, *LATER)))
     kinds = [job.kind for job in made.jobs]
     assert kinds[:3] == ["generation_0"] * 3
     order = [kind for kind in dict.fromkeys(kinds) if "." in kind]
