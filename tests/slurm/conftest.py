@@ -63,7 +63,10 @@ def install() -> str:
     if shutil.which("apt-get") is None:
         return f"no {', '.join(missing())} here, and no apt-get to install slurm-wlm"
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-qq"], ["install", "-y", "-qq", "slurm-wlm", "munge"]):
+    for words in (
+        ["update", "-qq"],
+        ["install", "-y", "-qq", "--no-install-recommends", "slurm-wlm", "munge"],
+    ):
         try:
             subprocess.run(
                 ["apt-get", *words], env=quiet, capture_output=True, timeout=INSTALL_S, check=True
