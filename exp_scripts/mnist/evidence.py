@@ -1,0 +1,43 @@
+"""Tables and figures of the MNIST evidence: `python exp_scripts/mnist/evidence.py`.
+
+From whatever arms are there (exp_scripts/mnist/evidence.sh runs them), also while they still run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tyro
+
+from loop.command import command
+from train.mnist_presets import preset_named
+from visualize.mnist_evidence import read_evidence, write_points
+from visualize.mnist_evidence_figures import draw_curves, draw_sheets
+from visualize.mnist_evidence_text import write_tables
+
+
+@command()
+def main(
+    root: Path = Path("exp_outputs/mnist_evidence"),
+    out: Path = Path("results/mnist"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    preset: str = "evidence",
+) -> None:
+    """Write arms.csv, tables.md, and figures.
+
+    Args:
+        root: folder of the evidence.
+        out: where results go.
+        seeds: repetitions.
+        preset: row of the preset table that the arms were made with.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    points = read_evidence(root, seeds, preset_named(preset))
+    write_points(points, out / "arms.csv")
+    write_tables(points, root, seeds, preset_named(preset), out)
+    for path in (*draw_curves(points, out), *draw_sheets(points, root, preset_named(preset), out)):
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main, description=__doc__)

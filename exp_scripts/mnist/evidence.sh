@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The evidence behind the MNIST corrections: 3 seeds, two ways of mixing, two ratios, every correction.
+#   bash exp_scripts/mnist/evidence.sh                            # hours on two cores
+#   bash exp_scripts/mnist/evidence.sh -- --data_dir FOLDER       # MNIST elsewhere
+# What matters most comes first. Stop it at any moment: the same command goes on where it was, and
+# `python exp_scripts/mnist/evidence.py` makes tables and figures of what is there.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. .venv/bin/activate
+python -m loop.sweep run mnist_evidence --experiment train.mnist_evidence --seeds 0 1 2 "$@"
+python exp_scripts/mnist/evidence.py

@@ -1,0 +1,201 @@
+"""The evidence of the MNIST experiment as tables: read from its runs, whichever are there.
+
+Every number in results/mnist comes from here or from `train.mnist_corrected_sets`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.statistics import Interval, mean_interval
+from loop.atomic import write_bytes
+from loop.errors import MissingAssetError
+from train.mnist_evidence import CORRECTIONS, LATER, MIXINGS, RATES, ArmKey, arms, rate_folder
+from train.mnist_presets import MnistPreset
+from visualize.mnist_records import read_arm
+
+METRICS = (
+    "FID_all", "FID_published", "Precision", "Recall", "Density", "Coverage", "Class entropy",
+    "Accuracy", "Memorisation", "Copies", "FID_sampled", "FID_corrected", "Recall_corrected",
+    "Memorisation_corrected", "FID_floor", "FID_floor low", "FID_floor high", "FID_real",
+    "Recall_real",
+)  # fmt: skip
+SHOWN = ("FID_all", "Recall", "Precision", "Coverage", "Accuracy", "Memorisation")
+TITLES = {"FID_all": "FID"}
+ORDER = ("baseline", "raw", *CORRECTIONS, *LATER)
+
+
+class Point(NamedTuple):
+    """One number of one arm at one generation."""
+
+    key: ArmKey
+    generation: int
+    metric: str
+    value: float
+
+
+def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list[Point]:
+    """All numbers of the arms that have begun.
+
+    Raises:
+        MissingAssetError: none has.
+        CorruptFileError: an eval_dict.json does not read as one.
+    """
+    points = []
+    for key in arms(tuple(seeds), preset.ratios):
+        folder = key.folder(root, preset.fraction)
+        if folder.is_dir():
+            points += [
+                Point(key, record.generation, record.metric, record.value)
+                for record in read_arm(folder, key.correction, str(key.ratio), key.seed)
+            ]
+    if not points:
+        raise MissingAssetError(
+            "no arm of the evidence has begun", path=root, remedy="see train/mnist_evidence.py"
+        )
+    return points
+
+
+def write_points(points: Sequence[Point], path: Path) -> None:
+    """CSV with a line for each arm, seed and generation.
+
+    Raises StorageError when the file cannot be written.
+    """
+    rows: dict[tuple, dict[str, float]] = {}
+    for key, generation, metric, value in points:
+        place = (key.mixing, key.ratio, key.correction, key.seed, generation)
+        rows.setdefault(place, {})[metric] = value
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["mixing", "ratio", "correction", "seed", "generation", *METRICS])
+    for place, found in rows.items():
+        values = [f"{found[m]:.6g}" if m in found else "" for m in METRICS]
+        writer.writerow([*place, *values])
+    write_bytes(path, buffer.getvalue().encode())
+
+
+def values(
+    points: Sequence[Point],
+    mixing: str,
+    ratio: float,
+    correction: str,
+    metric: str,
+    generation: int,
+) -> dict[int, float]:
+    """Seed -> value; baselines belong to every mixing and ratio."""
+    place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
+    return {
+        p.key.seed: p.value
+        for p in points
+        if (p.key.mixing, p.key.ratio) == place
+        and (p.key.correction, p.metric, p.generation) == (correction, metric, generation)
+    }
+
+
+def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
+    """(mixing, ratio) of which a raw arm has begun, in the order of the plan."""
+    found = {(p.key.mixing, p.key.ratio) for p in points if p.key.correction == "raw"}
+    return sorted(found, key=lambda place: (place[1], MIXINGS.index(place[0])))
+
+
+def last_common(points: Sequence[Point], mixing: str, ratio: float, correction: str) -> int:
+    """The last generation that every seed of the arm which has begun it has reached."""
+    last: dict[int, int] = {}
+    place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
+    for p in points:
+        if (p.key.mixing, p.key.ratio, p.key.correction) == (*place, correction):
+            last[p.key.seed] = max(last.get(p.key.seed, 0), p.generation)
+    return min(last.values(), default=0)
+
+
+def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
+    """Markdown: each arm at the last generation that it and the raw arm share, means over seeds."""
+    lines = [
+        "| arm | seeds | generation | " + " | ".join(TITLES.get(m, m) for m in SHOWN) + " |",
+        "|---" * (3 + len(SHOWN)) + "|",
+    ]
+    raw_last = last_common(points, mixing, ratio, "raw")
+    start = [_interval(values(points, "", 0.0, "baseline", m, 0)) for m in SHOWN]
+    lines.append(_row("generation 0", 0, start))
+    for correction in ORDER:
+        generation = min(raw_last, last_common(points, mixing, ratio, correction))
+        found = [_interval(values(points, mixing, ratio, correction, m, generation)) for m in SHOWN]
+        if found[0] is not None and generation:
+            lines.append(_row(correction, generation, found))
+    return "\n".join(lines)
+
+
+def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
+    """Markdown: paired differences to the raw arm and to the baseline, with 95 % intervals."""
+    lines = [
+        "| difference | seeds | generation | FID | recall |",
+        "|---|---|---|---|---|",
+    ]
+    for correction in ORDER[2:]:
+        for other in ("raw", "baseline"):
+            shared = [last_common(points, mixing, ratio, arm) for arm in (correction, other)]
+            pairs = [
+                _paired(points, mixing, ratio, correction, other, metric, min(shared))
+                for metric in ("FID_all", "Recall")
+            ]
+            if pairs[0] is not None and min(shared):
+                lines.append(_row(f"{correction} - {other}", min(shared), pairs))
+    return "\n".join(lines)
+
+
+def rate_table(root: Path, seed: int) -> str:
+    """Markdown: FID of the arms that ask whether the published learning rate moves anything."""
+    found = {
+        rate: {
+            r.generation: r.value
+            for r in read_arm(folder, "raw", "1.0", seed)
+            if r.metric == "FID_all"
+        }
+        for rate in RATES
+        if (folder := rate_folder(root, seed, rate)).is_dir()
+    }
+    last = max((g for line in found.values() for g in line), default=0)
+    lines = [
+        "| learning rate | " + " | ".join(f"FID, generation {g}" for g in range(last + 1)) + " |",
+        "|---" * (last + 2) + "|",
+    ]
+    for rate, line in found.items():
+        cells = [f"{line[g]:.3f}" if g in line else "" for g in range(last + 1)]
+        lines.append(f"| {rate:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _paired(
+    points: Sequence[Point],
+    mixing: str,
+    ratio: float,
+    correction: str,
+    other: str,
+    metric: str,
+    generation: int,
+) -> Interval | None:
+    one, two = (
+        values(points, mixing, ratio, arm, metric, generation) for arm in (correction, other)
+    )
+    return _interval({seed: one[seed] - two[seed] for seed in one.keys() & two.keys()})
+
+
+def _interval(found: dict[int, float]) -> Interval | None:
+    return mean_interval([found[seed] for seed in sorted(found)]) if found else None
+
+
+def _row(name: str, generation: int, cells: Sequence[Interval | None]) -> str:
+    seeds = max((cell.count for cell in cells if cell is not None), default=0)
+    return f"| {name} | {seeds} | {generation} | " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _cell(found: Interval | None) -> str:
+    if found is None:
+        return ""
+    digits = 1 if max(abs(found.value), abs(found.high)) >= 2 else 3
+    half = f" ± {found.high - found.value:.{digits}f}" if found.count > 1 else ""
+    return f"{found.value:.{digits}f}{half}"
