@@ -7,31 +7,58 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from loop import sweep
+
+Sweep = Callable[..., str]
+
 
 @pytest.fixture
-def command(repository: Path, tmp_path: Path):
-    """command(verb, *options, extra=...): `python -m loop.sweep` on toys in tmp_path, started."""
+def tell(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd, caplog) -> Sweep:
+    """tell(verb, *options, code=...): what `python -m loop.sweep` on toys in tmp_path says."""
+    monkeypatch.syspath_prepend(repository / "tests" / "loop")
+    caplog.set_level("INFO")
 
-    def start(verb: str, *options: str, extra: str = "", path: str = "") -> subprocess.Popen[str]:
-        line = [sys.executable, "-m", "loop.sweep", verb, str(tmp_path / "toys")]
-        line += ["--experiment", "toy_sweep", *options, *(["--", *extra.split()] if extra else [])]
+    def tell(verb: str, *options: str, code: int = 0) -> str:
+        caplog.clear()
+        line = ["sweep", verb, str(tmp_path / "toys"), "--experiment", "toy_sweep", *options]
+        monkeypatch.setattr(sys, "argv", line)
+        try:
+            sweep.main()
+            status = 0
+        except SystemExit as left:
+            status = left.code
+        out, err = capfd.readouterr()
+        assert status == code, out + err + caplog.text
+        return out + err + caplog.text
+
+    return tell
+
+
+@pytest.fixture
+def started(repository: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """started(*options): a `python -m loop.sweep run` on toys in tmp_path, in a process."""
+
+    def start(*options: str) -> subprocess.Popen[str]:
+        line = [sys.executable, "-m", "loop.sweep", "run", str(tmp_path / "toys")]
+        line += ["--experiment", "toy_sweep", *options]
         paths = os.pathsep.join((str(repository / "tests" / "loop"), str(repository)))
-        environment = {**os.environ, "PYTHONPATH": paths, "PATH": path or os.environ["PATH"]}
+        environment = {**os.environ, "PYTHONPATH": paths}
         return subprocess.Popen(
-            line, cwd=repository, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            line, cwd=repository, env=environment, text=True, stderr=subprocess.PIPE
+        )
 
     return start
 
 
-def said(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=60)
-    return out + err
+@pytest.fixture(autouse=True)
+def checkout_under_test(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what a sweep starts."""
+    monkeypatch.setenv("PYTHONPATH", str(repository))
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -39,56 +66,65 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_the_plan_is_told_without_doing_anything(command, tmp_path: Path) -> None:
-    text = said(command("run", "--dry-run", "--slots", "1", extra="--hold 3"))
+def test_the_plan_is_told_without_doing_anything(tell: Sweep, tmp_path: Path) -> None:
+    text = tell("run", "--dry-run", "--slots", "1", "--", "--hold", "3")
     assert re.findall(r"#   (\w+)", text) == ["generation_0", "corrected", "baseline", "graphs"]
     assert text.count("--hold 3") == 3 and "# 2 job(s), 1 at a time:" in text
-    there = said(command("run", "--dry-run", "--cluster", "slurm", "--at_once", "1", "--cpus", "9"))
+    there = tell("run", "--dry-run", "--cluster", "slurm", "--at_once", "1", "--cpus", "9")
     assert "# 2 job(s), 1 at a time:" in there and there.count("--share 9 cuda") == 3
-    assert said(command("names")) == "generation_0\ncorrected baseline\ngraphs\n"
+    assert tell("names") == "generation_0\ncorrected baseline\ngraphs\n"
     assert not (tmp_path / "toys").exists()
 
 
+def test_slots_follow_the_gpus(tell: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert "# 2 job(s), 2 at a time:" in (text := tell("run", "--dry-run"))
+    assert text.count("cuda") == 3 and "cpu" not in text
+    assert "# 2 job(s), 1 at a time:" in tell("run", "--dry-run", "--processes", "2")
+    assert "cuda" not in tell("run", "--dry-run", "--device", "cpu")
+    refused = tell("run", "--dry-run", "--processes", "3", code=1)
+    assert "2 for 3 processes" in refused
+
+
 def test_stopped_and_repeated_it_ends_with_the_same_bytes_and_status_tells(
-    command, tmp_path: Path
+    tell: Sweep, started: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     folder = tmp_path / "toys"
-    unbroken = command("run")
-    assert "finished; look at" in said(unbroken) and unbroken.returncode == 0
+    assert "finished; look at" in tell("run")
     expected = content(folder)
     assert len(expected) == 2 + 2 * 8 + 3 * 2  # generation 0; both arms; samples and corrections
     folder.rename(tmp_path / "unbroken")
 
-    stopped = command("run", "--slots", "2", extra="--hold 2")
+    process = started("--slots", "2", "--", "--hold", "2")
     while len(list(folder.glob("*.held"))) < 2:  # side by side
         time.sleep(0.05)
-    during = said(command("status"))
+    during = tell("status")
     assert re.search(r"corrected +##>\. +2/4 +running: generation 2, fit ", during)
     assert re.search(r"time left: about \d", during)
-    stopped.send_signal(signal.SIGTERM)
-    assert "the same command goes on" in said(stopped) and stopped.returncode == 130
-    assert re.search(r"corrected +##>\. +2/4 +stopped: generation 2", said(command("status")))
+    process.send_signal(signal.SIGTERM)
+    assert "the same command goes on" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert re.search(r"corrected +##>\. +2/4 +stopped: generation 2", tell("status"))
     assert "corrected/generation_2/model.txt" in expected.keys() - content(folder).keys()
 
-    resumed = command("run")
-    said(resumed)
-    assert resumed.returncode == 0 and content(folder) == expected
-    assert "finished; look at" in said(command("status", "--times"))
+    assert "finished; look at" in tell("run")
+    assert content(folder) == expected
+    assert "finished; look at" in tell("status", "--times")
 
 
-def test_an_arm_that_fails_is_named_and_the_others_go_on(command, tmp_path: Path) -> None:
-    failed = command("run", extra="--fail baseline")
-    text = said(failed)
+def test_an_arm_that_fails_is_named_and_the_others_go_on(tell: Sweep, tmp_path: Path) -> None:
+    text = tell("run", "--generations", "1", "--", "--fail", "baseline", code=1)
     log = tmp_path / "toys" / "logs" / "baseline.log"
-    assert failed.returncode == 1 and f"baseline: exit status 3, see {log}" in text
+    assert f"baseline: exit status 3, see {log}" in text
     graphs = json.loads((tmp_path / "toys" / "graphs.json").read_text())
-    assert [len(graphs[arm]) for arm in ("corrected", "baseline")] == [4, 0]
-    status = said(command("status"))
-    assert "baseline failed (exit status 3)" in status and re.search(r"corrected +####", status)
+    assert [len(graphs[arm]) for arm in ("corrected", "baseline")] == [2, 0]
+    status = tell("status", "--generations", "1")
+    assert "baseline failed (exit status 3)" in status and re.search(r"corrected +##", status)
 
 
-def test_without_slurm_nothing_is_submitted(command, tmp_path: Path) -> None:
-    refused = command("run", "--cluster", "slurm", path=str(tmp_path))
-    assert "there is no Slurm on this machine" in said(refused) and refused.returncode == 1
-    wrong = command("run", "--cluster", "slurm", "--sbatch", "qos")
-    assert "name=value" in said(wrong) and wrong.returncode == 1
+def test_without_slurm_nothing_is_submitted(
+    tell: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "there is no Slurm on this machine" in tell("run", "--cluster", "slurm", code=1)
+    assert not (tmp_path / "toys").exists()
