@@ -26,6 +26,7 @@ def open_context(width: int, height: int) -> Any:
     Raises MissingAssetError, with what to install, where this machine has no such OpenGL.
     """
     backend = _backend()
+    logging.getLogger("OpenGL").setLevel(logging.WARNING)  # tells what it can do without
     try:
         context = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
         context.make_current()

@@ -79,7 +79,12 @@ def _open(path: Path, size: tuple[int, int], fps: float) -> Generator[None, Any,
             found=str(error),
             remedy="pip install --force-reinstall imageio-ffmpeg",
         ) from error
-    options = {"fps": fps, "macro_block_size": 2, **_FORMATS[path.suffix]}
+    options = {
+        "fps": fps,
+        "macro_block_size": 2,
+        "ffmpeg_log_level": "error",
+        **_FORMATS[path.suffix],
+    }
     writer = imageio_ffmpeg.write_frames(path, size, **options)
     writer.send(None)
     return writer
