@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+import sample.models
 from dataset.humanml3d import load_split
 from eval.frechet import fid
 from eval.published_evaluator import load_published_evaluator
 from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
-from sample.generate import Arguments as GenerateArguments
-from sample.generate import generate
+from loop.streams import Stream
 from train.stored_denoiser import load_denoiser
 from train.train_mdm_iterative_finetuning import Arguments, run
 
@@ -94,18 +94,16 @@ def test_arms_are_measured_as_their_generation_0_was(
         run(replace(given, text_encoder="minilm", text_encoder_source=None))
 
 
-def test_motions_for_a_text_come_from_the_same_encoder(
+def test_the_model_is_read_back_with_its_own_encoder(
     arm: Path, published_root: Path, tmp_path: Path
 ) -> None:
-    denoiser = load_denoiser(arm / "generation_1", CPU)
-    assert denoiser.network.config.text_dim == denoiser.encoder.dim == 12
     shutil.copytree(published_root / "clip", tmp_path / "clip")
-    given = GenerateArguments(
-        "a person does walk", arm / "generation_1", tmp_path / "out", num_samples=1
-    )
-    (first,) = (np.load(path) for path in generate(given))
-    moved = replace(given, text_encoder=str(tmp_path / "clip"), output_dir=tmp_path / "moved")
-    np.testing.assert_array_equal(np.load(generate(moved)[0]), first)
+    drawn = []
+    for moved in (None, tmp_path / "clip"):
+        denoiser = load_denoiser(arm / "generation_1", CPU, text_encoder=moved)
+        assert denoiser.network.config.text_dim == denoiser.encoder.dim == 12
+        drawn.append(denoiser.sample(["a person does walk"], [40], Stream(1), "draw")[0])
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_an_encoder_of_other_weights_is_refused(
@@ -134,18 +132,12 @@ def test_what_the_user_has_to_bring_is_named(
 
 
 def test_motions_for_a_text_from_a_published_checkpoint(
-    published_root: Path, smooth_data: Path, tmp_path: Path
+    published_root: Path, smooth_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = GenerateArguments(
-        "a person does walk",
-        published_root / "save" / "humanml_trans_enc_512" / "model000475000.pt",
-        data_dir=smooth_data,
-        output_dir=tmp_path,
-        num_samples=2,
-        text_encoder=str(published_root / "clip"),
-    )
-    first, second = (np.load(path) for path in generate(given))
+    monkeypatch.setattr(sample.models, "DATASETS", smooth_data.parent)
+    checkpoint = published_root / "save" / "humanml_trans_enc_512" / "model000475000.pt"
+    denoiser = sample.models.load_model(checkpoint, CPU, text_encoder=str(published_root / "clip"))
+    assert denoiser.guidance == 2.5
+    first, second = denoiser.sample(["a person does walk"] * 2, [60, 60], Stream(1), "draw")
     assert first.shape == second.shape == (60, 263) and np.isfinite(first).all()
     assert np.abs(first - second).max() > 0.1
-    with pytest.raises(MissingAssetError, match="Mean"):
-        generate(replace(given, data_dir=tmp_path / "nowhere"))
