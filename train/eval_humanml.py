@@ -91,7 +91,6 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
         trained_on=judge.trained_on,
         cache=judge.cache,
         preset=judge.preset,
-        seed=judge.seed,
         root=arguments.evaluator_root,
         captions=(caption for item in test.items for caption in item.captions),
         device=denoiser.device,
@@ -125,7 +124,6 @@ class _Judge:
     trained_on: Path
     cache: Path
     preset: str
-    seed: int
 
 
 def _protocol(arguments: Arguments) -> EvaluationProtocol:
@@ -155,7 +153,6 @@ def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
         data,
         arguments.evaluator_cache,
         arguments.evaluator_preset,
-        arguments.seed,
     )
     return denoiser, judge, test
 
@@ -175,11 +172,10 @@ def _own(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
             Path(stored["dataset"]),
             arm.parent / "cache" / "evaluator",
             stored["preset"]["evaluator"],
-            stored["seed"],
         )
     except (KeyError, TypeError) as error:
         raise RunStateError(
-            "args.json does not name dataset, evaluator and seed", path=arm / "args.json"
+            "args.json does not name dataset and evaluator", path=arm / "args.json"
         ) from error
     return denoiser, judge, load_split(arguments.data_dir or judge.trained_on, arguments.eval_split)
 

@@ -90,7 +90,6 @@ def build_domain(
         trained_on=experiment.dataset,
         cache=experiment.cache / "evaluator",
         preset=preset.evaluator,
-        seed=experiment.seed,
         root=experiment.evaluator_root,
         captions=(caption for item in test.items for caption in item.captions),
         device=device,

@@ -19,6 +19,9 @@ from loop.errors import InvalidOptionError
 from train.train_evaluator import train_or_load_evaluator
 
 EvaluatorKind = Literal["trained", "published"]
+EVALUATOR_SEED = 42
+"""Of the trained one, whatever the seed of a run: runs that differ in their seed are averaged, so
+one and the same evaluator has to judge them, as the one published evaluator would."""
 
 
 def motion_evaluator(
@@ -27,7 +30,6 @@ def motion_evaluator(
     trained_on: Path,
     cache: Path,
     preset: str,
-    seed: int,
     root: Path,
     captions: Iterable[Caption],
     device: torch.device,
@@ -40,7 +42,7 @@ def motion_evaluator(
             al. below `root`.
         trained_on: data set of the trained one.
         cache: folder that keeps the trained one.
-        preset, seed: of the trained one.
+        preset: of the trained one.
         root: folder that holds t2m/, glove/ and dataset/t2m_{mean,std}.npy.
         captions: all that will be asked for; the published one reads their tagged words.
         device: where the published one runs (ours is small and stays on the CPU).
@@ -51,7 +53,9 @@ def motion_evaluator(
         MissingAssetError, CorruptFileError: a file is missing or damaged.
     """
     if kind == "trained":
-        return train_or_load_evaluator(trained_on, cache, preset, seed, skip_damaged=skip_damaged)
+        return train_or_load_evaluator(
+            trained_on, cache, preset, EVALUATOR_SEED, skip_damaged=skip_damaged
+        )
     if kind == "published":
         return load_published_evaluator(root, captions, device)
     raise InvalidOptionError("no such evaluator", found=kind, expected="trained | published")
