@@ -98,31 +98,36 @@ def values(
 
 def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
     """(mixing, ratio) of which a raw arm has begun, in the order of the plan."""
-    found = {(p.key.mixing, p.key.ratio) for p in points if p.key.correction == "raw"}
+    found = {
+        (p.key.mixing, p.key.ratio) for p in points if p.key.correction == "raw" and p.generation
+    }
     return sorted(found, key=lambda place: (place[1], MIXINGS.index(place[0])))
 
 
-def last_common(points: Sequence[Point], mixing: str, ratio: float, correction: str) -> int:
-    """The last generation that every seed of the arm which has begun it has reached."""
-    last: dict[int, int] = {}
+def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction: str) -> int:
+    """The last generation that any seed of an arm has reached, 0 where none has begun."""
     place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
-    for p in points:
-        if (p.key.mixing, p.key.ratio, p.key.correction) == (*place, correction):
-            last[p.key.seed] = max(last.get(p.key.seed, 0), p.generation)
-    return min(last.values(), default=0)
+    return max(
+        (
+            p.generation
+            for p in points
+            if (p.key.mixing, p.key.ratio, p.key.correction) == (*place, correction)
+        ),
+        default=0,
+    )
 
 
 def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
-    """Markdown: each arm at the last generation that it and the raw arm share, means over seeds."""
+    """Markdown: each arm at the last generation that it and the raw arm reached, over seeds."""
     lines = [
         "| arm | seeds | generation | " + " | ".join(TITLES.get(m, m) for m in SHOWN) + " |",
         "|---" * (3 + len(SHOWN)) + "|",
     ]
-    raw_last = last_common(points, mixing, ratio, "raw")
+    raw_last = last_reached(points, mixing, ratio, "raw")
     start = [_interval(values(points, "", 0.0, "baseline", m, 0)) for m in SHOWN]
     lines.append(_row("generation 0", 0, start))
     for correction in ORDER:
-        generation = min(raw_last, last_common(points, mixing, ratio, correction))
+        generation = min(raw_last, last_reached(points, mixing, ratio, correction))
         found = [_interval(values(points, mixing, ratio, correction, m, generation)) for m in SHOWN]
         if found[0] is not None and generation:
             lines.append(_row(correction, generation, found))
@@ -137,7 +142,7 @@ def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
     ]
     for correction in ORDER[2:]:
         for other in ("raw", "baseline"):
-            shared = [last_common(points, mixing, ratio, arm) for arm in (correction, other)]
+            shared = [last_reached(points, mixing, ratio, arm) for arm in (correction, other)]
             pairs = [
                 _paired(points, mixing, ratio, correction, other, metric, min(shared))
                 for metric in ("FID_all", "Recall")

@@ -15,7 +15,7 @@ from train.mnist_evidence import ArmKey
 from train.mnist_presets import MnistPreset
 from visualize.curves import Panel, draw_panel
 from visualize.figures import save_figure
-from visualize.mnist_evidence import ORDER, Point, comparisons, last_common
+from visualize.mnist_evidence import ORDER, Point, comparisons, last_reached
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
 
 PANELS = (
@@ -34,7 +34,7 @@ def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
     written = []
     for mixing, ratio in comparisons(points):
         records = _records(points, mixing, ratio)
-        figure = Figure(figsize=(15, 5.6))
+        figure = Figure(figsize=(15, 5.2))
         FigureCanvasAgg(figure)
         entries = {}
         for axes, panel in zip(figure.subplots(1, 3), PANELS, strict=True):
@@ -49,7 +49,7 @@ def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
             entries[f"95% interval of the mean of {seeds} seeds"] = Patch(color="0.5", alpha=0.3)
         figure.legend(entries.values(), entries, loc="lower center", ncols=3, frameon=False)
         figure.suptitle(f"MNIST, {mixing} mixing, {round(100 * ratio)}% synthetic data", y=0.98)
-        figure.tight_layout(rect=(0, 0.2, 1, 0.97))
+        figure.tight_layout(rect=(0, 0.13, 1, 0.97))
         written += save_figure(figure, out / f"curves_{mixing}_{round(100 * ratio):03d}")
     return written
 
@@ -59,11 +59,11 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
     written = []
     for mixing, ratio in comparisons(points):
         seed = min(p.key.seed for p in points if (p.key.mixing, p.key.ratio) == (mixing, ratio))
-        kept = [arm for arm in ORDER if last_common(points, mixing, ratio, arm)]
-        last = min(last_common(points, mixing, ratio, arm) for arm in kept)
+        kept = [arm for arm in ORDER if last_reached(points, mixing, ratio, arm)]
+        last = min(last_reached(points, mixing, ratio, arm) for arm in kept)
         generations = sorted({0, last // 3, 2 * last // 3, last})
         folders = [ArmKey(seed, mixing, arm, ratio).folder(root, preset.fraction) for arm in kept]
-        figure = Figure(figsize=(2.6 * len(generations) + 1.6, 0.42 * len(kept) + 0.6))
+        figure = Figure(figsize=(2.6 * len(generations) + 1.2, 0.34 * len(kept) + 0.55))
         FigureCanvasAgg(figure)
         grid = figure.subplots(len(kept), len(generations), squeeze=False)
         for row, (arm, folder) in enumerate(zip(kept, folders, strict=True)):
@@ -93,7 +93,10 @@ def first_digits(sheet: Path) -> np.ndarray:
 def _records(points: Sequence[Point], mixing: str, ratio: float) -> list[Record]:
     """As `visualize.curves` draws them: baselines, raw and corrected arms of one comparison."""
     records = []
+    begun = {p.key for p in points if p.generation}
     for key, generation, metric, value in points:
+        if key not in begun:  # generation 0 alone is everybody's
+            continue
         arm = {"baseline": BASELINE, "raw": FINETUNING}.get(
             key.correction, f"{CORRECTED}: {key.correction}"
         )

@@ -1,0 +1,119 @@
+"""Tables and figures of the evidence, from runs of which some are not finished."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from loop.errors import MissingAssetError
+from train.mnist_evidence import ArmKey, rate_folder
+from train.mnist_presets import preset_named
+from visualize.mnist_evidence import (
+    difference_table,
+    last_reached,
+    outcome_table,
+    rate_table,
+    read_evidence,
+    values,
+    write_points,
+)
+from visualize.mnist_evidence_figures import draw_curves, draw_sheets
+from visualize.mnist_evidence_text import reduction_table, write_tables
+
+PRESET = preset_named("evidence")
+FID = {
+    ("", "baseline", 0.0): [[10.0, 11.0, 12.0], [20.0, 19.0, 18.0], [12.0, 13.0, 14.0]],
+    ("replace", "raw", 1.0): [[10.0, 50.0, 90.0], [20.0, 70.0, 110.0], [12.0, 60.0, 95.0]],
+    ("replace", "kmeans", 1.0): [[10.0, 20.0, 30.0], [20.0, 30.0, 45.0], [12.0, 25.0]],
+    ("latest", "raw", 1.0): [[10.0]],
+}
+
+
+def _write(folder: Path, fid: list[float]) -> None:
+    for generation, value in enumerate(fid):
+        place = folder / f"{generation:02d}"
+        place.mkdir(parents=True)
+        found = {"FID_all": value, "Recall": 1 / value, "Accuracy": 0.9, "FID_floor": 1.0}
+        found |= {"Precision": 0.8, "Coverage": 0.7, "Memorisation": 0.5, "Recall_real": 0.9}
+        content = {"0": found if generation else {"127": found}}
+        (place / "eval_dict.json").write_text(json.dumps(content))
+        sheet = np.full((112, 280), 255 - 10 * generation, np.uint8)
+        Image.fromarray(sheet).save(place / f"image_gen{generation}_w0.5.png")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for (mixing, correction, ratio), lines in FID.items():
+        for seed, fid in enumerate(lines):
+            _write(ArmKey(seed, mixing, correction, ratio).folder(tmp_path, 0.2), fid)
+    _write(rate_folder(tmp_path, 0, 0.0), [10.0, 10.5])
+    _write(rate_folder(tmp_path, 0, 2.5e-7), [10.0, 10.625])
+    return tmp_path
+
+
+def test_numbers_of_seeds_that_are_there(root: Path) -> None:
+    points = read_evidence(root, (0, 1, 2), PRESET)
+    assert values(points, "replace", 1.0, "kmeans", "FID_all", 2) == {0: 30.0, 1: 45.0}
+    assert values(points, "replace", 1.0, "baseline", "FID_all", 0) == {0: 10.0, 1: 20.0, 2: 12.0}
+    assert last_reached(points, "replace", 1.0, "kmeans") == 2
+    assert last_reached(points, "replace", 1.0, "nearest") == 0
+    assert last_reached(points, "latest", 1.0, "raw") == 0
+
+
+def test_tables_show_means_and_paired_differences(root: Path) -> None:
+    points = read_evidence(root, (0, 1, 2), PRESET)
+    rows = {
+        line.split(" | ")[0].strip("| "): line
+        for line in outcome_table(points, "replace", 1.0).splitlines()[2:]
+    }
+    assert list(rows) == ["generation 0", "baseline", "raw", "kmeans"]
+    raw = np.array([90.0, 110.0, 95.0])
+    half = stats.t.ppf(0.975, 2) * raw.std(ddof=1) / np.sqrt(3)
+    assert f"| raw | 3 | 2 | {raw.mean():.1f} ± {half:.1f} |" in rows["raw"]
+    difference = difference_table(points, "replace", 1.0).splitlines()[2]
+    half = stats.t.ppf(0.975, 1) * np.std([-60.0, -65.0], ddof=1) / np.sqrt(2)
+    assert difference.startswith(f"| kmeans - raw | 2 | 2 | -62.5 ± {half:.1f} |")
+
+
+def test_rates_are_compared_generation_by_generation(root: Path) -> None:
+    lines = rate_table(root, 0).splitlines()
+    assert lines[2:] == ["| 2.5e-07 | 10.000 | 10.625 |", "| 0 | 10.000 | 10.500 |"]
+
+
+def test_what_was_reduced_comes_from_the_presets() -> None:
+    table = reduction_table(PRESET)
+    assert "| real images | 12,000 | 2,000 |" in table
+    assert "| a later generation | 1 epochs at 2.5e-07 | 2 epochs at 0.0001 |" in table
+
+
+def test_files(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    out.mkdir()
+    points = read_evidence(root, (0, 1, 2), PRESET)
+    write_points(points, out / "arms.csv")
+    with (out / "arms.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 9 + 9 + 8 + 1
+    assert rows[-1]["FID_all"] == "10" and rows[-1]["FID_corrected"] == ""
+    (out / "corrected_sets.csv").write_text(
+        "correction,seed,FID,Precision,Recall,Coverage,Accuracy,Memorisation,Copies\n"
+        "nearest,0,2,.9,.8,.7,1,1,1\nnearest,1,4,.9,.8,.7,1,1,1\n"
+    )
+    write_tables(points, root, (0, 1, 2), PRESET, out)
+    assert "| nearest | 3.0 ± 12.7 | 0.90 ± 0.00 |" in (out / "tables.md").read_text()
+    written = [*draw_curves(points, out), *draw_sheets(points, root, PRESET, out)]
+    assert {path.name for path in written if path.suffix == ".png"} >= {
+        "curves_replace_100.png",
+        "samples_replace_100.png",
+    }
+
+
+def test_nothing_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MissingAssetError, match="no arm"):
+        read_evidence(tmp_path, (0,), PRESET)
