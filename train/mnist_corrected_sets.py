@@ -12,8 +12,8 @@ import csv
 import io
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import tyro
 from rich import box
@@ -40,8 +40,7 @@ METRICS = ("FID", "Precision", "Recall", "Coverage", "Accuracy", "Memorisation",
 logger = logging.getLogger("scsc")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One metric of one corrected set."""
 
     correction: str
@@ -60,7 +59,7 @@ def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digi
     for k in (4, 16):
         yield f"local_convex, k = {k}", correction_of(lambda p, k=k: ConvexMixture(p, k), real)
     yield "local_pca", correction_named("local_pca", real, clusters)
-    for k, d in ((50, 10), (50, 20)):
+    for k, d in ((30, 8), (50, 10)):
         name = f"local_pca, k = {k}, d = {d}"
         yield name, correction_of(lambda p, k=k, d=d: LocalPlane(p, k, d), real)
     blunt = correction_of(lambda p: LocalPlane(p, sharpen=False), real)
