@@ -1,8 +1,8 @@
 """Several processes, on several GPUs or nodes, that make one arm: what `torchrun` started.
 
-`torchrun --nproc_per_node 2 -m train.train_mdm_iterative_finetuning ...` (or `accelerate launch`)
-starts the same command several times. Each process trains on its share of every batch and PyTorch
-averages the gradients; everything else is done by the first one while the others wait.
+`torchrun --nproc_per_node 2 -m train.train_mdm_iterative_finetuning ...` starts the same command
+several times. Each process trains on its share of every batch and PyTorch averages the gradients;
+everything else is done by the first one while the others wait.
 """
 
 from __future__ import annotations

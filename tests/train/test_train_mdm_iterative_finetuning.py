@@ -1,9 +1,8 @@
-"""The documented command, end to end and small, on real motion; killed, damaged, repeated."""
+"""The documented command, end to end and small, on real motion; interrupted, damaged, repeated."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -91,34 +90,6 @@ def test_a_generation_holds_what_the_published_layout_promises(unbroken: Path) -
     zero = unbroken / "generation_0" / "generation_0"
     assert results(zero) == results(unbroken / ARM / "generation_0")
     assert not list(unbroken.rglob("*.partial")) and not list(unbroken.rglob(".work_*"))
-
-
-def test_killed_again_and_again_it_ends_with_the_same_bytes(
-    data: Path, unbroken: Path, repository: Path, tmp_path: Path
-) -> None:
-    """Five kills without warning, later and later; then to the end."""
-    runs = tmp_path / "runs"
-    for shared in ("generation_0", "cache"):
-        shutil.copytree(unbroken / shared, runs / shared)
-    kills = 0
-    # A start takes seconds before it computes: wait for the lock, then strike at another moment.
-    for delay in (1.0, 2.5, 4.0, 5.5, 7.0):
-        process = subprocess.Popen(
-            arm_command(data, runs), cwd=repository, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not (runs / ARM / ".lock").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(delay)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            kills += 1
-        process.wait()
-    assert kills >= 1
-    done = run(arm_command(data, runs), repository)
-    assert done.returncode == 0, done.stderr
-    assert results(runs / ARM) == results(unbroken / ARM)
 
 
 def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Path) -> None:
