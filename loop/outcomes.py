@@ -22,7 +22,7 @@ from loop.command import INTERRUPTED
 from loop.errors import ScscError
 from loop.plan import Job
 
-State = Literal["running", "finished", "stopped", "failed"]
+State = Literal["running", "finished", "stopped", "queued", "failed"]
 _SLURM_ALIVE = ("RUNNING", "COMPLETING", "SUSPENDED", "CONFIGURING")
 
 
@@ -31,7 +31,8 @@ class Outcome:
     """The last attempt at a job.
 
     Attributes:
-        state: stopped is put away in peace and goes on with the next attempt.
+        state: stopped is put away in peace and goes on with the next attempt, which Slurm has in
+            its queue where the state is queued.
         status: exit status, negative for a signal; None while it runs.
         host, pid, command: where it runs or ran, and what.
         slurm: id of the Slurm job, if it is one.
@@ -79,7 +80,9 @@ def outcome_of(job: Job) -> Outcome | None:
     except (ScscError, TypeError):  # absent, or of another version: the run directory tells enough
         return None
     if outcome.state == "running" and not _alive(outcome):
-        return replace(outcome, state="stopped")
+        outcome = replace(outcome, state="stopped")
+    if outcome.state == "stopped" and outcome.slurm and _in_slurm(outcome.slurm) == "PENDING":
+        outcome = replace(outcome, state="queued")
     return outcome
 
 
@@ -98,7 +101,15 @@ def _alive(outcome: Outcome) -> bool:
             return True
         return all(part in found for part in outcome.command[1:])
     if outcome.slurm is not None and shutil.which("squeue"):
-        query = ["squeue", "--noheader", "--jobs", outcome.slurm, "--format", "%T"]
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=60, check=False)
-        return answer.stdout.strip() in _SLURM_ALIVE
+        return _in_slurm(outcome.slurm) in _SLURM_ALIVE
     return True  # cannot be seen from here
+
+
+def _in_slurm(job: str) -> str:
+    """State of a Slurm job, empty where it is gone or there is no Slurm to ask."""
+    query = ["squeue", "--noheader", "--jobs", job, "--format", "%T"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()

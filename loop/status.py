@@ -50,7 +50,8 @@ class Progress:
 
     @property
     def state(self) -> str:
-        """waiting, running, stopped (goes on with the next attempt), failed, or finished."""
+        """waiting, running, stopped (goes on with the next attempt), queued (by Slurm, for it),
+        failed, finished, or begun (by hand, so that nobody knows whether it runs)."""
         if self.finished:
             return "finished"
         if self.outcome is not None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from loop.outcomes import outcome_of
+from loop.plan import Job
+
 ARMS = ("corrected", "baseline")
 TOYS = ["--experiment", "toy_sweep"]
 HELD = ["--", "--hold", "2"]
@@ -146,6 +149,8 @@ def test_arms_wait_are_queued_again_and_end_with_the_bytes_of_an_unbroken_run(
         submitted.requeue("baseline")
     one.signal("corrected", "--signal=USR2")
     other.signal("corrected", "--signal=USR1", "--batch")
+    corrected = Job("corrected", [], one.folder / "logs" / "corrected.log")
+    wait_for(lambda: getattr(outcome_of(corrected), "state", "") == "queued")
     for submitted in (one, other):
         submitted.check(unbroken)
 
