@@ -111,8 +111,11 @@ class MotionGenerator:
         for group in self._optimizer.param_groups:  # a stored optimiser brings those of its run
             group["lr"], group["weight_decay"] = preset.learning_rate, preset.weight_decay
         self._steps = preset.steps_per_generation if generation else preset.generation_0_steps
+        items = [item for part in training_set.parts() for item in part.items]
+        if generation and self._protocol.whole_epochs:
+            self._steps = in_whole_epochs(self._steps, len(items), preset.batch_size)
         batches = TrainingBatches(
-            [item for part in training_set.parts() for item in part.items],
+            items,
             self.denoiser.mean,
             self.denoiser.std,
             preset.batch_size,
@@ -175,6 +178,16 @@ class MotionGenerator:
         restore_training(self.denoiser, self._optimizer, rest, path)
         self._steps = int(steps)
         return model.name
+
+
+def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:
+    """Steps that the published trainer takes where `steps` are asked for: (steps // L + 1) L.
+
+    L is the number of full batches of an epoch; where there is none, which the published trainer
+    cannot divide by, a batch counts as an epoch.
+    """
+    batches = max(1, items // batch_size)
+    return (steps // batches + 1) * batches
 
 
 def model_file(generation: Path) -> Path:

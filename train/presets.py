@@ -37,6 +37,8 @@ class Protocol:
             random one.
         skip_damaged: clips with missing or damaged files are left out (published, silently; ours
             names them) instead of ending the run.
+        whole_epochs: a generation after the first trains on to the end of an epoch, and one epoch
+            more where its steps are whole epochs (published).
     """
 
     mask_padding: bool
@@ -49,6 +51,7 @@ class Protocol:
     repeat_noise: bool
     first_caption_only: bool
     skip_damaged: bool = False
+    whole_epochs: bool = False
 
 
 FAITHFUL = Protocol(
@@ -62,6 +65,7 @@ FAITHFUL = Protocol(
     repeat_noise=True,
     first_caption_only=True,
     skip_damaged=True,
+    whole_epochs=True,
 )
 CORRECTED = Protocol(
     mask_padding=True,

@@ -11,7 +11,7 @@ from loop.interfaces import Mixture
 from loop.streams import Stream
 from model.checkpoint import load_checkpoint
 from train.motion_files import MotionBatch
-from train.motion_generator import MotionGenerator
+from train.motion_generator import MotionGenerator, in_whole_epochs
 from train.presets import CORRECTED, FAITHFUL, with_changes
 
 ALL = slice(None)
@@ -93,7 +93,7 @@ def test_the_model_file_holds_what_motions_are_drawn_with(make, training_set, tm
 
 
 def test_moments_are_carried_only_in_corrected_mode(make, training_set) -> None:
-    for protocol, carried in ((CORRECTED, 18), (FAITHFUL, 6)):
+    for protocol, carried in ((CORRECTED, 12 + 6), (FAITHFUL, 8)):
         generator = make(protocol)
         generator.fit(training_set, 0, Stream(1), None)
         generator.fit(training_set, 1, Stream(2), None)
@@ -186,3 +186,22 @@ def test_an_interrupted_synthesis_goes_on_with_the_batches_it_had_drawn(
     assert drawn == [2]  # two batches of three were there
     for a, b in zip(unbroken, resumed, strict=True):
         assert np.array_equal(a.vectors, b.vectors)
+
+
+@pytest.mark.parametrize(
+    ("steps", "items", "expected"),
+    [(1000, 64, 1001), (1000, 128, 1002), (1000, 200, 1002), (1000, 256, 1004), (1000, 60, 1001),
+     (40_000, 2600, 40_040)],
+)  # fmt: skip
+def test_published_generations_take_whole_epochs(steps: int, items: int, expected: int) -> None:
+    """The published checkpoints' names: model000001001.pt for one batch an epoch, and so on."""
+    assert in_whole_epochs(steps, items, 64) == expected
+
+
+def test_only_faithful_generations_after_the_first_overshoot(make, training_set, tmp_path) -> None:
+    for protocol, later in ((FAITHFUL, "model000000008.pt"), (CORRECTED, "model000000006.pt")):
+        generator = make(protocol)  # nine items, four a batch: two batches an epoch
+        generator.fit(training_set, 0, Stream(1), None)
+        assert generator.save(tmp_path) == "model000000012.pt"
+        generator.fit(training_set, 1, Stream(2), None)
+        assert generator.save(tmp_path) == later
