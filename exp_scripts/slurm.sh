@@ -7,7 +7,8 @@
 #
 # submits generation 0, an array of all arms that waits for it, and graphs that wait for the array.
 # A job that nears its time limit puts its work away, queues itself again, and goes on where it was;
-# so does one that is requeued. What each says is in exp_outputs/dataset_<DATASET>*/logs/.
+# so does one that is requeued. Sweep options: see `python -m loop.sweep names --help`. What each job
+# says is in exp_outputs/dataset_<DATASET>*/logs/.
 #SBATCH --job-name=scsc
 #SBATCH --time=24:00:00
 #SBATCH --cpus-per-task=4

@@ -25,9 +25,7 @@ def test_run_all_plans_every_arm_of_a_published_size(repository: Path, tmp_path:
     )
 
 
-def test_slurm_explains_itself(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_slurm_explains_itself(repository: Path, tmp_path: Path) -> None:
     for words in ((), ("--help",)):
         text = typed(repository, tmp_path, "slurm.sh", *words)
         assert "bash exp_scripts/slurm.sh DATASET" in text and "SBATCH" not in text
