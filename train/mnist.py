@@ -32,7 +32,8 @@ from train.mnist_evaluation import MnistEvaluation
 from train.mnist_files import CORRECTED as CORRECTED_FILE
 from train.mnist_files import SAMPLES, SYNTHETIC, CorrectionFiles, SampleFiles
 from train.mnist_generator import TRAINING, MnistGenerator
-from train.mnist_precision import runs_in_bfloat16
+from train.mnist_memory import keep_freed_memory
+from train.mnist_precision import compiles, runs_in_bfloat16
 from train.mnist_presets import (
     CORRECTED,
     FAITHFUL,
@@ -56,6 +57,7 @@ class MnistExperiment:
         correction: name of the correction function, "none" where there is none.
         gamma: its strength.
         half: the network runs in bfloat16.
+        compiled: it is compiled to draw samples.
         fresh_at: generations that start with Adam's moments at zero.
     """
 
@@ -65,6 +67,7 @@ class MnistExperiment:
     correction: str
     gamma: float
     half: bool
+    compiled: bool
     fresh_at: tuple[int, ...]
 
 
@@ -74,6 +77,7 @@ def run_arm(arguments: MnistArguments) -> None:
     Raises:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
+    keep_freed_memory()
     experiment = experiment_of(arguments)
     ratio = 0.0 if arguments.train_type in BASELINES else arguments.ratio()
     folder = arguments.folder(experiment.preset)
@@ -147,6 +151,7 @@ def experiment_of(arguments: MnistArguments) -> MnistExperiment:
         correction=arguments.correction if corrects else "none",
         gamma=arguments.gamma,
         half=runs_in_bfloat16(arguments.precision, arguments.device, arguments.faithful),
+        compiled=compiles(arguments.compile, preset.n_feat, arguments.faithful),
         fresh_at=fresh,
     )
 
@@ -159,6 +164,7 @@ def new_generator(experiment: MnistExperiment, device: torch.device) -> MnistGen
         experiment.seed,
         device,
         half=experiment.half,
+        compiled=experiment.compiled,
         fresh_at=experiment.fresh_at,
     )
 
@@ -243,7 +249,10 @@ def _settings(
     """What a resumed run must have in common with the one that started (args.json)."""
     preset = dataclasses.asdict(experiment.preset)
     del preset["generations"]  # a finished run may be made longer
+    # Compiled programs round differently; the key is there only where it matters.
+    compiled = {"compiled": True} if experiment.compiled else {}
     return {
+        **compiled,
         "train_type": arguments.train_type,
         "preset": preset,
         "protocol": dataclasses.asdict(experiment.protocol),

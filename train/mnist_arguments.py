@@ -71,6 +71,9 @@ class MnistArguments:
     """large files of older generations that stay: last, every:N, all"""
     precision: Precision = "auto"
     """auto: bfloat16 where the processor computes with it, float32 elsewhere and with --faithful"""
+    compile: Literal["auto", "yes", "no"] = "auto"
+    """compile the network before every draw, a minute that only many samples of a wide network pay
+    back; auto: from 64 features on, where there is a C++ compiler, and not with --faithful"""
     device: str = "cpu"
     """torch device of the network, such as cpu or cuda"""
     discard_damaged: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from diffusion.schedules import mnist_betas
 from loop.pieces import Pieces
 from loop.progress import track
 from loop.streams import Stream, item_seeds
+from model.compiled import Guided, frozen
 from model.context_unet import SIDE, ContextUNet, ContextUNetConfig
 from model.seeding import seeded
 from train.mnist_presets import MnistPreset, MnistProtocol
@@ -24,6 +26,9 @@ from train.mnist_presets import MnistPreset, MnistProtocol
 SAMPLE_BATCH = 40
 """Images drawn together; the last batch is filled up, so that a sample does not depend on how many
 are drawn. Maps of more images leave the processor's caches."""
+CHANNELS_LAST_FROM = 64
+"""Width from which channels are kept last in memory: matrix units want it, narrow maps are slower
+for it (`benchmarks/mnist_ddpm.py`)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class DigitDenoiser:
         ddim_steps: of the implicit sampler; None walks the whole chain with noise.
         signed: pixels span [-1, 1] and estimates are clamped to it, else [0, 1], unclamped.
         half: the network runs in bfloat16.
+        compiled: it is compiled anew, weights and all, for every draw.
         device: where the network is.
     """
 
@@ -46,6 +52,7 @@ class DigitDenoiser:
     ddim_steps: int | None
     signed: bool
     half: bool
+    compiled: bool
     device: torch.device
 
     def draw(
@@ -60,22 +67,26 @@ class DigitDenoiser:
         begin = first // SAMPLE_BATCH * SAMPLE_BATCH
         labels, seeds = np.arange(filled) % DIGITS, item_seeds(stream, filled)
         pieces = Pieces(scratch, "draw")
-        self.network.eval()
+        guided = self._guided()
         starts = range(begin, filled, SAMPLE_BATCH)
         for start in track([s for s in starts if s not in pieces], "draw", total=len(starts)):
             chosen = slice(start, start + SAMPLE_BATCH)
-            pixels = self.to_unit(self._draw_batch(labels[chosen], seeds[chosen]))
+            pixels = self.to_unit(self._draw_batch(guided, labels[chosen], seeds[chosen]))
             drawn = digits_from_unit(pixels, labels[chosen])
             pieces[start] = {"images": drawn.images, "labels": drawn.labels}
         parts = [Digits(pieces[start]["images"], pieces[start]["labels"]) for start in starts]
         return concatenated(parts).take(slice(first - begin, count - begin))
 
-    def _draw_batch(self, digits: np.ndarray, seeds: list[int]) -> Tensor:
+    def _guided(self) -> Guided:
+        self.network.eval()
+        return frozen(deepcopy(self.network)) if self.compiled else self.network.guided
+
+    def _draw_batch(self, guided: Guided, digits: np.ndarray, seeds: list[int]) -> Tensor:
         labels = torch.as_tensor(digits, device=self.device)
 
         def denoise(x: Tensor, t: Tensor) -> Tensor:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-                return self.network.guided(x, t, labels, self.guidance).float()
+                return guided(x, t, labels, self.guidance).float()
 
         noise, shape = ItemNoise(seeds, self.device), (len(seeds), 1, SIDE, SIDE)
         if self.ddim_steps is None:
@@ -101,6 +112,7 @@ def new_denoiser(
     device: torch.device,
     *,
     half: bool = False,
+    compiled: bool = False,
 ) -> DigitDenoiser:
     """An untrained denoiser; `seed` fixes its weights."""
     steps = preset.diffusion_steps
@@ -111,8 +123,12 @@ def new_denoiser(
         normalisation=protocol.normalisation,
         negative_keep_mask=protocol.negative_keep_mask,
     )
+    wide = preset.n_feat >= CHANNELS_LAST_FROM
+    order = torch.channels_last if wide else torch.contiguous_format
+    network = seeded(lambda: ContextUNet(config), seed).to(device)
+    network.to(memory_format=order)  # type: ignore[call-overload]
     return DigitDenoiser(
-        network=seeded(lambda: ContextUNet(config), seed).to(device),
+        network=network,
         chain=Diffusion(
             mnist_betas(steps), "eps" if protocol.predicts_noise else "v", variance="large"
         ),
@@ -120,5 +136,6 @@ def new_denoiser(
         ddim_steps=None if protocol.ancestral else preset.ddim_steps,
         signed=protocol.signed_data,
         half=half,
+        compiled=compiled,
         device=device,
     )

@@ -31,6 +31,7 @@ class MnistGenerator:
         seed: the run's seed.
         device: where the network runs.
         half: whether it runs in bfloat16.
+        compiled: whether it is compiled to draw samples.
         fresh_at: generations that start with Adam's moments at zero.
     """
 
@@ -42,11 +43,14 @@ class MnistGenerator:
         device: torch.device,
         *,
         half: bool = False,
+        compiled: bool = False,
         fresh_at: Collection[int] = (),
     ) -> None:
         self._preset, self._protocol, self._seed = preset, protocol, seed
         self._fresh_at = fresh_at
-        self._new = lambda: new_denoiser(preset, protocol, seed, device, half=half)
+        self._new = lambda: new_denoiser(
+            preset, protocol, seed, device, half=half, compiled=compiled
+        )
         self.reset()
 
     def reset(self) -> None:

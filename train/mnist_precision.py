@@ -1,10 +1,14 @@
-"""Whether the networks of MNIST run in bfloat16."""
+"""How the networks of MNIST are computed: in which precision, compiled or not."""
 
 from __future__ import annotations
 
 import torch
 
 from loop.errors import InvalidOptionError
+from model.compiled import can_compile
+
+COMPILED_FROM = 64
+"""Width from which drawing a generation takes hours and compiling it a minute."""
 
 
 def runs_in_bfloat16(precision: str, device: str, faithful: bool) -> bool:
@@ -33,3 +37,10 @@ def multiplies_bfloat16(device: str) -> bool:
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def compiles(wanted: str, width: int, faithful: bool) -> bool:
+    """What `--compile` means here; decided once a run, so that all its samples round alike."""
+    if wanted == "auto":
+        return not faithful and width >= COMPILED_FROM and can_compile()
+    return wanted == "yes"

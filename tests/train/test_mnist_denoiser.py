@@ -65,7 +65,7 @@ def test_the_chain_is_that_of_another_library() -> None:
     for t in (8, 5, 2):
         at = torch.full((2,), t)
         mean, _ = chain.posterior(chain.x0_from_eps(x, at, eps), x, at)
-        drawn = theirs.step(eps, t, x, generator=torch.Generator().manual_seed(1)).prev_sample
+        drawn = theirs.step(eps, t, x, generator=torch.Generator().manual_seed(1))[0]
         z = torch.randn(x.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
         expected = mean + chain.table("sigma", at, x) * z
         torch.testing.assert_close(drawn, expected, atol=1e-5, rtol=1e-5)
@@ -90,11 +90,11 @@ def test_drawing_goes_on_from_the_batches_that_are_there(tmp_path, monkeypatch) 
     batches = DigitDenoiser._draw_batch
     drawn = []
 
-    def interrupted(self: DigitDenoiser, digits: np.ndarray, seeds: list[int]) -> torch.Tensor:
+    def interrupted(self: DigitDenoiser, guided, digits: np.ndarray, seeds) -> torch.Tensor:
         drawn.append(len(digits))
         if len(drawn) == 2:
             raise KeyboardInterrupt
-        return batches(self, digits, seeds)
+        return batches(self, guided, digits, seeds)
 
     monkeypatch.setattr(DigitDenoiser, "_draw_batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
