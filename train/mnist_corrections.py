@@ -19,13 +19,16 @@ from pathlib import Path
 import numpy as np
 
 from dataset.mnist import DIGITS, Digits
+from dataset.mnist_source import SIDE
 from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.interfaces import Corrected, Correction
 from loop.streams import Stream
+from train.mnist_files import write_sheet
 from train.mnist_projections import Centroids, ConvexMixture, LocalPlane, NearestReal, Projection
 
 logger = logging.getLogger("scsc")
 
+CLUSTERS = "digit_clusters.png"
 NAMES = ("kmeans", "nearest", "local_pca", "local_convex")
 ORACLES = frozenset({"nearest"})
 """Corrections that hand out real training images: bounds, not methods."""
@@ -50,7 +53,7 @@ class DigitCorrection:
                 found=gamma,
                 expected="0 to inf",
             )
-        self._projections = projections
+        self.projections = projections
         self._share = 1.0 if math.isinf(gamma) else gamma / (1 + gamma)
 
     def correct(
@@ -62,7 +65,7 @@ class DigitCorrection:
         """
         pixels = batch.images.reshape(len(batch), -1).astype(np.float64)
         corrected = pixels.copy()
-        for digit, project in enumerate(self._projections):
+        for digit, project in enumerate(self.projections):
             rows = batch.labels == digit
             if rows.any():
                 corrected[rows] += self._share * (project(pixels[rows]) - pixels[rows])
@@ -71,6 +74,19 @@ class DigitCorrection:
         return Corrected(
             Digits(images, batch.labels), {"Moved_correction": float(np.sqrt((moved**2).mean()))}
         )
+
+
+def write_centroids(correction: Correction[Digits], folder: Path) -> None:
+    """Write `digit_clusters.png`, a row of centroids for each digit (published); k-means alone.
+
+    Raises StorageError when the file cannot be written.
+    """
+    projections = correction.projections if isinstance(correction, DigitCorrection) else []
+    rows = [p.centroids for p in projections if isinstance(p, Centroids)]
+    if rows:
+        images = np.concatenate(rows).astype(np.uint8).reshape(-1, SIDE, SIDE)
+        labels = np.repeat(np.arange(DIGITS), len(rows[0]))
+        write_sheet(folder / CLUSTERS, Digits(images, labels), columns=len(rows[0]))
 
 
 def correction_named(

@@ -61,15 +61,15 @@ def read_digits(path: Path) -> Digits:
         ) from error
 
 
-def write_sheet(path: Path, digits: Digits) -> None:
+def write_sheet(path: Path, digits: Digits, columns: int = SHEET_COLUMNS) -> None:
     """A picture of digits, ten a row, black on white, no margin (published, inverted)."""
-    rows = -(-len(digits) // SHEET_COLUMNS)
+    rows = -(-len(digits) // columns)
     side = digits.images.shape[1]
-    cells = np.zeros((rows * SHEET_COLUMNS, side, side), np.uint8)
+    cells = np.zeros((rows * columns, side, side), np.uint8)
     cells[: len(digits)] = digits.images
-    grid = cells.reshape(rows, SHEET_COLUMNS, side, side).swapaxes(1, 2)
+    grid = cells.reshape(rows, columns, side, side).swapaxes(1, 2)
     buffer = io.BytesIO()
-    Image.fromarray(255 - grid.reshape(rows * side, SHEET_COLUMNS * side)).save(buffer, "png")
+    Image.fromarray(255 - grid.reshape(rows * side, columns * side)).save(buffer, "png")
     write_bytes(path, buffer.getvalue())
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
@@ -14,7 +16,7 @@ from dataset.mnist import Digits
 from eval.neighbours import image_memorisation
 from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.streams import Stream
-from train.mnist_corrections import NAMES, correction_named
+from train.mnist_corrections import NAMES, correction_named, write_centroids
 from train.mnist_projections import (
     ConvexMixture,
     LocalPlane,
@@ -69,6 +71,22 @@ def test_kmeans_gives_the_published_centroids() -> None:
     ours = correction_named("kmeans", REAL, 4).correct(SAMPLES, STREAM).batch
     brighter = found.images.astype(int) - ours.images
     assert set(np.unique(brighter)) == {0, 1}  # half a grey value, rounded
+
+
+def test_centroids_are_drawn_one_row_a_digit(tmp_path: Path) -> None:
+    correction = correction_named("kmeans", REAL, 4, biased=True)
+    write_centroids(correction, tmp_path)
+    with Image.open(tmp_path / "digit_clusters.png") as picture:
+        sheet = 255 - np.asarray(picture)
+    assert sheet.shape == (280, 4 * 28)
+    eights = KMeans(4, random_state=0, n_init="auto").fit(
+        _rows(REAL)[REAL.labels == 8].astype(float)
+    )
+    third = np.clip(np.round(0.5 + eights.cluster_centers_[2]), 0, 255).reshape(28, 28)
+    np.testing.assert_array_equal(sheet[8 * 28 : 9 * 28, 2 * 28 : 3 * 28], third)
+    (tmp_path / "digit_clusters.png").unlink()
+    write_centroids(correction_named("nearest", REAL, 4), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_nearest_copies_the_closest_image_of_the_same_digit() -> None:
