@@ -19,4 +19,5 @@ python -m loop.sweep run demo
 
 # 4. Look at it.
 python -m visualize.before_after "$runs/synthetic_percent_100_iterative_finetuning_with_correction"
+python -m visualize.report "$runs"
 python -m visualize.table "$runs"
