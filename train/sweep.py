@@ -26,8 +26,10 @@ def plan(request: Request) -> Plan:
 def motion_plan(experiment: Experiment, request: Request) -> Plan:
     """The plan of an experiment; with several seeds one repetition each, and graphs over all."""
     several = len(request.seeds) > 1
+    # The usual seed alone has the experiment's own folder, as when arms are run by hand.
+    apart = several or request.seeds != Request(experiment.name).seeds
     repetitions = [
-        (seed, experiment.with_seed(seed) if several else experiment) for seed in request.seeds
+        (seed, experiment.with_seed(seed) if apart else experiment) for seed in request.seeds
     ]
     starts = [_generation_0(one, seed, request) for seed, one in repetitions]
     arms = [
@@ -35,9 +37,9 @@ def motion_plan(experiment: Experiment, request: Request) -> Plan:
         for start, (seed, one) in zip(starts, repetitions, strict=True)
         for arm in _longest_first(experiment.arms())
     ]
-    folder = experiment.runs
+    folder = repetitions[0][1].runs
     if several:
-        folder = folder.with_name(f"{folder.name}_aggregated")
+        folder = experiment.runs.with_name(f"{experiment.runs.name}_aggregated")
     graphs = Job(
         name="graphs",
         command=[

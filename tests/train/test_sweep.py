@@ -76,3 +76,8 @@ def test_what_is_missing_or_unknown_is_refused(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingAssetError, match="demo_clips"):
         plan(Request("demo")).check()
+
+
+def test_one_unusual_seed_has_the_folder_that_the_scripts_give_it() -> None:
+    assert plan(Request("0064", seeds=(7,))).folder == Path("exp_outputs/dataset_0064_seed_7")
+    assert plan(Request("0064")).folder == Path("exp_outputs/dataset_0064")
