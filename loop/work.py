@@ -115,6 +115,7 @@ class WorkFolder(Generic[BatchT]):
         return EvaluationFile(self._layout.keys(self._generation, checkpoint))
 
     def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
+        self._team.wait()  # everybody has read the last stage
         if self._team.leads:
             with storage(self.folder):
                 self.folder.rename(self._arm / self._layout.name(self._generation))
