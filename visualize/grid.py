@@ -71,13 +71,14 @@ def draw_grid(
         raise MissingAssetError(
             "no arm has a finished generation", path=runs, remedy="run the loop first"
         )
-    common = set.intersection(*(set(finished(arm)) for arm in arms))
-    columns = choose(sorted(common) or finished(arms[0]), generations)
+    columns = choose(sorted({g for arm in arms for g in finished(arm)}), generations)
     if columns != sorted(generations):
-        logger.info("generations that all arms have: %s instead of %s", columns, generations)
+        logger.info("there are generations %s instead of %s", columns, list(generations))
     clips = []
     for arm in arms:
-        for generation in columns:
+        for column in columns:
+            # An arm that is behind shows its newest; the title says which.
+            generation = max((g for g in finished(arm) if g <= column), default=finished(arm)[0])
             denoiser = load_denoiser(arm / f"generation_{generation}", torch.device("cpu"))
             title = f"{short_name(arm.name)}, generation {generation}"
             frames = int(seconds * FPS)

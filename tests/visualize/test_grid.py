@@ -22,7 +22,9 @@ def test_missing_generations_are_replaced_by_the_newest_before() -> None:
         grid.choose([3], (0, 2))
 
 
-def test_rows_are_arms_columns_are_common_generations(runs, monkeypatch) -> None:
+def test_rows_are_arms_columns_are_generations_and_who_is_behind_shows_its_newest(
+    runs, monkeypatch
+) -> None:
     runs.fill_all(5)
     runs.fill("baseline", 7)
     drawn = []
@@ -39,7 +41,7 @@ def test_rows_are_arms_columns_are_common_generations(runs, monkeypatch) -> None
     assert columns == 2 and len(clips) == 6
     assert [clip.title for clip in clips[:4]] == [
         "baseline, generation 0",
-        "baseline, generation 5",
+        "baseline, generation 7",
         "100 % raw, generation 0",
         "100 % raw, generation 5",
     ]
