@@ -17,6 +17,7 @@ PAPER: Colour = (255, 255, 255)
 TITLE_HEIGHT, LEGEND_HEIGHT = 38, 30
 _MARGIN = 10
 _STRIPE = 6
+_SIGN_PX, _SIGN_GAP_PX = 18, 13
 
 Signs = tuple[tuple[str, Colour, bool], ...]
 """Word, colour, and whether the sign is a ring on the floor (or else a filled dot)."""
@@ -69,21 +70,28 @@ def title_strips(
 
 @cache
 def legend_strip(width: int, signs: Signs = SKELETON_SIGNS) -> Image.Image:
-    """What the colours mean, in the middle of a strip as wide as the video."""
-    strip = Image.new("RGB", (width, LEGEND_HEIGHT), PAPER)
-    draw = ImageDraw.Draw(strip)
+    """What the colours mean, in the middle of a strip as wide as the video, in as many rows as it
+    takes."""
     letters = font(13)
-    sign, gap = 18, 13
-    total = sum(sign + letters.getlength(word) + gap for word, _, _ in signs) - gap
-    x = max((width - total) / 2, 4)
-    middle = LEGEND_HEIGHT / 2
-    for word, colour, ring in signs:
-        if ring:
-            draw.ellipse((x, middle - 3.5, x + 13, middle + 3.5), outline=colour, width=2)
-        else:
-            draw.ellipse((x + 2, middle - 5, x + 12, middle + 5), fill=colour)
-        draw.text((x + sign, middle), word, fill=INK, font=letters, anchor="lm")
-        x += sign + letters.getlength(word) + gap
+    sizes = [_SIGN_PX + letters.getlength(word) + _SIGN_GAP_PX for word, _, _ in signs]
+    rows: list[list[int]] = [[]]
+    for index, size in enumerate(sizes):
+        if rows[-1] and sum(sizes[i] for i in rows[-1]) + size - _SIGN_GAP_PX > width - 8:
+            rows.append([])
+        rows[-1].append(index)
+    strip = Image.new("RGB", (width, LEGEND_HEIGHT * len(rows)), PAPER)
+    draw = ImageDraw.Draw(strip)
+    for number, row in enumerate(rows):
+        x = max((width - sum(sizes[i] for i in row) + _SIGN_GAP_PX) / 2, 4)
+        middle = (number + 0.5) * LEGEND_HEIGHT
+        for index in row:
+            word, colour, ring = signs[index]
+            if ring:
+                draw.ellipse((x, middle - 3.5, x + 13, middle + 3.5), outline=colour, width=2)
+            else:
+                draw.ellipse((x + 2, middle - 5, x + 12, middle + 5), fill=colour)
+            draw.text((x + _SIGN_PX, middle), word, fill=INK, font=letters, anchor="lm")
+            x += sizes[index]
     return strip
 
 

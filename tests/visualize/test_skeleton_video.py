@@ -11,6 +11,7 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import InvalidMotionError, InvalidOptionError
+from visualize.labels import legend_strip
 from visualize.skeleton_video import render_frames, render_side_by_side
 
 
@@ -56,7 +57,7 @@ def test_shorter_motions_hold_their_last_frame_and_say_so() -> None:
 
 def test_many_panels_make_even_rows() -> None:
     frame = next(render_frames([(str(i), marching(1)) for i in range(6)], size=100))
-    assert frame.shape == (2 * 138 + 30, 3 * 104 - 4, 3)
+    assert frame.shape == (2 * 138 + 60, 3 * 104 - 4, 3)  # the legend takes two rows here
 
 
 def test_real_clip_is_fast_and_has_its_feet_on_the_floor(shared: Path) -> None:
@@ -96,3 +97,10 @@ def test_bad_options_are_refused(tmp_path: Path) -> None:
     for fps, size in ((0.0, 480), (20.0, 481), (20.0, 10)):
         with pytest.raises(InvalidOptionError):
             render_frames([("a", marching(2))], fps, size)
+
+
+def test_a_narrow_legend_is_wrapped_not_cut() -> None:
+    for width in (120, 240, 480, 964):
+        strip = np.asarray(legend_strip(width))
+        assert strip.shape[1] == width and strip.shape[0] % 2 == 0
+        assert (strip[:, [0, 1, -2, -1]] == 255).all()  # nothing runs into the edges
