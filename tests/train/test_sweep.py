@@ -35,8 +35,15 @@ def test_every_arm_starts_from_generation_0_and_only_corrected_ones_are_correcte
     for job in middle:
         line = job.command_on(3, "cuda")
         assert line[1:3] == ["-m", TRAINER]
-        assert option(line, "--start_from") == "exp_outputs/dataset_demo/generation_0/generation_0"
-        assert option(line, "--save_dir") == f"exp_outputs/dataset_demo/{job.name}" == str(job.run)
+        assert (
+            option(line, "--start_from")
+            == "exp_outputs/dataset_demo_seed_7/generation_0/generation_0"
+        )
+        assert (
+            option(line, "--save_dir")
+            == f"exp_outputs/dataset_demo_seed_7/{job.name}"
+            == str(job.run)
+        )
         assert option(line, "--num_generations") == "5" == str(job.last)
         assert option(line, "--seed") == "7" and line[-1] == "--faithful"
         assert option(line, "--workers") == "3" and option(line, "--device") == "cuda"
