@@ -32,6 +32,8 @@ RESIDUAL: Colour = (150, 70, 160)
 METRES_PER_BODY_WEIGHT = 0.6
 """Length of an arrow; the residual force is small, so that its arrows are twice as long."""
 RESIDUAL_SCALE = 2.0
+SEE_THROUGH = 0.4
+"""Opacity of a body with forces: the arrows from a foot run up inside its leg."""
 LEAST_BODY_WEIGHTS = 0.02
 """Weaker forces get no arrow."""
 SIGNS = (
@@ -139,6 +141,7 @@ def _shape(performance: Performance, data: Any, geom: int, colour: Colour) -> Sh
         np.array(data.geom_xpos[geom]),
         np.array(data.geom_xmat[geom]).reshape(3, 3),
         colour,
+        1.0 if performance.recording is None else SEE_THROUGH,
     )
 
 

@@ -47,6 +47,7 @@ class Shape:
     centre: Array
     rotation: Array
     colour: Colour
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Arrow:
     start: Array
     vector: Array
     colour: Colour
-    width: float = 0.012
+    width: float = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,8 @@ class Stage:
 
     def _add(self, shape: Shape | Arrow) -> None:
         geom = self._scene.geoms[self._scene.ngeom]
-        rgba = np.array([*np.array(shape.colour) / 255, 1.0], np.float32)
+        opacity = 1.0 if isinstance(shape, Arrow) else shape.opacity
+        rgba = np.array([*np.array(shape.colour) / 255, opacity], np.float32)
         if isinstance(shape, Arrow):
             arrow = mujoco.mjtGeom.mjGEOM_ARROW
             mujoco.mjv_initGeom(geom, arrow, np.zeros(3), np.zeros(3), np.eye(3).ravel(), rgba)
