@@ -12,7 +12,6 @@ from typing import Literal
 from loop.errors import InvalidOptionError
 
 Normalisation = Literal["batch", "group"]
-Sampler = Literal["ddpm", "ddim"]
 TrainType = Literal[
     "baseline", "baseline_copy", "iterative_finetuning", "iterative_finetuning_with_correction"
 ]
