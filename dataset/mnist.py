@@ -98,12 +98,11 @@ def concatenated(parts: list[Digits]) -> Digits:
     return Digits(np.concatenate(images), np.concatenate(labels))
 
 
-def load_mnist(data_dir: Path | None = None, *, fetch: bool = True) -> tuple[Digits, Digits]:
+def load_mnist(data_dir: Path | None = None) -> tuple[Digits, Digits]:
     """The training and the test set, in their canonical order.
 
     Args:
         data_dir: folder of the IDX files, plain or `.gz`; nothing else is tried if it is given.
-        fetch: whether the net may be asked.
 
     Raises:
         MissingAssetError: `data_dir` does not hold all four files.
@@ -111,7 +110,7 @@ def load_mnist(data_dir: Path | None = None, *, fetch: bool = True) -> tuple[Dig
     """
     if data_dir is not None:
         return read_folder(data_dir)
-    if not any(_found(RAW_FOLDER, name) for name in FILES) and fetch:
+    if not any(_found(RAW_FOLDER, name) for name in FILES):
         try:
             download(RAW_FOLDER)
         except MissingAssetError as error:

@@ -23,9 +23,9 @@ from model.context_unet import SIDE, ContextUNet, ContextUNetConfig
 from model.seeding import seeded
 from train.mnist_presets import MnistPreset, MnistProtocol
 
-SAMPLE_BATCH = 40
-"""Images drawn together; the last batch is filled up, so that a sample does not depend on how many
-are drawn. Maps of more images leave the processor's caches."""
+SAMPLE_BATCH, DEVICE_BATCH = 40, 1000
+"""Images drawn together on a CPU, where maps of more images leave the caches, and elsewhere. The
+last batch is filled up, so that a sample does not depend on how many are drawn."""
 CHANNELS_LAST_FROM = 64
 """Width from which channels are kept last in memory: matrix units want it, narrow maps are slower
 for it (`benchmarks/mnist_ddpm.py`)."""
@@ -63,14 +63,15 @@ class DigitDenoiser:
         Digit i depends on the weights, the stream and i alone. Batches that `scratch` holds from an
         interrupted call are not drawn again.
         """
-        filled = -(-count // SAMPLE_BATCH) * SAMPLE_BATCH
-        begin = first // SAMPLE_BATCH * SAMPLE_BATCH
+        size = SAMPLE_BATCH if self.device.type == "cpu" else DEVICE_BATCH
+        filled = -(-count // size) * size
+        begin = first // size * size
         labels, seeds = np.arange(filled) % DIGITS, item_seeds(stream, filled)
-        pieces = Pieces(scratch, "draw")
+        pieces = Pieces(scratch, f"draw_{size}")
         guided = self._guided()
-        starts = range(begin, filled, SAMPLE_BATCH)
+        starts = range(begin, filled, size)
         for start in track([s for s in starts if s not in pieces], "draw", total=len(starts)):
-            chosen = slice(start, start + SAMPLE_BATCH)
+            chosen = slice(start, start + size)
             pixels = self.to_unit(self._draw_batch(guided, labels[chosen], seeds[chosen]))
             drawn = digits_from_unit(pixels, labels[chosen])
             pieces[start] = {"images": drawn.images, "labels": drawn.labels}
