@@ -23,6 +23,7 @@ from loop.errors import RunStateError
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.lenet import LeNet, LeNetFeatures, normalise, resize
 from model.seeding import seeded
+from train.evaluator_training import threads
 from train.mnist_presets import MnistPreset, MnistProtocol
 
 FILE_NAME = "lenet_sigmoid.pth"
@@ -83,7 +84,8 @@ def train_or_load_classifier(
     wanted = _description(settings, train)
     with FileLock(folder / f".{FILE_NAME}.lock"):
         if not path.with_suffix(".json").is_file():
-            network, accuracies = train_classifier(settings, train, test)
+            with threads(1):  # so small a network is slower on two, and on busy cores by far
+                network, accuracies = train_classifier(settings, train, test)
             save_checkpoint(path, network.state_dict())
             # Written last: a classifier without it is an unfinished one.
             write_json(path.with_suffix(".json"), wanted | {"test_accuracy": accuracies})

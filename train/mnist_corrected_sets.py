@@ -33,7 +33,7 @@ from train.mnist_corrections import ORACLES, correction_named, correction_of
 from train.mnist_evaluation import MnistEvaluation
 from train.mnist_files import SAMPLES, read_digits
 from train.mnist_presets import CORRECTED, MnistPreset, preset_named
-from train.mnist_projections import Centroids, ConvexMixture, LocalPlane
+from train.mnist_projections import Centroids, ConvexMixture, LocalPlane, Transport
 
 METRICS = ("FID", "Precision", "Recall", "Coverage", "Accuracy", "Memorisation", "Copies")
 
@@ -58,13 +58,16 @@ def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digi
     yield "local_convex", correction_named("local_convex", real, clusters)
     for k in (4, 16):
         yield f"local_convex, k = {k}", correction_of(lambda p, k=k: ConvexMixture(p, k), real)
+    yield "transport", correction_named("transport", real, clusters)
+    tight = correction_of(lambda p: Transport(p, 20, 5), real)
+    yield "transport, k = 20, d = 5", tight
     yield "local_pca", correction_named("local_pca", real, clusters)
     for k, d in ((30, 8), (50, 10)):
         name = f"local_pca, k = {k}, d = {d}"
         yield name, correction_of(lambda p, k=k, d=d: LocalPlane(p, k, d), real)
     blunt = correction_of(lambda p: LocalPlane(p, sharpen=False), real)
     yield "local_pca, not sharpened", blunt
-    for name in ("kmeans", "nearest", "local_convex", "local_pca"):
+    for name in ("kmeans", "nearest", "local_convex", "local_pca", "transport"):
         label = f"{name}, gamma = 1" + (" (half a copy)" if name in ORACLES else "")
         yield label, correction_named(name, real, clusters, 1.0)
 

@@ -4,6 +4,7 @@ kmeans         published: the nearest of the digit's centroids
 nearest        the nearest real image of the digit: the oracle bound, because it copies
 local_pca      the sample's foot on the plane that the real images around it span
 local_convex   the mixture of the real images around it that is closest to the sample
+transport      one-to-one matching with real images, then the sample's foot on the plane there
 
 Which of them helps is decided by how far the *corrected set itself* is from the data:
 `python -m train.mnist_corrected_sets` measures that before any training.
@@ -24,12 +25,19 @@ from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.interfaces import Corrected, Correction
 from loop.streams import Stream
 from train.mnist_files import write_sheet
-from train.mnist_projections import Centroids, ConvexMixture, LocalPlane, NearestReal, Projection
+from train.mnist_projections import (
+    Centroids,
+    ConvexMixture,
+    LocalPlane,
+    NearestReal,
+    Projection,
+    Transport,
+)
 
 logger = logging.getLogger("scsc")
 
 CLUSTERS = "digit_clusters.png"
-NAMES = ("kmeans", "nearest", "local_pca", "local_convex")
+NAMES = ("kmeans", "nearest", "local_pca", "local_convex", "transport")
 ORACLES = frozenset({"nearest"})
 """Corrections that hand out real training images: bounds, not methods."""
 
@@ -115,6 +123,7 @@ def correction_named(
         "nearest": NearestReal,
         "local_pca": LocalPlane,
         "local_convex": ConvexMixture,
+        "transport": Transport,
     }
     if name not in builders:
         raise InvalidOptionError("unknown correction", found=name, expected=" | ".join(NAMES))

@@ -24,7 +24,7 @@ from train.mnist_arguments import WITH_CORRECTION
 from train.mnist_presets import MnistPreset, preset_named
 from train.mnist_sweep import OUTPUTS, arm_job
 
-CORRECTIONS = ("local_pca", "kmeans", "nearest")
+CORRECTIONS = ("transport", "kmeans", "local_pca", "nearest")
 LATER = ("local_convex",)
 """Corrections whose arms come after all others."""
 MIXINGS = ("replace", "latest")
@@ -62,14 +62,14 @@ class ArmKey:
 
 
 def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
-    """Every arm, the most telling first: all seeds of a comparison before the next one."""
+    """Every arm, the most telling first, and all seeds of an arm before the next one."""
     for seed in seeds:
         yield ArmKey(seed, "", "baseline", 0.0)
     for corrections in (("raw", *CORRECTIONS), LATER):
         for ratio in ratios:
             for mixing in MIXINGS:
-                for seed in seeds:
-                    yield from (ArmKey(seed, mixing, name, ratio) for name in corrections)
+                for name in corrections:
+                    yield from (ArmKey(seed, mixing, name, ratio) for seed in seeds)
 
 
 def plan(request: Request) -> Plan:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import linear_sum_assignment, nnls
+from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
@@ -101,6 +102,56 @@ class LocalPlane:
         near = self._real[self._search.kneighbors(images, return_distance=False)]
         foot = np.clip(plane_foot(images, near, self._dimensions), 0, 255)
         return with_grey_values(foot, np.sort(near, axis=2).mean(axis=1)) if self._sharpen else foot
+
+
+class Transport:
+    """Optimal transport to the real images, then only as near to them as the digit's shape asks.
+
+    Each sample is matched with a real image, one to one where there are as many of both, so that
+    the total squared distance is smallest. So samples that crowd together are led apart, which no
+    correction of single samples can do. A sample does not become its image: it is projected onto
+    the plane through that image along which the real images around it vary, and takes its grey
+    values.
+
+    Args:
+        real: (M, 784) real images of the digit.
+        neighbours: k real images around the matched one, or all there are.
+        dimensions: d < k directions of largest variance among them.
+    """
+
+    def __init__(
+        self, real: Pixels, neighbours: int = NEIGHBOURS, dimensions: int = DIMENSIONS
+    ) -> None:
+        self._real = real
+        neighbours = min(neighbours, len(real))
+        self._dimensions = min(dimensions, neighbours - 1)
+        search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(real)
+        self._near = search.kneighbors(real, return_distance=False)
+
+    def __call__(self, images: Pixels) -> Pixels:
+        """Each image's foot on the plane through the real image that it is matched with."""
+        matched = match(images, self._real)
+        parts = []
+        for start in range(0, len(images), CHUNK):
+            rows = matched[start : start + CHUNK]
+            anchors = self._real[rows]
+            # The plane through the anchor: project as if the anchor were the mean.
+            near = self._real[self._near[rows]]
+            centre = near.mean(axis=1)
+            moved = images[start : start + CHUNK] - anchors + centre
+            foot = plane_foot(moved, near, self._dimensions) - centre + anchors
+            parts.append(with_grey_values(np.clip(foot, 0, 255), np.sort(anchors, axis=1)))
+        return np.concatenate(parts)
+
+
+def match(images: Pixels, real: Pixels) -> np.ndarray:
+    """The row of real (M, P) for each of images (N, P), at least total squared distance.
+
+    Every real image serves at most ceil(N / M) times.
+    """
+    costs = cdist(images, real, "sqeuclidean")
+    rows, columns = linear_sum_assignment(np.tile(costs, -(-len(images) // len(real))))
+    return columns[np.argsort(rows)] % len(real)
 
 
 class ConvexMixture:

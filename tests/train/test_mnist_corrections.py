@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from train.mnist_projections import (
     ConvexMixture,
     LocalPlane,
     NearestReal,
+    Transport,
     convex_weights,
+    match,
     plane_foot,
     with_grey_values,
 )
@@ -56,6 +59,8 @@ def test_labels_order_and_range_are_kept(name: str) -> None:
     np.testing.assert_array_equal(corrected.batch.labels, SAMPLES.labels)
     assert corrected.report["Moved_correction"] > 0
     order = np.random.default_rng(2).permutation(50)  # no sample depends on the others
+    if name == "transport":
+        order = np.arange(50)  # matching is for all samples together
     again = correction_named(name, REAL, 4).correct(SAMPLES.take(order), STREAM)
     np.testing.assert_array_equal(again.batch.images, corrected.batch.images[order])
 
@@ -98,7 +103,7 @@ def test_nearest_copies_the_closest_image_of_the_same_digit() -> None:
     assert image_memorisation(_rows(found), _rows(REAL), _rows(_strokes(400, 3))).copies == 1.0
 
 
-@pytest.mark.parametrize("name", ["local_pca", "local_convex"])
+@pytest.mark.parametrize("name", ["local_pca", "local_convex", "transport"])
 def test_honest_corrections_remove_noise_without_copying(name: str) -> None:
     clean = _rows(_strokes(50, 1))
     found = _rows(correction_named(name, REAL, 4).correct(SAMPLES, STREAM).batch)
@@ -138,13 +143,34 @@ def test_plane_of_equal_images_is_that_image() -> None:
     np.testing.assert_allclose(plane_foot(np.ones((1, 12)), near, 3), near[:, 0], atol=1e-9)
 
 
+def test_matching_is_the_cheapest_of_all() -> None:
+    rng = np.random.default_rng(6)
+    images, real = rng.normal(size=(6, 3)), rng.normal(size=(3, 3))
+    costs = np.square(images[:, None] - real).sum(axis=2)
+    pairings = set(permutations([0, 0, 1, 1, 2, 2]))  # each real image twice
+    cheapest = min(sum(costs[i, j] for i, j in enumerate(p)) for p in pairings)
+    found = match(images, real)
+    assert np.bincount(found).tolist() == [2, 2, 2]
+    assert costs[np.arange(6), found].sum() == pytest.approx(cheapest)
+
+
+def test_transport_leads_crowded_samples_apart() -> None:
+    crowded = Digits(SAMPLES.images[[3] * 40], SAMPLES.labels[[3] * 40])
+    spread = {
+        name: correction_named(name, REAL, 4).correct(crowded, STREAM).batch.images
+        for name in ("transport", "local_pca")
+    }
+    assert len(np.unique(spread["local_pca"], axis=0)) == 1
+    assert len(np.unique(spread["transport"], axis=0)) == 40
+
+
 def test_grey_values_go_by_rank() -> None:
     images = np.array([[3.0, 1.0, 2.0, 9.0]])
     greys = np.array([[0.0, 10.0, 20.0, 255.0]])
     np.testing.assert_array_equal(with_grey_values(images, greys), [[20.0, 0.0, 10.0, 255.0]])
 
 
-@pytest.mark.parametrize("build", [NearestReal, LocalPlane, ConvexMixture])
+@pytest.mark.parametrize("build", [NearestReal, LocalPlane, ConvexMixture, Transport])
 def test_one_real_image_is_enough(build: Callable[[np.ndarray], NearestReal]) -> None:
     only = _rows(REAL)[:1].astype(float)
     np.testing.assert_allclose(build(only)(_rows(SAMPLES).astype(float)), np.tile(only, (50, 1)))
