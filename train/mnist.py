@@ -26,7 +26,7 @@ from loop.layout import EVALUATION, Layout
 from loop.rundir import RunDirectory
 from train.mnist_arguments import BASELINES, WITH_CORRECTION, MnistArguments
 from train.mnist_classifier import classifier_settings, train_or_load_classifier
-from train.mnist_corrections import correction_named
+from train.mnist_corrections import correction_named, write_centroids
 from train.mnist_damage import set_damage_aside
 from train.mnist_evaluation import MnistEvaluation
 from train.mnist_files import CORRECTED as CORRECTED_FILE
@@ -99,10 +99,12 @@ def run_arm(arguments: MnistArguments) -> None:
         generator = new_generator(experiment, torch.device(arguments.device))
         set_damage_aside(directory, generator, discard=arguments.discard_damaged)
         _check_resumption(directory.last(), arguments.resume_starting_at_generation)
+        correction = _correction(experiment, real)
+        write_centroids(correction, folder)
         domain = Domain(
             real=real,
             generator=generator,
-            correction=_correction(experiment, real),
+            correction=correction,
             evaluator=MnistEvaluation(
                 real, test, classifier, experiment.preset, experiment.protocol
             ),

@@ -73,6 +73,7 @@ def test_arms_have_the_published_folders_files_and_keys(options, tmp_path: Path)
     baseline, arm = parent / "baseline_0.2", parent / f"{CORRECTION}_0.5"
     assert [p.name for p in sorted(baseline.iterdir()) if p.is_dir()] == ["00", "01", "02"]
     assert results(baseline / "00") == results(arm / "00")  # handed over
+    assert (arm / "digit_clusters.png").is_file() and not (baseline / "digit_clusters.png").exists()
     for folder in (baseline, arm):
         for generation, model, sheet in (
             ("00", "model_0.pth", "image_ep0_w0.5.png"),
