@@ -18,6 +18,7 @@ from eval.diversity import diversity
 from eval.floors import floor_by_resampling
 from eval.neighbours import image_memorisation
 from eval.reference import Reference
+from eval.samples import Features
 from loop.interfaces import Corrected, Generator, Metrics
 from loop.streams import Stream
 from model.lenet import LeNetFeatures
@@ -66,8 +67,9 @@ class MnistEvaluation:
         """All metrics of the current model and of the sets that made it."""
         draws, pairs = stream.spawn(2)
         drawn = generator.synthesise(self._samples, draws, scratch)
-        metrics = self._published_metrics(drawn, np.random.default_rng(pairs))
-        metrics |= self.measure(drawn, "")
+        features = self._classifier.features(drawn.images)
+        metrics = dict(self._published_metrics(features, np.random.default_rng(pairs)))
+        metrics |= self._measure(drawn, features, "")
         if sampled is not None:
             metrics |= self.measure(sampled, "_sampled")
         if corrected is not None:
@@ -78,7 +80,9 @@ class MnistEvaluation:
 
     def measure(self, digits: Digits, suffix: str) -> dict[str, float]:
         """Our metrics of a set of at least four digits; their names end in `suffix`."""
-        features = self._classifier.features(digits.images)
+        return self._measure(digits, self._classifier.features(digits.images), suffix)
+
+    def _measure(self, digits: Digits, features: Features, suffix: str) -> dict[str, float]:
         seen = self._classifier.digits(features)
         fidelity = self._reference.fidelity(features[: self._samples])
         copying = image_memorisation(_rows(digits), self._train, self._held_out)
@@ -94,20 +98,19 @@ class MnistEvaluation:
             f"Copies{suffix}": copying.copies,
         }
 
-    def _published_metrics(self, drawn: Digits, rng: np.random.Generator) -> dict[str, float]:
-        """FID and diversity over the first `published_samples` (labels cycle), and as the keys."""
-        few = self._classifier.features(drawn.images[: self._published])
+    def _published_metrics(self, measured: Features, rng: np.random.Generator) -> Metrics:
+        """FID and diversity of the first `published_samples` (labels cycle), and under the keys."""
+        few = measured[: self._published]
+        shown = few if self._few else measured
         found = {
+            "FID": self._reference.fid(shown),
+            "Diversity": diversity(shown, rng, pairs=len(shown) // 2),
+        }
+        if self._few:
+            return found | {f"{name}_published": value for name, value in found.items()}
+        return found | {
             "FID_published": self._reference.fid(few),
             "Diversity_published": diversity(few, rng, pairs=len(few) // 2),
-        }
-        shown = few if self._few else self._classifier.features(drawn.images)
-        return {
-            "FID": self._reference.fid(shown),
-            "Diversity": found["Diversity_published"]
-            if self._few
-            else diversity(shown, rng, pairs=len(shown) // 2),
-            **found,
         }
 
     def _measure_real(self, real: Digits) -> dict[str, float]:

@@ -10,7 +10,6 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -119,7 +118,6 @@ def _draw_smoothed(axes: Axes, line: np.ndarray, color: str, label: str) -> list
 
 def _write_png(figure: Figure, path: Path) -> Path:
     buffer = io.BytesIO()
-    with matplotlib.rc_context():
-        figure.savefig(buffer, format="png", dpi=300)
+    figure.savefig(buffer, format="png", dpi=300)
     write_bytes(path, buffer.getvalue())
     return path
