@@ -23,6 +23,7 @@ from visualize.figures import save_figure
 from visualize.graphs import draw_figure
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
 
+PUBLISHED_DPI = 300
 SIGMA = 4.0
 """Generations of the published smoothing."""
 COLORS = {BASELINE: "peru", FINETUNING: "forestgreen", CORRECTED: "tab:blue"}
@@ -54,7 +55,7 @@ def draw_graphs(records: Sequence[Record], out: Path) -> list[Path]:
     for digits in sorted({r.digits for r in records if r.digits}, key=float) or [""]:
         chosen = [r for r in records if r.arm == BASELINE or r.digits == digits]
         stem = f"aug_percent_{digits or 0}"
-        written.append(_write_png(draw_published(chosen), out / f"{stem}_graphs.png"))
+        written.append(write_png(draw_published(chosen), out / f"{stem}_graphs.png", PUBLISHED_DPI))
         written += save_figure(draw_ours(chosen), out / f"{stem}_metrics")
     return written
 
@@ -116,8 +117,12 @@ def _draw_smoothed(axes: Axes, line: np.ndarray, color: str, label: str) -> list
     return [[smooth.min(), values.min()], [smooth.max(), values.max()]]
 
 
-def _write_png(figure: Figure, path: Path) -> Path:
+def write_png(figure: Figure, path: Path, dpi: int) -> Path:
+    """The figure as a picture alone; returns its path.
+
+    Raises StorageError when it cannot be written.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=300)
+    figure.savefig(buffer, format="png", dpi=dpi)
     write_bytes(path, buffer.getvalue())
     return path

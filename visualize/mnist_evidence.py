@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -137,8 +138,8 @@ def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
 def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
     """Markdown: paired differences to the raw arm and to the baseline, with 95 % intervals."""
     lines = [
-        "| difference | seeds | generation | FID | recall |",
-        "|---|---|---|---|---|",
+        "| difference | seeds | generation | FID | recall | ratio of FIDs (interval) |",
+        "|---|---|---|---|---|---|",
     ]
     for correction in ORDER[2:]:
         for other in ("raw", "baseline"):
@@ -148,7 +149,12 @@ def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
                 for metric in ("FID_all", "Recall")
             ]
             if pairs[0] is not None and min(shared):
-                lines.append(_row(f"{correction} - {other}", min(shared), pairs))
+                one, two = (
+                    values(points, mixing, ratio, arm, "FID_all", min(shared))
+                    for arm in (correction, other)
+                )
+                quotient = _ratio({seed: one[seed] / two[seed] for seed in one.keys() & two.keys()})
+                lines.append(_row(f"{correction} - {other}", min(shared), pairs) + f" {quotient} |")
     return "\n".join(lines)
 
 
@@ -187,6 +193,13 @@ def _paired(
         values(points, mixing, ratio, arm, metric, generation) for arm in (correction, other)
     )
     return _interval({seed: one[seed] - two[seed] for seed in one.keys() & two.keys()})
+
+
+def _ratio(found: dict[int, float]) -> str:
+    """Geometric mean of ratios, with its 95 % interval."""
+    logs = mean_interval([math.log(found[seed]) for seed in sorted(found)])
+    mean, low, high = (math.exp(value) for value in (logs.value, logs.low, logs.high))
+    return f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if logs.count > 1 else "")
 
 
 def _interval(found: dict[int, float]) -> Interval | None:

@@ -15,6 +15,7 @@ from train.mnist_evidence import ArmKey
 from train.mnist_presets import MnistPreset
 from visualize.curves import Panel, draw_panel
 from visualize.figures import save_figure
+from visualize.mnist import write_png
 from visualize.mnist_evidence import ORDER, Point, comparisons, last_reached
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
 
@@ -25,7 +26,7 @@ PANELS = (
 )
 LOGARITHMIC = "FID_all"
 """Arms differ by two orders of magnitude."""
-SIDE = 28
+SIDE, SHEET_DPI = 28, 120
 DIGITS_SHOWN = 10
 
 
@@ -80,7 +81,8 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
             grid[row, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
         figure.suptitle(f"seed {seed}, {mixing}, lambda = {ratio:g}", fontsize=10, y=0.99)
         figure.tight_layout(rect=(0, 0, 1, 0.98), h_pad=0.2, w_pad=0.4)
-        written += save_figure(figure, out / f"samples_{mixing}_{round(100 * ratio):03d}")
+        name = f"samples_{mixing}_{round(100 * ratio):03d}.png"
+        written.append(write_png(figure, out / name, SHEET_DPI))
     return written
 
 

@@ -79,6 +79,7 @@ def test_tables_show_means_and_paired_differences(root: Path) -> None:
     difference = difference_table(points, "replace", 1.0).splitlines()[2]
     half = stats.t.ppf(0.975, 1) * np.std([-60.0, -65.0], ddof=1) / np.sqrt(2)
     assert difference.startswith(f"| kmeans - raw | 2 | 2 | -62.5 ± {half:.1f} |")
+    assert f"| {np.sqrt(30 / 90 * 45 / 110):.2f} (" in difference
 
 
 def test_rates_are_compared_generation_by_generation(root: Path) -> None:
