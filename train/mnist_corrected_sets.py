@@ -52,6 +52,7 @@ class Row(NamedTuple):
 def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digits]]]:
     """The corrections that are compared, with what tells them apart in the table."""
     yield "none (raw samples)", NoCorrection()
+    yield "grey_values (control)", correction_named("grey_values", real, clusters)
     yield f"kmeans, K = {clusters} (published)", correction_named("kmeans", real, clusters)
     yield "kmeans, K = 100", correction_of(lambda p: Centroids(p, min(100, len(p)), False), real)
     yield "nearest (oracle: copies)", correction_named("nearest", real, clusters)

@@ -5,6 +5,7 @@ nearest        the nearest real image of the digit: the oracle bound, because it
 local_pca      the sample's foot on the plane that the real images around it span
 local_convex   the mixture of the real images around it that is closest to the sample
 transport      one-to-one matching with real images, then the sample's foot on the plane there
+grey_values    the control: real grey values, pixel ranks as sampled
 
 Which of them helps is decided by how far the *corrected set itself* is from the data:
 `python -m train.mnist_corrected_sets` measures that before any training.
@@ -28,6 +29,7 @@ from train.mnist_files import write_sheet
 from train.mnist_projections import (
     Centroids,
     ConvexMixture,
+    GreyValues,
     LocalPlane,
     NearestReal,
     Projection,
@@ -37,7 +39,7 @@ from train.mnist_projections import (
 logger = logging.getLogger("scsc")
 
 CLUSTERS = "digit_clusters.png"
-NAMES = ("kmeans", "nearest", "local_pca", "local_convex", "transport")
+NAMES = ("kmeans", "nearest", "local_pca", "local_convex", "transport", "grey_values")
 ORACLES = frozenset({"nearest"})
 """Corrections that hand out real training images: bounds, not methods."""
 
@@ -124,6 +126,7 @@ def correction_named(
         "local_pca": LocalPlane,
         "local_convex": ConvexMixture,
         "transport": Transport,
+        "grey_values": GreyValues,
     }
     if name not in builders:
         raise InvalidOptionError("unknown correction", found=name, expected=" | ".join(NAMES))

@@ -25,7 +25,7 @@ from train.mnist_presets import MnistPreset, preset_named
 from train.mnist_sweep import OUTPUTS, arm_job
 
 CORRECTIONS = ("transport", "kmeans", "local_pca", "nearest")
-LATER = ("local_convex",)
+LATER = ("grey_values", "local_convex")
 """Corrections whose arms come after all others."""
 MIXINGS = ("replace", "latest")
 PUBLISHED_RATE = 2.5e-7

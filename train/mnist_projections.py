@@ -50,6 +50,23 @@ class Centroids:
         return self.centroids[self._means.predict(images)]
 
 
+class GreyValues:
+    """A control that knows nothing of shapes: only the grey values of the digit's real images.
+
+    What it does for a loop is owed to clean backgrounds and full strokes, not to the digits.
+
+    Args:
+        real: (M, 784) real images of the digit.
+    """
+
+    def __init__(self, real: Pixels) -> None:
+        self._greys = np.sort(real, axis=1).mean(axis=0)
+
+    def __call__(self, images: Pixels) -> Pixels:
+        """Each image with the mean grey values of real ones, rank by rank."""
+        return with_grey_values(images, np.broadcast_to(self._greys, images.shape))
+
+
 class NearestReal:
     """The nearest real image itself: as true as a correction can be, but it copies.
 

@@ -154,6 +154,15 @@ def test_matching_is_the_cheapest_of_all() -> None:
     assert costs[np.arange(6), found].sum() == pytest.approx(cheapest)
 
 
+def test_the_control_changes_no_order_of_pixels() -> None:
+    found = _rows(correction_named("grey_values", REAL, 4).correct(SAMPLES, STREAM).batch)
+    for row in range(10):
+        order = np.argsort(_rows(SAMPLES)[row], kind="stable")
+        assert (np.diff(found[row][order].astype(int)) >= 0).all()
+        same = np.sort(_rows(REAL)[REAL.labels == SAMPLES.labels[row]], axis=1)
+        np.testing.assert_allclose(np.sort(found[row]), same.mean(axis=0), atol=0.5)
+
+
 def test_transport_leads_crowded_samples_apart() -> None:
     crowded = Digits(SAMPLES.images[[3] * 40], SAMPLES.labels[[3] * 40])
     spread = {
