@@ -63,7 +63,10 @@ STYLES = {
     FINETUNING: Style("#009E73", "^"),
     CORRECTED: Style("#0072B2", "o"),
 }
-OTHER_STYLES = (Style("#CC79A7", "D"), Style("#56B4E9", "v"), Style("#5D3A9B", "P"))
+OTHER_STYLES = (
+    Style("#CC79A7", "D"), Style("#56B4E9", "v"), Style("#5D3A9B", "P"), Style("#7F4F24", "X"),
+    Style("#1A1A1A", "*"),
+)  # fmt: skip
 GENERATION_0 = "#D55E00"
 REAL = "#444444"
 

@@ -19,13 +19,14 @@ from visualize.mnist import write_png
 from visualize.mnist_evidence import ORDER, Point, comparisons, last_reached
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
 
+LOGARITHM = "log FID"
+"""Arms differ by two orders of magnitude, and so do their intervals: means are of logarithms."""
+TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 PANELS = (
-    Panel("FID", "FID_all", ("FID_floor",), better="lower is better", from_zero=False),
+    Panel("FID", LOGARITHM, (f"{LOGARITHM} floor",), better="lower is better", from_zero=False),
     Panel("Recall", "Recall", ("Recall_real",), better="higher is better"),
     Panel("Right digit", "Accuracy", ("Accuracy_real",), better="higher is better"),
 )
-LOGARITHMIC = "FID_all"
-"""Arms differ by two orders of magnitude."""
 SIDE, SHEET_DPI = 28, 120
 DIGITS_SHOWN = 10
 
@@ -40,9 +41,9 @@ def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
         entries = {}
         for axes, panel in zip(figure.subplots(1, 3), PANELS, strict=True):
             draw_panel(axes, records, panel)
-            if panel.metric == LOGARITHMIC:
-                axes.set_ylim(0.7 * min(r.value for r in records if r.metric == "FID_floor"), None)
-                axes.set_yscale("log")
+            if panel.metric == LOGARITHM:
+                axes.set_yticks(np.log10(TICKS), [str(tick) for tick in TICKS])
+                axes.set_ylim(_log_limits(records))
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 entries.setdefault(label, handle)
         seeds = len({record.seed for record in records})
@@ -96,7 +97,10 @@ def _records(points: Sequence[Point], mixing: str, ratio: float) -> list[Record]
     """As `visualize.curves` draws them: baselines, raw and corrected arms of one comparison."""
     records = []
     begun = {p.key for p in points if p.generation}
+    renamed = {"FID_all": LOGARITHM, "FID_floor": f"{LOGARITHM} floor"}
     for key, generation, metric, value in points:
+        if metric in renamed:
+            metric, value = renamed[metric], float(np.log10(value))
         if key not in begun:  # generation 0 alone is everybody's
             continue
         arm = {"baseline": BASELINE, "raw": FINETUNING}.get(
@@ -106,3 +110,8 @@ def _records(points: Sequence[Point], mixing: str, ratio: float) -> list[Record]
             percent = round(100 * key.ratio)
             records.append(Record(arm, percent, str(percent), key.seed, generation, metric, value))
     return records
+
+
+def _log_limits(records: Sequence[Record]) -> tuple[float, float]:
+    found = [r.value for r in records if r.metric.startswith(LOGARITHM)]
+    return min(found) - 0.1, max(found) + 0.15
