@@ -88,6 +88,7 @@ def log_records(data: bytes) -> Iterator[bytes]:
             record = b""
 
 
+@pytest.mark.slow  # wandb's own service needs seconds to minutes, and loses rows on a busy machine
 def test_wandb_keeps_the_run_offline_where_there_is_no_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
