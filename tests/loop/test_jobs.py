@@ -170,7 +170,7 @@ def test_an_interrupt_reaches_the_jobs_and_leaves_none_behind(
     parent = (
         "import sys; from pathlib import Path; from loop.command import command\n"
         "from loop.jobs import Machine, run_plan; from loop.plan import Job, Plan\n"
-        f"with command(): run_plan(Plan(Path(), ({job},)), Machine(1, 1))"
+        f"with command(): run_plan(Plan(Path({str(tmp_path)!r}), ({job},)), Machine(1, 1))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", parent], cwd=repository, stderr=subprocess.DEVNULL,
@@ -194,7 +194,7 @@ def test_jobs_outlive_a_killed_sweep_and_a_dead_one_is_told(
         "import sys; from pathlib import Path; from loop.jobs import Machine, run_plan\n"
         "from loop.plan import Job, Plan\n"
         f"job = Job('long', {list(job.command)!r}, Path({str(job.log)!r}))\n"
-        "run_plan(Plan(Path(), (job,)), Machine(1, 1))"
+        f"run_plan(Plan(Path({str(tmp_path)!r}), (job,)), Machine(1, 1))"
     )
     process = subprocess.Popen([sys.executable, "-c", parent], cwd=repository)
     while (outcome := outcome_of(job)) is None:
