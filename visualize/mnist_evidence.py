@@ -27,6 +27,8 @@ METRICS = (
 )  # fmt: skip
 SHOWN = ("FID_all", "Recall", "Precision", "Coverage", "Accuracy", "Memorisation")
 TITLES = {"FID_all": "FID"}
+OTHERS = ("raw", "baseline", "grey_values")
+"""Arms that corrected ones are compared with: no correction, no loop, the control."""
 ORDER = ("baseline", "raw", *CORRECTIONS, *LATER)
 
 
@@ -136,13 +138,15 @@ def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
 
 
 def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
-    """Markdown: paired differences to the raw arm and to the baseline, with 95 % intervals."""
+    """Markdown: paired differences to `OTHERS`, with 95 % intervals."""
     lines = [
         "| difference | seeds | generation | FID | recall | ratio of FIDs (interval) |",
         "|---|---|---|---|---|---|",
     ]
     for correction in ORDER[2:]:
-        for other in ("raw", "baseline"):
+        for other in OTHERS:
+            if other == correction:
+                continue
             shared = [last_reached(points, mixing, ratio, arm) for arm in (correction, other)]
             pairs = [
                 _paired(points, mixing, ratio, correction, other, metric, min(shared))
