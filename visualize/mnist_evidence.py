@@ -100,9 +100,12 @@ def values(
 
 
 def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
-    """(mixing, ratio) of which a raw arm has begun, in the order of the plan."""
+    """(mixing, ratio) of which the raw and a corrected arm have begun, in the plan's order."""
+    begun = {(p.key.mixing, p.key.ratio, p.key.correction) for p in points if p.generation}
     found = {
-        (p.key.mixing, p.key.ratio) for p in points if p.key.correction == "raw" and p.generation
+        (mixing, ratio)
+        for mixing, ratio, correction in begun
+        if correction not in ("raw", "baseline") and (mixing, ratio, "raw") in begun
     }
     return sorted(found, key=lambda place: (place[1], MIXINGS.index(place[0])))
 
