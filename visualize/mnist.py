@@ -39,7 +39,7 @@ PANELS = (
     Panel("Precision", "Precision", ("Precision_real",), better="higher is better"),
     Panel("Right digit (LeNet)", "Accuracy", ("Accuracy_real",), better="higher is better"),
     Panel("FID of the training samples", "FID_entering", ("FID_floor",), better="lower is better"),
-    Panel("Closer to training than to test digits", "Memorisation", better="0.5: no copying"),
+    Panel("Closer to training digits", "Memorisation", better="0.5: no copying"),
 )
 
 
