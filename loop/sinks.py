@@ -65,7 +65,7 @@ class WeightsAndBiases:
     """
 
     def __init__(self, arm: Path) -> None:
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports]  (optional)
 
         mode = os.environ.get("WANDB_MODE")
         if mode is None and not wandb.login(prompt=False):

