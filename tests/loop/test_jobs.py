@@ -47,8 +47,9 @@ def span(path: Path) -> tuple[float, float]:
 
 
 def hear_ctrl_c() -> None:
-    """Under a shell's background job, as CI may be, SIGINT is ignored unless asked for."""
+    """Under a shell's background job or nohup, as CI may be, these are ignored unless asked for."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("slots", [1, 2])
