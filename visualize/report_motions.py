@@ -162,6 +162,7 @@ def _group(
                 "after": after,
             }
         )
+    motions.sort(key=lambda motion: motion["after"] is None)  # open on a pair to compare
     return {
         "arm": arm_name(*_kind(arm)),
         "generation": generation,
