@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,20 @@ from typing import IO
 
 import psutil
 
+from dataset.demo_clips import build
+
 NO_RESULTS = {"times.csv", ".lock", "versions.json"}
 STAGES = ("synthesise", "correct", "fit", "evaluate")
+
+
+def six_windows(source: Path, out: Path) -> Path:
+    """The demo dataset, cut down to six training windows; `source` holds its downloaded clips."""
+    shutil.copytree(source, out / "source")
+    (out / "dataset.json").write_text("{}")
+    build(out)
+    ids = (out / "train.txt").read_text().split()[:6]
+    (out / "train.txt").write_text("\n".join(ids) + "\n")
+    return out
 
 
 def results(folder: Path) -> dict[str, bytes]:

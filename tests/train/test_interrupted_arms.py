@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from dataset.demo_clips import build
-
 sys.path.insert(0, str(Path(__file__).parent))
-from arms import STAGES, Nursery, results, stage_in_progress, wait_for_stage
+from arms import STAGES, Nursery, results, six_windows, stage_in_progress, wait_for_stage
 
 ARM = "synthetic_percent_100_iterative_finetuning_with_correction"
 
@@ -31,14 +29,7 @@ def nursery(repository: Path) -> Iterator[Nursery]:
 
 @pytest.fixture(scope="module")
 def data(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo dataset with six training windows."""
-    out = tmp_path_factory.mktemp("data") / "demo"
-    shutil.copytree(deepmimic_source, out / "source")
-    (out / "dataset.json").write_text("{}")
-    build(out)
-    ids = (out / "train.txt").read_text().split()[:6]
-    (out / "train.txt").write_text("\n".join(ids) + "\n")
-    return out
+    return six_windows(deepmimic_source, tmp_path_factory.mktemp("data") / "demo")
 
 
 class Runs:

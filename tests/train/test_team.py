@@ -15,26 +15,18 @@ import numpy as np
 import psutil
 import pytest
 
-from dataset.demo_clips import build
 from model.checkpoint import load_checkpoint
 from train.team import TrainingTeam
 
 sys.path.insert(0, str(Path(__file__).parent))
-from arms import results
+from arms import results, six_windows
 
 SCRIPT = Path(__file__).with_name("undropped.py")
 
 
 @pytest.fixture(scope="module")
 def data(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo dataset with six training windows."""
-    out = tmp_path_factory.mktemp("data") / "demo"
-    shutil.copytree(deepmimic_source, out / "source")
-    (out / "dataset.json").write_text("{}")
-    build(out)
-    ids = (out / "train.txt").read_text().split()[:6]
-    (out / "train.txt").write_text("\n".join(ids) + "\n")
-    return out
+    return six_windows(deepmimic_source, tmp_path_factory.mktemp("data") / "demo")
 
 
 class Started:
