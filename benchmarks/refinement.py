@@ -18,21 +18,20 @@ from pathlib import Path
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from body_models.skeleton import Skeleton
 from translation.ik import solve_ik
 from uhc.cleanup import clean
+from uhc.corruptions import UP, corrupt
 from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_corners, qpos_to_joints
 from uhc.kinodynamic import refine, unexplained_force
 from uhc.plausibility import jitter_mm, mpjpe_mm, skate_mm
 from uhc.segments import SOLE_BELOW_TOE_M
 from uhc.tracker import track
+from uhc.trials import CLEAN, KINDS, WITHOUT_DRAWS
 
 Array = NDArray[np.float64]
 FPS = 20.0
-UP = np.array([0.0, 1.0, 0.0])
-CORRUPTIONS = ("clean", "noise", "height", "travel")
 
 
 @dataclass
@@ -41,24 +40,11 @@ class Options:
     """A folder of (F, 22, 3) .npy, or one such file."""
     names: tuple[str, ...] = ()
     """Which clips of the folder, by stem; all without it."""
-    corruptions: tuple[str, ...] = CORRUPTIONS
+    corruptions: tuple[str, ...] = KINDS
     seeds: int = 3
-    """Draws of a random corruption (noise, height)."""
+    """Draws of a corruption that draws."""
     simulate: bool = True
     """Also track kin and KD in simulation."""
-
-
-def corrupt(joints: Array, kind: str, seed: int) -> Array:
-    """30 mm of smooth noise an axis; 5 to 15 cm of height; a root that travels 1.3 times as far."""
-    rng = np.random.default_rng([seed, CORRUPTIONS.index(kind)])
-    if kind == "noise":
-        noise = gaussian_filter1d(rng.normal(size=joints.shape), 1.0, axis=0)
-        return joints + 0.03 * noise / noise.std()
-    if kind == "height":
-        return joints + rng.uniform(0.05, 0.15) * rng.choice([-1.0, 1.0]) * UP
-    if kind == "travel":
-        return joints + 0.3 * (joints[:, :1] - joints[:1, :1]) * (1.0 - UP)
-    return joints
 
 
 def measure(body: Humanoid, qpos: Array, truth: Array) -> dict[str, float]:
@@ -103,8 +89,8 @@ def rows(path: Path, options: Options) -> Iterator[tuple[str, str, dict[str, flo
     lift = float(np.median(clean(body, exact, FPS, sigma_frames=0.0)[:, 2] - exact[:, 2]))
     truth = joints + lift * UP
     for kind in options.corruptions:
-        for seed in range(options.seeds if kind in ("noise", "height") else 1):
-            raw = to_qpos(corrupt(joints, kind, seed))
+        for seed in range(1 if kind in WITHOUT_DRAWS else options.seeds):
+            raw = to_qpos(joints if kind == CLEAN else corrupt(joints, kind, seed))
             for stage, columns in stages(body, raw, truth, options.simulate):
                 yield kind, stage, columns
 

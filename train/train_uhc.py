@@ -19,8 +19,8 @@ from loop.atomic import storage
 from loop.command import command
 from loop.progress import track
 from uhc.env import ReferenceClip
-from uhc.evaluate import Clip, read_motions
 from uhc.learned import judge
+from uhc.motions import Clip, read_motions, upright
 from uhc.policy import Policy
 from uhc.ppo import PpoOptions, Progress, Trainer
 from uhc.references import (
@@ -29,7 +29,6 @@ from uhc.references import (
     load_references,
     save_references,
     shared_body,
-    upright,
 )
 
 logger = logging.getLogger("scsc")

@@ -10,7 +10,7 @@ import csv
 import io
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,81 +18,56 @@ from numpy.typing import NDArray
 
 from loop.atomic import write_bytes
 from loop.command import command
-from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, ScscError
-from translation.humanml import VECTOR_SIZE, vectors_to_joints
-from uhc.imitate import Method, correct_joints
-from uhc.pipeline import Outcome
+from loop.errors import InvalidOptionError
+from loop.progress import track
+from uhc.batch import WorkerLostError, run_batch
+from uhc.motions import Choice, Clip, choose
+from uhc.pipeline import Method, Outcome, Request, correct_stages
 from uhc.plausibility import plausibility
 
 logger = logging.getLogger(__name__)
 
-MAX_FRAMES = 196
-"""Longest window, 9.8 s: HumanML3D's longest clip."""
 MEASURES = tuple(plausibility(np.zeros((2, 22, 3))))
-_MOTION_FOLDERS = ("new_joints", "new_joint_vecs")
-
+SECONDS_A_CLIP = 300.0
+"""A worker may take this long for a window, of 9.8 s at most: a hundred times the usual."""
 Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A window of a motion: joints (F, 22, 3) in metres, y up, 20 fps, or why there are none."""
-
-    name: str
-    joints: NDArray[np.float32]
-    fault: str = ""
-
-
-def read_motions(folder: Path) -> list[Clip]:
-    """All motions of a data set in HumanML3D layout, or of a folder of .npy files.
-
-    A file may hold joints (F, 22, 3) or vectors (F, 263). Clips above 9.8 s are cut into equal
-    windows, named `<file>#<number>`. An unreadable file becomes a clip with a `fault`.
-
-    Raises:
-        MissingAssetError: no such folder, or no .npy file in it.
-    """
-    inner = next((folder / name for name in _MOTION_FOLDERS if (folder / name).is_dir()), folder)
-    files = sorted(inner.glob("*.npy")) if inner.is_dir() else []
-    files = [file for file in files if file.name not in ("Mean.npy", "Std.npy")]
-    if not files:
-        raise MissingAssetError(
-            "There are no motions to evaluate.",
-            path=inner,
-            expected="a data set in HumanML3D layout, or .npy files of joints (F, 22, 3)",
-        )
-    clips: list[Clip] = []
-    for file in files:
-        try:
-            clips += _windows(file.stem, _read(file))
-        except ScscError as error:
-            logger.warning("%s", error)
-            clips.append(Clip(file.stem, np.zeros((0, 22, 3), np.float32), _first_line(error)))
-    return clips
 
 
 def evaluate(clips: Sequence[Clip], method: Method = "simulated", *, workers: int = 2) -> list[Row]:
     """One row a clip, in order; numbers that do not exist are None."""
-    sound = [clip.joints for clip in clips if not clip.fault]
-    kinematic = iter(correct_joints(sound, "kinematic", workers=workers))
-    corrected = iter(correct_joints(sound, method, workers=workers))
-    rows = []
-    for clip in clips:
-        if clip.fault:
-            lost = Outcome(None, False, "none", clip.fault)
-            rows.append(_row(clip, lost, lost))
-        else:
-            rows.append(_row(clip, next(corrected), next(kinematic)))
+    places = [place for place, clip in enumerate(clips) if not clip.fault]
+    rows = [_row(clip, lost := _lost(clip.fault), lost) for clip in clips]
+    running = run_batch(
+        correct_stages,
+        [clips[place].joints for place in places],
+        Request(method, also=("kinematic",)),
+        workers=workers,
+        time_limits=[SECONDS_A_CLIP] * len(places),
+    )
+    with closing(running):
+        for index, found in track(running, f"evaluate {method}", len(places)):
+            clip = clips[places[index]]
+            if isinstance(found, WorkerLostError):
+                found = dict.fromkeys((method, "kinematic"), _lost(str(found)))
+            rows[places[index]] = _row(clip, found[method], found["kinematic"])
     return rows
 
 
-def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows atomically; None and NaN become empty cells. Raises StorageError."""
+def _lost(why: str) -> Outcome:
+    return Outcome(None, False, "none", why.partition("\n")[0])
+
+
+def write_csv(rows: Sequence[Row], path: Path, digits: int = 4) -> None:
+    """Write the rows atomically; None and NaN become empty cells. Raises StorageError.
+
+    The columns are those of all rows; `digits` are kept after the point.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=names, restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: _cell(value) for key, value in row.items()})
+        writer.writerow({key: _cell(value, digits) for key, value in row.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, text.getvalue().encode())
 
@@ -113,30 +88,6 @@ def summary(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
         before = _median(done, f"input_{name}"), _median(done, f"kinematic_{name}")
         lines.append((name, *before, _median(done, name)))
     return lines
-
-
-def _read(file: Path) -> NDArray[np.float32]:
-    try:
-        array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CorruptFileError("A motion file cannot be read.", path=file, found=error) from error
-    if array.ndim == 2 and array.shape[1] == VECTOR_SIZE:
-        return vectors_to_joints(array)
-    if array.ndim != 3 or array.shape[1:] != (22, 3) or not np.issubdtype(array.dtype, np.number):
-        raise CorruptFileError(
-            "A motion file has the wrong shape.",
-            path=file,
-            found=f"{array.shape} {array.dtype}",
-            expected="joints (F, 22, 3) or vectors (F, 263)",
-        )
-    return array.astype(np.float32)
-
-
-def _windows(name: str, joints: NDArray[np.float32]) -> list[Clip]:
-    count = max(1, -(-len(joints) // MAX_FRAMES))
-    if count == 1:
-        return [Clip(name, joints)]
-    return [Clip(f"{name}#{k}", part) for k, part in enumerate(np.array_split(joints, count))]
 
 
 def _row(clip: Clip, result: Outcome, kinematic: Outcome) -> Row:
@@ -167,9 +118,9 @@ def _measures(prefix: str, joints: NDArray[np.float32] | None) -> Row:
     return {prefix + name: value for name, value in plausibility(joints).items()}
 
 
-def _cell(value: object) -> object:
+def _cell(value: object, digits: int) -> object:
     if isinstance(value, float):
-        return f"{value:.4f}" if np.isfinite(value) else ""
+        return f"{value:.{digits}f}" if np.isfinite(value) else ""
     return "" if value is None else value
 
 
@@ -177,10 +128,6 @@ def _median(rows: Sequence[Row], column: str) -> str:
     values = [row[column] for row in rows]
     numbers = [value for value in values if isinstance(value, float) and np.isfinite(value)]
     return f"{np.median(numbers):.3f}" if numbers else ""
-
-
-def _first_line(error: ScscError) -> str:
-    return str(error).splitlines()[0]
 
 
 def _show(rows: Sequence[Row]) -> None:
@@ -195,19 +142,26 @@ def _show(rows: Sequence[Row]) -> None:
     Console().print(table)
 
 
-def main(motions: Path, out: Path, method: Method = "simulated", workers: int = 2) -> None:
+def main(
+    motions: Path,
+    out: Path,
+    choice: Choice = Choice(),  # noqa: B008 - frozen, and tyro reads its fields from it
+    method: Method = "simulated",
+    workers: int = 2,
+) -> None:
     """Correct every clip of a folder and write one row a clip.
 
     Args:
         motions: data set in HumanML3D layout, or folder of .npy files with joints (F, 22, 3) in
             metres, y up, at 20 fps.
         out: CSV file to write.
+        choice: which of them.
         method: none, kinematic, refined or simulated.
         workers: processes.
     """
     if workers < 1:
         raise InvalidOptionError("There must be a worker.", found=workers, expected=">= 1")
-    rows = evaluate(read_motions(motions), method, workers=workers)
+    rows = evaluate(choose(motions, choice), method, workers=workers)
     write_csv(rows, out)
     _show(rows)
     logger.info("Wrote %s", out)
@@ -217,4 +171,4 @@ if __name__ == "__main__":
     import tyro
 
     with command():
-        tyro.cli(main, prog="python -m uhc.evaluate")
+        tyro.cli(main, prog="python -m uhc.evaluate", config=(tyro.conf.OmitArgPrefixes,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -38,6 +39,10 @@ MAX_ROOT_STEP_M = 0.75
 """Root displacement in one frame, 15 m/s at 20 fps, above which no person made the motion."""
 MAX_JOINT_STEP_M = 2.0
 """The same for any joint, 40 m/s."""
+MAX_FRAMES = 20_000
+"""1000 s of motion; its refinement takes some gigabytes."""
+MAX_DISTANCE_M = 10_000.0
+"""How far from the origin single precision still tells millimetres apart."""
 MAX_REST_TOE_M = 0.01
 """Where the input lets a resting toe joint be higher than this, it floats: HumanML3D's is 0 to 1 cm
 above the floor."""
@@ -49,7 +54,7 @@ USUAL_FEET = 10
 MIN_DROP_M, MAX_DROP_M = 0.02, 0.07
 
 CLIP_FAULTS = (
-    ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError,
+    ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError, MemoryError,
 )  # fmt: skip
 """What a clip that no person made can raise on its way through geometry, optimiser and physics."""
 
@@ -59,6 +64,8 @@ class Request:
     """What to do to every clip of a batch; small and picklable."""
 
     method: Method = "simulated"
+    also: tuple[Method, ...] = ()
+    """Methods whose outcomes `correct_stages` gives, too."""
     playback_rate: float = 1.0
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     refine: RefineOptions = field(default_factory=RefineOptions)
@@ -68,10 +75,11 @@ class Request:
 
     def __post_init__(self) -> None:
         """Refuse a method that does not exist."""
-        if self.method not in METHODS:
-            raise InvalidOptionError(
-                "Unknown correction method.", found=self.method, expected=METHODS
-            )
+        for method in (self.method, *self.also):
+            if method not in METHODS:
+                raise InvalidOptionError(
+                    "Unknown correction method.", found=method, expected=METHODS
+                )
 
 
 @dataclass(frozen=True)
@@ -98,64 +106,104 @@ class Outcome:
     simulated."""
     mpjpe_mm: float = float("nan")
     root_aligned_mm: float = float("nan")
+    rest_toe_m: float = float("nan")
+    """Height in `joints` of the toe joints of a foot that stands flat."""
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clip on the humanoid: cleaned poses (F, nq), and the height its resting toes shall have."""
+    """A clip on the humanoid: cleaned poses (F, nq), and how high its resting toes are."""
 
     humanoid: Humanoid
     qpos: NDArray[np.float64]
-    rest_toe: float
+    found_toe: float
+    """Height over 0 of resting toe joints in the input, metres."""
+
+    @property
+    def rest_toe(self) -> float:
+        """Height over the floor that they shall have in the result, metres."""
+        return float(np.clip(self.found_toe, 0.0, MAX_REST_TOE_M))
 
 
 def correct_clip(joints: NDArray[Any], request: Request) -> Outcome:
     """Correct one motion (F, 22, 3), metres, y up, 20 fps; no content of a clip makes it raise."""
+    return correct_stages(joints, replace(request, also=()))[request.method]
+
+
+def correct_stages(joints: NDArray[Any], request: Request) -> dict[Method, Outcome]:
+    """What `correct_clip` gives by `request.method` and by each of `request.also`, in one pass."""
+    wanted: set[Method] = {request.method, *request.also}
     started = time.perf_counter()
+    found: dict[Method, Outcome] = {}
     try:
-        outcome = _correct(joints, request)
+        for method, outcome in _stages(joints, request, wanted):
+            found[method] = replace(outcome, seconds=time.perf_counter() - started)
     except CLIP_FAULTS as error:
         logger.debug("A clip failed", exc_info=True)
-        outcome = Outcome(None, False, "none", _short(error), str(error))
-    return replace(outcome, seconds=time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        lost = Outcome(None, False, "none", _short(error), str(error), seconds=seconds)
+        found |= {method: lost for method in wanted if method not in found}
+    return found
 
 
-def _correct(joints: NDArray[Any], request: Request) -> Outcome:
+def _stages(
+    joints: NDArray[Any], request: Request, wanted: set[Method]
+) -> Iterator[tuple[Method, Outcome]]:
     positions = check_joints(joints)
     if positions.ndim != 3:
         raise InvalidMotionError(
             "joints have the wrong shape", found=positions.shape, expected="(frames, 22, 3)"
         )
-    if request.method == "none":
-        return _deliver(Outcome(None, True, "none"), positions, positions)
+    _check_extent(positions)
+    if "none" in wanted:
+        yield "none", _deliver(Outcome(None, True, "none"), positions, positions)
+        if wanted == {"none"}:
+            return
     if len(positions) < MIN_FRAMES:
         raise InvalidMotionError(
             "motion is too short", found=f"{len(positions)} frames", expected=f">= {MIN_FRAMES}"
         )
     _check_speed(positions)
     clip = prepare(positions, request.skeleton)
-    if request.method == "kinematic":
-        unexplained = float(np.mean(unexplained_force(clip.humanoid, clip.qpos, FPS)))
-        done = Outcome(None, True, "kinematic", unexplained_force_bw=unexplained)
-        return _deliver(done, _joints(clip, clip.qpos), positions)
+    if "kinematic" in wanted:
+        done = _done("kinematic", clip, unexplained_force(clip.humanoid, clip.qpos, FPS))
+        yield "kinematic", _deliver(done, _joints(clip, clip.qpos), positions)
+        if wanted <= {"none", "kinematic"}:
+            return
     refined = refine(clip.humanoid, clip.qpos, FPS, request.refine)
-    unexplained = float(np.mean(refined.unexplained_force_bw))
-    done = Outcome(None, True, "refined", unexplained_force_bw=unexplained)
-    if request.method == "refined":
-        return _deliver(done, _joints(clip, refined.qpos), positions)
+    done = _done("refined", clip, refined.unexplained_force_bw)
+    if "refined" in wanted:
+        yield "refined", _deliver(done, _joints(clip, refined.qpos), positions)
+    if "simulated" in wanted:
+        yield "simulated", _simulated(clip, refined.qpos, done, request, positions)
+
+
+def _done(method: Method, clip: Prepared, unexplained: NDArray[np.float64]) -> Outcome:
+    return Outcome(
+        None,
+        True,
+        method,
+        unexplained_force_bw=float(np.mean(unexplained)),
+        rest_toe_m=clip.rest_toe,
+    )
+
+
+def _simulated(
+    clip: Prepared,
+    qpos: NDArray[np.float64],
+    done: Outcome,
+    request: Request,
+    given: NDArray[np.float64],
+) -> Outcome:
+    """Track refined poses; when that fails, the outcome holds them instead."""
     tracked = track(
-        clip.humanoid,
-        refined.qpos,
-        FPS,
-        request.tracker,
-        request.playback_rate,
-        request.dump_folder,
+        clip.humanoid, qpos, FPS, request.tracker, request.playback_rate, request.dump_folder
     )
     if tracked.success or tracked.teleports:
         done = replace(done, method_used="simulated", unexplained_force_bw=float("nan"))
-    qpos = tracked.qpos if done.method_used == "simulated" else refined.qpos
-    return _deliver(_with_tracking(done, tracked), _joints(clip, qpos), positions)
+        qpos = tracked.qpos
+    return _deliver(_with_tracking(done, tracked), _joints(clip, qpos), given)
 
 
 def _with_tracking(done: Outcome, tracked: Tracking) -> Outcome:
@@ -194,9 +242,7 @@ def prepare(positions: NDArray[np.float64], skeleton: Skeleton | None) -> Prepar
     raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
     cleaned = clean(humanoid, raw, FPS)
     lowered = float(np.median(raw[:, 2] - cleaned[:, 2]))
-    return Prepared(
-        humanoid, cleaned, float(np.clip(SOLE_BELOW_TOE_M + lowered, 0.0, MAX_REST_TOE_M))
-    )
+    return Prepared(humanoid, cleaned, SOLE_BELOW_TOE_M + lowered)
 
 
 def foot_drop(positions: NDArray[np.float64]) -> float:
@@ -224,6 +270,23 @@ def _joints(clip: Prepared, qpos: NDArray[np.float64]) -> NDArray[np.float32]:
     joints = qpos_to_joints(clip.humanoid, qpos)
     joints[..., 1] -= SOLE_BELOW_TOE_M - clip.rest_toe
     return joints
+
+
+def _check_extent(positions: NDArray[np.float64]) -> None:
+    if len(positions) > MAX_FRAMES:
+        raise InvalidMotionError(
+            "motion is too long",
+            found=f"{len(positions)} frames",
+            expected=f"at most {MAX_FRAMES}",
+            remedy="cut it into windows",
+        )
+    farthest = np.abs(positions).max()
+    if farthest > MAX_DISTANCE_M:
+        raise InvalidMotionError(
+            "moves too far from the origin",
+            found=f"{farthest:.3g} m",
+            expected=f"at most {MAX_DISTANCE_M:.0f} m",
+        )
 
 
 def _check_speed(positions: NDArray[np.float64]) -> None:

@@ -26,17 +26,14 @@ from uhc.batch import run_batch
 from uhc.cleanup import clean
 from uhc.corruptions import corrupt
 from uhc.env import FPS, ReferenceClip
-from uhc.evaluate import Clip
 from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos
 from uhc.kinodynamic import refine
+from uhc.motions import Clip
 from uhc.pipeline import CLIP_FAULTS, foot_drop
 
 logger = logging.getLogger(__name__)
 
 SECONDS_A_CLIP = 180.0
-UPRIGHT_PELVIS_M = 0.6
-"""A clip whose pelvis is ever lower than this is floor work: knees, hands or backs would have to
-bear load, which only the feet of this humanoid are made for."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,6 @@ class Body:
 class _Task:
     joints: NDArray[np.float64]
     noise: int | None
-
-
-def upright(joints: NDArray[np.float32]) -> bool:
-    """Whether a motion (F, 22, 3), floor at 0, stays on its feet."""
-    return bool(joints[:, 0, 1].min() > UPRIGHT_PELVIS_M)
 
 
 def shared_body(clips: Sequence[Clip]) -> Body:

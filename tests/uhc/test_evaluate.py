@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError, MissingAssetError
 from translation.humanml import joints_to_vectors
-from uhc.evaluate import MAX_FRAMES, evaluate, main, read_motions, summary, write_csv
+from uhc.evaluate import evaluate, main, summary, write_csv
+from uhc.motions import MAX_FRAMES, Choice, choose, read_motions
 
 Joints = NDArray[np.float32]
 PROMISED = (
@@ -72,6 +73,35 @@ def test_long_clips_are_cut_and_nothing_is_lost(walk: Joints, tmp_path: Path) ->
     assert [clip.name for clip in clips] == ["long#0", "long#1", "long#2"]
     assert max(len(clip.joints) for clip in clips) <= MAX_FRAMES
     np.testing.assert_array_equal(np.concatenate([clip.joints for clip in clips]), long)
+
+
+def test_a_choice_takes_a_split_originals_and_upright_clips(walk: Joints, tmp_path: Path) -> None:
+    low = walk - np.array([0.0, 0.5, 0.0], np.float32)
+    for name, joints in {"a": walk, "b": low, "Ma": walk, "c": walk}.items():
+        np.save(tmp_path / f"{name}.npy", joints)
+    (tmp_path / "test.txt").write_text("a\nb\nMa\n")
+
+    def names(choice: Choice) -> list[str]:
+        return [clip.name for clip in choose(tmp_path, choice)]
+
+    assert names(Choice()) == ["Ma", "a", "b", "c"]
+    assert names(Choice(split="test")) == ["Ma", "a", "b"]
+    assert names(Choice(originals=True, upright=True)) == ["a", "c"]
+    assert names(Choice("test", originals=True, upright=True)) == ["a"]
+    with pytest.raises(MissingAssetError, match="split"):
+        names(Choice(split="val"))
+    np.save(tmp_path / "a.npy", low)
+    with pytest.raises(MissingAssetError, match="left"):
+        names(Choice("test", originals=True, upright=True))
+
+
+def test_rows_do_not_depend_on_the_number_of_workers(walk: Joints, tmp_path: Path) -> None:
+    for start in (0, 20):
+        np.save(tmp_path / f"walk_{start}.npy", walk[start : start + 16])
+    clips = read_motions(tmp_path)
+    alone, together = (evaluate(clips, workers=workers) for workers in (1, 2))
+    for one, other in zip(alone, together, strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0} and one["success"]
 
 
 def test_controls_can_be_evaluated_alone(walk: Joints, tmp_path: Path) -> None:

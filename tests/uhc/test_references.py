@@ -7,8 +7,8 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import CorruptFileError, MissingAssetError
-from uhc.evaluate import Clip
-from uhc.references import build_references, load_references, save_references, shared_body, upright
+from uhc.motions import Clip, upright
+from uhc.references import build_references, load_references, save_references, shared_body
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,98 @@
+"""One clip, corrupted and corrected: how far each stage's motion is from the clean one.
+
+Each motion is compared standing on its own floor: the clean clip lies as high over 0 as its resting
+feet say, and results carry the height that they give to resting toes (`Outcome.rest_toe_m`). Else
+a correction would be blamed for the millimetres by which clips differ in where toes rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body_models.skeleton import Skeleton
+from uhc.corruptions import CORRUPTIONS, UP, corrupt
+from uhc.motions import Clip
+from uhc.pipeline import CLIP_FAULTS, Method, Outcome, Request, correct_stages, prepare
+from uhc.plausibility import mpjpe_mm, plausibility
+
+Array = NDArray[np.float64]
+Row = dict[str, object]
+
+CLEAN = "clean"
+"""The corruption that changes nothing."""
+KINDS = (CLEAN, *CORRUPTIONS)
+WITHOUT_DRAWS = (CLEAN, "travel")
+STAGES: tuple[Method, ...] = ("kinematic", "refined", "simulated")
+COLUMNS = ("global", "aligned", "slide", "penetrate", "float", "jitter")
+"""What is told of every motion: distances to the clean one in mm, global and with pelvises at 0;
+toe slide in mm a frame, penetration and float in mm, jitter in mm per frame cubed."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What to do with every clip."""
+
+    kinds: Sequence[str] = KINDS
+    seeds: int = 2
+    """Draws of a corruption that draws."""
+    request: Request = field(default_factory=lambda: Request(also=STAGES))
+
+
+def run_trials(clip: Clip, trials: Trials) -> list[Row]:
+    """A row a corruption and seed. A clip that cannot even be read, or moved clean, has none.
+
+    The body is that of the clean clip, as in the loop, where it is that of the training data.
+    """
+    clean = clip.joints.astype(np.float64)
+    try:
+        skeleton = Skeleton.from_joints(clean)
+        truth = clean - prepare(clean, skeleton).found_toe * UP
+    except CLIP_FAULTS:
+        return []
+    request = replace(trials.request, skeleton=skeleton)
+    rows = []
+    for kind in trials.kinds:
+        for seed in range(1 if kind in WITHOUT_DRAWS else trials.seeds):
+            given = clean if kind == CLEAN else corrupt(clean, kind, seed)
+            found = correct_stages(given, request)
+            about = {"id": clip.name, "corruption": kind, "seed": seed, "frames": len(clean)}
+            row = about | _about(found) | _columns("input", given, clean)
+            for stage in STAGES:
+                motion = found[stage].joints
+                if motion is not None:
+                    offset = found[stage].rest_toe_m * UP
+                    row |= _columns(stage, motion, truth + offset)
+            rows.append(row)
+    return rows
+
+
+def _about(found: dict[Method, Outcome]) -> Row:
+    """Success, help, and the force at the root that contacts do not explain, by stage."""
+    result = found["simulated"]
+    applied = result.residual_force_bw if result.success else result.unexplained_force_bw
+    return {
+        "success": int(result.success),
+        "reason": result.reason,
+        "clamp_n": result.clamp_n,
+        "kinematic_force_bw": found["kinematic"].unexplained_force_bw,
+        "refined_force_bw": found["refined"].unexplained_force_bw,
+        "simulated_force_bw": applied,
+        "seconds": result.seconds,
+    }
+
+
+def _columns(prefix: str, joints: NDArray[np.floating], truth: Array) -> Row:
+    measured = plausibility(joints)
+    values = (
+        mpjpe_mm(joints, truth),
+        mpjpe_mm(joints, truth, root_aligned=True),
+        measured["slide_mm_per_frame"],
+        measured["penetrate_mm"],
+        measured["float_mm"],
+        measured["jitter"],
+    )
+    return {f"{prefix}_{name}": value for name, value in zip(COLUMNS, values, strict=True)}
