@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,14 +73,31 @@ _BONES: dict[str, tuple[tuple[float, float, float], float]] = {
 }
 
 
+def real_numbers(values: ArrayLike) -> NDArray[Any]:
+    """``values`` as an array of real numbers, of its own type where it has one.
+
+    Raises:
+        InvalidMotionError: text, dates, complex numbers, objects, or rows of unequal lengths.
+    """
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "mMcSUV":
+            raise TypeError(f"array of {array.dtype}")
+        return array if array.dtype.kind in "buif" else array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidMotionError(
+            "motion is not made of real numbers", found=error, expected="an array in metres"
+        ) from error
+
+
 def check_joints(joints: ArrayLike, minimum_frames: int = 1) -> NDArray[np.float64]:
     """Return ``joints`` (..., F, 22, 3) as float64 after checking shape, length and finiteness.
 
     Raises:
-        InvalidMotionError: wrong shape, fewer than ``minimum_frames`` frames, or NaN/infinity
-            (the message names the first bad frame).
+        InvalidMotionError: no numbers, wrong shape, fewer than ``minimum_frames`` frames, or
+            NaN/infinity (the message names the first bad frame).
     """
-    array = np.asarray(joints, dtype=np.float64)
+    array = real_numbers(joints).astype(np.float64, copy=False)
     if array.ndim < 3 or array.shape[-2:] != (JOINT_COUNT, 3):
         raise InvalidMotionError(
             "joints have the wrong shape", found=array.shape, expected="(frames, 22, 3)"

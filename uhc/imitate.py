@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from body_models.skeleton import Skeleton
+from body_models.skeleton import Skeleton, real_numbers
 from loop.errors import ScscError
 from loop.progress import track as show_progress
 from translation.humanml import joints_to_vectors, vectors_to_joints
 from uhc.batch import WorkerLostError, run_batch
 from uhc.kinodynamic import RefineOptions
-from uhc.pipeline import FPS, Method, Outcome, Request, correct_clip
+from uhc.pipeline import FPS, Method, Outcome, Request, correct_clip, short_reason
 from uhc.tracker import TrackerOptions
 
 __all__ = ["CorrectionResult", "Method", "correct_joints", "correct_motions"]
@@ -144,7 +144,7 @@ def _decode(motion: NDArray[Any]) -> NDArray[np.float32] | Outcome:
     try:
         return vectors_to_joints(motion, append_next=True)
     except (ScscError, ValueError, TypeError) as error:  # not even numbers
-        return Outcome(None, False, "none", str(error).splitlines()[0], str(error))
+        return _failed(error)
 
 
 def _encode(motion: NDArray[Any], outcome: Outcome) -> CorrectionResult:
@@ -168,8 +168,9 @@ def _corrected(
     clips: Sequence[NDArray[Any] | Outcome], request: Request, workers: int
 ) -> Generator[tuple[int, Outcome | WorkerLostError], None, None]:
     """(index, outcome) of every clip as they finish; those that are outcomes already come first."""
-    todo = [(index, clip) for index, clip in enumerate(clips) if not isinstance(clip, Outcome)]
-    yield from ((index, clip) for index, clip in enumerate(clips) if isinstance(clip, Outcome))
+    given = [clip if isinstance(clip, Outcome) else _numbers(clip) for clip in clips]
+    todo = [(index, clip) for index, clip in enumerate(given) if not isinstance(clip, Outcome)]
+    yield from ((index, clip) for index, clip in enumerate(given) if isinstance(clip, Outcome))
     running = run_batch(
         correct_clip,
         [clip for _, clip in todo],
@@ -185,7 +186,19 @@ def _corrected(
             yield todo[position][0], result
 
 
+def _numbers(clip: NDArray[Any]) -> NDArray[Any] | Outcome:
+    """An array that can be sent to a worker; what is none has failed already."""
+    try:
+        return real_numbers(clip)
+    except ScscError as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Outcome:
+    return Outcome(None, False, "none", short_reason(error), str(error))
+
+
 def _outcome(result: Outcome | WorkerLostError) -> Outcome:
     if isinstance(result, Outcome):
         return result
-    return Outcome(None, False, "none", str(result).splitlines()[0], str(result))
+    return _failed(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid, qpos_to_joints_zup
 from uhc.policy import Policy
 from uhc.references import Body
+from uhc.simulation import DIVERGED
 from uhc.tracker import FAILURE_M, Tracking
 
 SECONDS_A_CLIP = 120.0
@@ -26,6 +28,7 @@ def follow(
     qpos: NDArray[Any],
     policy: Policy | None,
     options: EnvOptions | None = None,
+    dump_folder: Path | None = None,
 ) -> Tracking:
     """Play poses (F, nq) at 20 fps, z up, from their start to their end or to a failure.
 
@@ -34,6 +37,7 @@ def follow(
         qpos: the reference, soles at floor height.
         policy: the learned controller; None follows without one (the tracker, one rung).
         options: bound of the residual root wrench (none by default).
+        dump_folder: where the state of a diverged simulation is saved.
     """
     options = replace(options or EnvOptions(), failure_m=FAILURE_M)
     env = TrackingEnv(humanoid, [ReferenceClip("", np.asarray(qpos))], options)
@@ -46,7 +50,9 @@ def follow(
         observation, _, failed, _, info = env.step(action)
         if failed:
             diverged = not np.isfinite(info["distance"])
-            reason = "the simulation diverged" if diverged else "fell behind the reference"
+            reason = DIVERGED if diverged else "fell behind the reference"
+            if diverged and dump_folder is not None:
+                env.simulation.dump(dump_folder)
             break
         poses.append(env.simulation.data.qpos.copy())
     reached = np.array(poses)

@@ -142,7 +142,7 @@ def correct_stages(joints: NDArray[Any], request: Request) -> dict[Method, Outco
     except CLIP_FAULTS as error:
         logger.debug("A clip failed", exc_info=True)
         seconds = time.perf_counter() - started
-        lost = Outcome(None, False, "none", _short(error), str(error), seconds=seconds)
+        lost = Outcome(None, False, "none", short_reason(error), str(error), seconds=seconds)
         found |= {method: lost for method in wanted if method not in found}
     return found
 
@@ -155,7 +155,7 @@ def _stages(
         raise InvalidMotionError(
             "joints have the wrong shape", found=positions.shape, expected="(frames, 22, 3)"
         )
-    _check_extent(positions)
+    _check_distance(positions)
     if "none" in wanted:
         yield "none", _deliver(Outcome(None, True, "none"), positions, positions)
         if wanted == {"none"}:
@@ -163,6 +163,13 @@ def _stages(
     if len(positions) < MIN_FRAMES:
         raise InvalidMotionError(
             "motion is too short", found=f"{len(positions)} frames", expected=f">= {MIN_FRAMES}"
+        )
+    if len(positions) > MAX_FRAMES:
+        raise InvalidMotionError(
+            "motion is too long",
+            found=f"{len(positions)} frames",
+            expected=f"<= {MAX_FRAMES}",
+            remedy="cut it into windows",
         )
     _check_speed(positions)
     clip = prepare(positions, request.skeleton)
@@ -272,14 +279,7 @@ def _joints(clip: Prepared, qpos: NDArray[np.float64]) -> NDArray[np.float32]:
     return joints
 
 
-def _check_extent(positions: NDArray[np.float64]) -> None:
-    if len(positions) > MAX_FRAMES:
-        raise InvalidMotionError(
-            "motion is too long",
-            found=f"{len(positions)} frames",
-            expected=f"at most {MAX_FRAMES}",
-            remedy="cut it into windows",
-        )
+def _check_distance(positions: NDArray[np.float64]) -> None:
     farthest = np.abs(positions).max()
     if farthest > MAX_DISTANCE_M:
         raise InvalidMotionError(
@@ -301,7 +301,7 @@ def _check_speed(positions: NDArray[np.float64]) -> None:
         )
 
 
-def _short(error: BaseException) -> str:
+def short_reason(error: BaseException) -> str:
     """First line of a message without its numbers' frame, to count faults by."""
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0].split(", first in frame")[0].rstrip(".")

@@ -41,12 +41,14 @@ class Policy:
 
     def act(self, observation: NDArray[Any]) -> Array:
         """The mean action (nv,) for an observation (SIZE,), or (N, nv) for (N, SIZE)."""
-        x = np.clip((observation - self.mean) / self.deviation, -CLIP, CLIP)
         last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = x @ weight.T + bias
-            if layer < last:
-                x = x / (1.0 + np.exp(-x))
+        # What weights out of bounds give is no number, and a failure of the clip.
+        with np.errstate(all="ignore"):
+            x = np.clip((observation - self.mean) / self.deviation, -CLIP, CLIP)
+            for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+                x = x @ weight.T + bias
+                if layer < last:
+                    x = x / (1.0 + np.exp(-x))
         return x
 
     def save(self, path: Path) -> None:

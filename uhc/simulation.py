@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 import mujoco as _mujoco
 import numpy as np
 
+from loop.atomic import write_bytes
+from loop.errors import StorageError
 from uhc.control import computed_torque, desired_acceleration
 from uhc.humanoid import Humanoid
 from uhc.reference import Reference
@@ -21,6 +25,7 @@ logger = logging.getLogger(__name__)
 MAX_SPEED = 1000.0
 """Generalised velocity, m/s or rad/s, above which the simulation has diverged."""
 DIVERGED = "the simulation diverged"
+_BREAKDOWNS = (mujoco.FatalError, np.linalg.LinAlgError)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Simulation:
         self.data.qpos[:] = self.reference.qpos[step]
         self.data.qvel[:] = self.reference.qvel[step]
         self.dual = np.zeros(6)
+        self._before = self.data.time, self.data.qpos.copy(), self.data.qvel.copy()
 
     def advance(self, start: int, steps: int | None = None, push: np.ndarray | None = None) -> str:
         """Simulate from physics step `start` of the reference; returns why it stopped, or "".
@@ -95,13 +101,18 @@ class Simulation:
         model, data = self.humanoid.model, self.data
         applied, constraint = data.qfrc_applied, data.qfrc_constraint
         self._push = push
+        self._before = data.time, data.qpos.copy(), data.qvel.copy()
         for step in range(start, start + (steps or self.reference.stride)):
-            mujoco.mj_step1(model, data)
-            force = self._control(step)
-            if not np.isfinite(force[0]):
+            try:
+                mujoco.mj_step1(model, data)
+                force = self._control(step)
+                if not np.isfinite(force).all():
+                    return DIVERGED
+                applied[:] = force
+                mujoco.mj_step2(model, data)
+            except _BREAKDOWNS:
+                logger.debug("The physics broke down", exc_info=True)
                 return DIVERGED
-            applied[:] = force
-            mujoco.mj_step2(model, data)
             self.force.add(float(np.sqrt(force[0] ** 2 + force[1] ** 2 + force[2] ** 2)))
             self.torque.add(float(np.sqrt(force[3] ** 2 + force[4] ** 2 + force[5] ** 2)))
             self.contact.add(float(constraint[2]))
@@ -141,17 +152,43 @@ class Simulation:
         )
         return force
 
-    def dump(self, folder: Path) -> Path:
-        """Save the state that went wrong, with the reference, as a new .npz in `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"diverged_{len(list(folder.glob('diverged_*.npz'))):03d}.npz"
+    def dump(self, folder: Path) -> None:
+        """Save the state that went wrong, the one a frame before it, and the reference.
+
+        The file is a new `diverged_<number>.npz` in `folder`, whoever else writes there. One that
+        cannot be written costs a warning and not the clip.
+        """
+        time_before, qpos_before, qvel_before = self._before
+        content = io.BytesIO()
         np.savez(
-            path,
+            content,
+            time=self.data.time,
             qpos=self.data.qpos,
             qvel=self.data.qvel,
             qfrc_applied=self.data.qfrc_applied,
+            time_before=time_before,
+            qpos_before=qpos_before,
+            qvel_before=qvel_before,
             reference_qpos=self.reference.qpos,
             clamp_n=self.clamp,
         )
-        logger.warning("A simulation diverged; its state is in %s", path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = _new_file(folder)
+            write_bytes(path, content.getvalue())
+        except (OSError, StorageError) as error:
+            logger.warning("A simulation diverged; its state could not be saved: %s", error)
+        else:
+            logger.warning("A simulation diverged; its state is in %s", path)
+
+
+def _new_file(folder: Path) -> Path:
+    """An empty file that is ours alone: several workers may save at the same moment."""
+    for number in itertools.count(len(list(folder.glob("diverged_*.npz")))):
+        path = folder / f"diverged_{number:03d}.npz"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
         return path
+    raise AssertionError("numbers do not end")
