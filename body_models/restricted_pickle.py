@@ -9,10 +9,13 @@ pickled by versions that no longer install (chumpy needs Python below 3.11) stil
 from __future__ import annotations
 
 import codecs
-import copyreg
 import io
+import math
 import pickle
+import pickletools
+import re
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +56,91 @@ def _encode(text: str, encoding: str) -> bytes:
     return codecs.encode(text, "latin-1")
 
 
+class Function:
+    """A function that a pickle may call, and not change (its `__defaults__`, say)."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        """Refuse."""
+        raise pickle.UnpicklingError("the pickle changes a function")
+
+
+class _Type:
+    """The type of an array's elements. numpy's own would take any layout from a pickle, one that
+    reads bytes of the file as addresses of objects included."""
+
+    def __init__(self, text: str, *_: object) -> None:
+        if not re.fullmatch(r"[<>|=]?[biufcSUO]\d*", text):
+            raise pickle.UnpicklingError(f"arrays of {text!r}")
+        self._text = text
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """Take the byte order."""
+        _, order, *structure = state
+        if order not in ("<", ">", "|", "=") or structure[:3] != [None, None, None]:
+            raise pickle.UnpicklingError("arrays of structures")
+        self._text = order + self._text.lstrip("<>|=")
+
+    def of_numpy(self) -> np.dtype[Any]:
+        """As numpy has it."""
+        return np.dtype(self._text)
+
+
+class _Array(np.ndarray):
+    """An array that is made of the elements in its pickle, and in no other way."""
+
+    def __new__(cls, *_: object, **__: object) -> _Array:
+        """Refuse: numpy would lay an array over any memory."""
+        raise pickle.UnpicklingError("an array without its elements")
+
+    def __setstate__(self, state: tuple[Any, ...], /) -> None:  # pyright: ignore
+        """Take the elements, if they are as many as the shape says."""
+        version, shape, kind, fortran, data = state
+        dtype = kind.of_numpy()
+        if dtype.hasobject and not (isinstance(data, list) and len(data) == math.prod(shape)):
+            raise pickle.UnpicklingError("objects that are none")
+        super().__setstate__((version, shape, dtype, fortran, data))
+
+
+def _scalar(kind: _Type, data: bytes | str) -> Any:
+    raw = data.encode("latin-1") if isinstance(data, str) else data
+    return np.frombuffer(raw, kind.of_numpy(), 1)[0]
+
+
+def _from_buffer(data: bytes, kind: _Type, shape: Any, order: str, axes: Any = None) -> Any:
+    flat = np.frombuffer(data, kind.of_numpy())
+    if order == "K":
+        return flat.reshape(shape).transpose(axes)
+    return flat.reshape(shape, order="F" if order == "F" else "C")
+
+
+def _reconstructor(kind: type, base: type, _: object) -> Any:
+    """How old protocols make objects; only stubs are made that way here."""
+    if base is not object or not issubclass(kind, Stub):
+        raise pickle.UnpicklingError(f"an object of {kind}")
+    return kind()
+
+
 def _numpy_functions() -> dict[tuple[str, str], Any]:
     """The functions that rebuild arrays, under the module names of numpy 1 and 2."""
-    scalar, (rebuild, *_), (frombuffer, *_) = (
-        np.float64(0).__reduce__()[0],
-        np.zeros(1).__reduce__(),
-        np.zeros(1).__reduce_ex__(5),
-    )
+    rebuild: Any = np.zeros(1).__reduce__()[0]
     functions: dict[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): Function(_Type),
     }
     for core in ("numpy.core", "numpy._core"):
-        functions[core + ".multiarray", "scalar"] = scalar
-        functions[core + ".multiarray", "_reconstruct"] = rebuild
-        functions[core + ".numeric", "_frombuffer"] = frombuffer
+        functions[core + ".multiarray", "scalar"] = Function(_scalar)
+        functions[core + ".multiarray", "_reconstruct"] = Function(
+            lambda *_: rebuild(_Array, (0,), b"b")
+        )
+        functions[core + ".numeric", "_frombuffer"] = Function(_from_buffer)
     return functions
 
 
@@ -75,10 +148,10 @@ def _plain() -> dict[tuple[str, str], Any]:
     """Containers and numbers, under the module names of Python 2 and 3."""
     allowed: dict[tuple[str, str], Any] = {
         ("collections", "OrderedDict"): OrderedDict,
-        ("_codecs", "encode"): _encode,
+        ("_codecs", "encode"): Function(_encode),
     }
     for module in ("copy_reg", "copyreg"):
-        allowed[module, "_reconstructor"] = getattr(copyreg, "_reconstructor")  # noqa: B009
+        allowed[module, "_reconstructor"] = Function(_reconstructor)
     for module in ("__builtin__", "builtins"):
         for kind in (object, list, dict, tuple, set, frozenset, int, float, complex, bool, str):
             allowed[module, kind.__name__] = kind
@@ -87,6 +160,35 @@ def _plain() -> dict[tuple[str, str], Any]:
     return allowed
 
 
+_PLAIN_TEXT = bytes(range(128)).replace(b"\\", b"?") + b"?" * 128
+
+
+class _Lines(io.BytesIO):
+    """Bytes whose lines are plain text: what they say is of no matter to `screen`."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line with question marks for escapes and for what ASCII does not have."""
+        return super().readline(size).translate(_PLAIN_TEXT)
+
+
+def screen(data: bytes) -> None:
+    """Refuse a pickle that would end the interpreter, before any of it is done.
+
+    Tuples in tuples, a hundred thousand deep, overflow the stack when they are hashed, and a table
+    of shared objects as large as a pickle likes takes all memory.
+
+    Raises:
+        pickle.UnpicklingError, ValueError: it is such a pickle, or damaged.
+    """
+    tuples = 0
+    for code, argument, _ in pickletools.genops(_Lines(data)):
+        tuples += code.name.startswith("TUPLE")
+        table = argument if code.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
+        if tuples > MOST_TUPLES or table > MOST_SHARED:  # pyright: ignore
+            raise pickle.UnpicklingError("the pickle is no table of arrays")
+
+
+MOST_TUPLES, MOST_SHARED = 5_000, 1_000_000
 _ALLOWED = {**_plain(), **_numpy_functions()}
 _SPARSE = {f"{kind}_{form}" for kind in ("csc", "csr", "coo") for form in ("matrix", "array")}
 
@@ -115,7 +217,9 @@ def read_pickle(path: Path | str) -> dict[str, Any]:
         raise MissingAssetError("pickle is missing", path=path)
     try:
         # latin1 is how Python 2 strings, numpy's raw bytes among them, survive in Python 3
-        content = Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+        data = path.read_bytes()
+        screen(data)
+        content = Unpickler(io.BytesIO(data), encoding="latin1").load()
     except DAMAGE as error:
         raise CorruptFileError(
             "pickle cannot be read",
