@@ -32,6 +32,8 @@ FORCE_SCALE = 100.0
 MAX_SPEED = 10.0
 """Bound of the velocities an episode starts with."""
 FAILURE_M = 0.5
+MAX_ACTION = 1e6
+"""What a network that makes sense never asks for; it counts as a divergence."""
 END_EFFECTORS = ("L_Ankle", "R_Ankle", "L_Wrist", "R_Wrist", "Head")
 WEIGHTLESS = ("L_Toe", "R_Toe", "L_Hand", "R_Hand")
 """Bodies that count neither in the pose reward nor in the failure."""
@@ -108,14 +110,18 @@ class FaithfulEnv(gymnasium.Env):
     def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Play 1/30 s; `info` has `distance`, the mean of the weighted bodies, metres."""
         action = np.asarray(action, dtype=np.float64)
+        if not (np.abs(action) < MAX_ACTION).all():
+            return self._broken()
         target = self._next(self.expert.qpos)[7:] + action[:69]
         target = self.data.qpos[7:] + np.mod(target - self.data.qpos[7:] + np.pi, 2 * np.pi) - np.pi
         forces, meta = action[69:285].reshape(24, 9), action[285:]
         for substep in range(SUBSTEPS):
-            self._substep(target, forces, meta[substep], meta[SUBSTEPS + substep])
+            try:
+                self._substep(target, forces, meta[substep], meta[SUBSTEPS + substep])
+            except (mujoco.FatalError, np.linalg.LinAlgError):  # counts as a failure there, too
+                return self._broken()
             if not (np.isfinite(self.data.qpos).all() and np.isfinite(self.data.qvel).all()):
-                info = {"distance": np.inf, "success": False}
-                return np.zeros(OBSERVATION), 0.0, True, False, info
+                return self._broken()
         mujoco.mj_forward(self._humanoid.model, self.data)
         self.frame += 1
         apart = np.linalg.norm(self.data.xpos[1:] - self.expert.positions[self.frame], axis=-1)
@@ -124,6 +130,10 @@ class FaithfulEnv(gymnasium.Env):
         ended = self.frame >= len(self.expert.qpos) - 1
         info = {"distance": distance, "success": ended and not failed}
         return self._observe(), self._reward(forces), failed, ended and not failed, info
+
+    def _broken(self) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """The end of an episode without a state."""
+        return np.zeros(OBSERVATION), 0.0, True, False, {"distance": np.inf, "success": False}
 
     def _next(self, rows: Array) -> Array:
         return rows[min(self.frame + 1, len(rows) - 1)]

@@ -42,11 +42,13 @@ class PublishedPolicy:
 
     def act(self, observation: NDArray[Any]) -> Array:
         """The mean action, which the published code evaluates with."""
-        x = np.clip((observation - self.mean) / (self.deviation + 1e-8), -CLIP, CLIP)
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = x @ weight.T + bias
-            x = 0.5 * x * (1.0 + erf(x / np.sqrt(2.0)))
-        return x @ self.weights[-1].T + self.biases[-1]
+        # What weights out of bounds give is no number, and a failure of the clip.
+        with np.errstate(all="ignore"):
+            x = np.clip((observation - self.mean) / (self.deviation + 1e-8), -CLIP, CLIP)
+            for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+                x = x @ weight.T + bias
+                x = 0.5 * x * (1.0 + erf(x / np.sqrt(2.0)))
+            return x @ self.weights[-1].T + self.biases[-1]
 
 
 def load_published_policy(path: Path) -> PublishedPolicy:

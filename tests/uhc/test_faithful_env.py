@@ -124,3 +124,35 @@ def test_velocities_are_mujocos(robot, env):
     np.testing.assert_allclose(env.expert.qvel[2], after)
     with pytest.raises(InvalidMotionError):
         expert_of(robot, np.full((3, 76), np.nan))
+
+
+def test_a_breakdown_of_the_physics_is_a_failure(env, monkeypatch):
+    def broken(*_):
+        raise mujoco.FatalError("the stack is full")
+
+    env.reset()
+    monkeypatch.setattr(FaithfulEnv, "_substep", broken)
+    _, _, failed, _, info = env.step(np.zeros(ACTION))
+    assert failed and not info["success"]
+
+
+def test_ranges_contacts_and_start_are_the_published_ones(robot):
+    model = robot.model
+
+    def degrees(name):
+        return np.rad2deg([model.joint(f"{name}_{axis}").range for axis in "zyx"]).round(2).tolist()
+
+    narrow = [-11.25, 11.25]
+    assert degrees("R_Knee") == [narrow, narrow, [-11.25, 180]]
+    assert degrees("L_Elbow") == [[-720, 720]] * 3 and degrees("Chest") == [[-180, 180]] * 3
+    assert degrees("R_Ankle") == [[-90, 90]] * 3
+    assert degrees("L_Toe") == [[-45, 45], [-45, 45], [-90, 90]]
+    assert (model.dof_armature[6:] == 0.01).all() and not model.dof_damping.any()
+    assert not model.jnt_stiffness.any() and model.nexclude == 2
+    assert sorted(model.geom_condim.tolist()) == [1] * 24 + [3]
+    assert (model.geom_margin == 0.001).all()
+    fast = waving(robot)
+    fast[:, 0] += 2.0 * np.arange(len(fast))  # 60 m/s
+    env = FaithfulEnv(robot, expert_of(robot, fast))
+    env.reset()
+    assert env.data.qvel[0] == 10.0 and env.frame == 0
