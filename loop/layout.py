@@ -12,6 +12,9 @@ from loop.errors import CorruptFileError
 from loop.interfaces import Metrics
 
 EVALUATION = "eval_dict.json"
+EARLIER = "eval_earlier.json"
+"""{innermost key: metrics} of earlier states of the model of a generation, where its fit stage
+leaves any: they go before its own in `eval_dict.json`."""
 
 
 def _by_checkpoint(generation: int, checkpoint: str) -> Sequence[str]:
@@ -51,8 +54,10 @@ class EvaluationFile:
         self._keys = keys
 
     def save(self, value: Metrics, folder: Path) -> None:
-        content: object = dict(value)
-        for key in reversed(self._keys):
+        *outer, own = self._keys
+        earlier = read_json(folder / EARLIER) if (folder / EARLIER).is_file() else {}
+        content: object = {**earlier, own: dict(value)}
+        for key in reversed(outer):
             content = {key: content}
         write_json(folder / EVALUATION, content)
 

@@ -31,7 +31,7 @@ from train.mnist_damage import set_damage_aside
 from train.mnist_evaluation import MnistEvaluation
 from train.mnist_files import CORRECTED as CORRECTED_FILE
 from train.mnist_files import SAMPLES, SYNTHETIC, CorrectionFiles, SampleFiles
-from train.mnist_generator import TRAINING, MnistGenerator
+from train.mnist_generator import TRAINING, Measure, MnistGenerator
 from train.mnist_memory import keep_freed_memory
 from train.mnist_precision import compiles, runs_in_bfloat16
 from train.mnist_presets import (
@@ -96,7 +96,9 @@ def run_arm(arguments: MnistArguments) -> None:
             train,
             test,
         )
-        generator = new_generator(experiment, torch.device(arguments.device))
+        evaluation = MnistEvaluation(real, test, classifier, experiment.preset, experiment.protocol)
+        device = torch.device(arguments.device)
+        generator = new_generator(experiment, device, evaluation.published)
         set_damage_aside(directory, generator, discard=arguments.discard_damaged)
         _check_resumption(directory.last(), arguments.resume_starting_at_generation)
         correction = _correction(experiment, real)
@@ -105,9 +107,7 @@ def run_arm(arguments: MnistArguments) -> None:
             real=real,
             generator=generator,
             correction=correction,
-            evaluator=MnistEvaluation(
-                real, test, classifier, experiment.preset, experiment.protocol
-            ),
+            evaluator=evaluation,
             samples=SampleFiles(),
             corrections=CorrectionFiles(),
             large=LargeFiles((TRAINING,), ("model_*.pth",), (SAMPLES, SYNTHETIC, CORRECTED_FILE)),
@@ -158,8 +158,10 @@ def experiment_of(arguments: MnistArguments) -> MnistExperiment:
     )
 
 
-def new_generator(experiment: MnistExperiment, device: torch.device) -> MnistGenerator:
-    """An untrained generator."""
+def new_generator(
+    experiment: MnistExperiment, device: torch.device, measure: Measure | None = None
+) -> MnistGenerator:
+    """An untrained generator; `measure` is for the epochs of generation 0."""
     return MnistGenerator(
         experiment.preset,
         experiment.protocol,
@@ -168,6 +170,7 @@ def new_generator(experiment: MnistExperiment, device: torch.device) -> MnistGen
         half=experiment.half,
         compiled=experiment.compiled,
         fresh_at=experiment.fresh_at,
+        measure=measure,
     )
 
 

@@ -78,6 +78,11 @@ class MnistEvaluation:
             metrics |= dict(corrected.report)
         return metrics | self._floor
 
+    def published(self, digits: Digits, rng: np.random.Generator) -> Metrics:
+        """FID and diversity of the first `published_samples` digits, under the published keys."""
+        few = self._classifier.features(digits.take(slice(self._published)).images)
+        return self._two(few, rng)
+
     def measure(self, digits: Digits, suffix: str) -> dict[str, float]:
         """Our metrics of a set of at least four digits; their names end in `suffix`."""
         return self._measure(digits, self._classifier.features(digits.images), suffix)
@@ -102,15 +107,15 @@ class MnistEvaluation:
         """FID and diversity of the first `published_samples` (labels cycle), and under the keys."""
         few = measured[: self._published]
         shown = few if self._few else measured
-        found = {
-            "FID": self._reference.fid(shown),
-            "Diversity": diversity(shown, rng, pairs=len(shown) // 2),
-        }
+        found = self._two(shown, rng)
         if self._few:
             return found | {f"{name}_published": value for name, value in found.items()}
-        return found | {
-            "FID_published": self._reference.fid(few),
-            "Diversity_published": diversity(few, rng, pairs=len(few) // 2),
+        return found | {f"{name}_published": v for name, v in self._two(few, rng).items()}
+
+    def _two(self, features: Features, rng: np.random.Generator) -> dict[str, float]:
+        return {
+            "FID": self._reference.fid(features),
+            "Diversity": diversity(features, rng, pairs=len(features) // 2),
         }
 
     def _measure_real(self, real: Digits) -> dict[str, float]:

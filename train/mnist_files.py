@@ -1,5 +1,6 @@
 """Digits on disk: what a model drew, what the correction made of it, a sheet to look at.
 
+<gg>/image_*.png       the first forty that the model drew; under --faithful, after every epoch
 <gg>/samples.npz       what the model of this generation drew: measured, and next trained on
 <gg>/synthetic.npz     what this generation was given by the model before it
 <gg>/corrected.npz     the same after the correction; absent where it left all as it was

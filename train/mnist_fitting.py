@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def fit_digits(
     digits: Digits,
     course: Course,
     checkpoint: Path | None,
+    between_epochs: Callable[[int], None] | None = None,
 ) -> None:
     """Take the steps of `course`; step k draws from (`course.seed`, k) alone.
 
@@ -73,6 +75,8 @@ def fit_digits(
         digits: the training set.
         course: how many steps, and which.
         checkpoint: where to keep an interrupted state; read if it exists.
+        between_epochs: called with the number of each epoch but the last one when it is over, once
+            more where an interrupted state is older than its call.
 
     Raises:
         InvalidSamplesError: no digits, or the loss is no longer finite.
@@ -86,9 +90,13 @@ def fit_digits(
         stored = load_checkpoint(checkpoint, denoiser.device)
         restore_training(denoiser, optimizer, stored, checkpoint)
         first = stored["step"]
+    length = course.steps_per_epoch(len(digits))
     denoiser.network.train()
     saved = time.monotonic()
     for step in track(range(first, course.steps), "train", total=course.steps, done=first):
+        if between_epochs is not None and step and step % length == 0:
+            between_epochs(step // length - 1)
+            denoiser.network.train()
         for group in optimizer.param_groups:
             group["lr"] = course.rate_at(step, len(digits))
         loss = _loss(denoiser, digits.take(course.rows(step, len(digits))), course, step)

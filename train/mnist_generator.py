@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dataset.mnist import Digits, concatenated
+from loop.atomic import write_json
 from loop.errors import MissingAssetError
-from loop.interfaces import Mixture
+from loop.interfaces import Metrics, Mixture
+from loop.layout import EARLIER
+from loop.pieces import Pieces
 from loop.streams import Stream, integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
 from train.mnist_denoiser import DigitDenoiser, new_denoiser
@@ -20,6 +25,7 @@ from train.mnist_presets import MnistPreset, MnistProtocol
 
 TRAINING = "training.pt"
 """All that going on exactly needs; the published layout has the model file alone."""
+Measure = Callable[[Digits, np.random.Generator], Metrics]
 
 
 class MnistGenerator:
@@ -33,6 +39,8 @@ class MnistGenerator:
         half: whether it runs in bfloat16.
         compiled: whether it is compiled to draw samples.
         fresh_at: generations that start with Adam's moments at zero.
+        measure: the published metrics of drawn digits, which epochs of generation 0 are measured
+            by where the protocol asks for it; None leaves them unmeasured.
     """
 
     def __init__(
@@ -45,9 +53,10 @@ class MnistGenerator:
         half: bool = False,
         compiled: bool = False,
         fresh_at: Collection[int] = (),
+        measure: Measure | None = None,
     ) -> None:
         self._preset, self._protocol, self._seed = preset, protocol, seed
-        self._fresh_at = fresh_at
+        self._fresh_at, self._measure = fresh_at, measure
         self._new = lambda: new_denoiser(
             preset, protocol, seed, device, half=half, compiled=compiled
         )
@@ -60,6 +69,7 @@ class MnistGenerator:
         self._generation = 0
         self._draws = Stream(self._seed)
         self._pool = concatenated([])
+        self._epochs: dict[int, Digits] = {}
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
         parameters = self.denoiser.network.parameters()
@@ -96,16 +106,27 @@ class MnistGenerator:
         training, drawing = self._noise(stream).spawn(2)
         digits = concatenated(list(training_set.parts()))
         seen = len(digits if self._protocol.unequal_steps else training_set.real)
+        epochs = Pieces(scratch, "epoch")
+        each = self._protocol.epoch_evaluations and generation == 0
         fit_digits(
             self.denoiser,
             self._optimizer,
             digits,
             self._course(generation, seen, integer_seed(training)),
             None if scratch is None else scratch / TRAINING,
+            partial(self._draw_epoch, epochs) if each else None,
         )
+        self._epochs = {e: Digits(p["images"], p["labels"]) for e, p in epochs.items()}
         self._generation, self._draws, self._pool = generation, _plain(drawing), concatenated([])
         if not self._protocol.independent_draws:
             self._drawn(scratch)
+
+    def _draw_epoch(self, epochs: Pieces, epoch: int) -> None:
+        """Draw what the published evaluation of an epoch sees, with the noise of the last one."""
+        if epoch not in epochs:
+            count = max(self._preset.sheet, self._preset.published_samples)
+            drawn = self.denoiser.draw(count, self._noise(self._draws))
+            epochs[epoch] = {"images": drawn.images, "labels": drawn.labels}
 
     def _course(self, generation: int, seen: int, seed: int) -> Course:
         preset = self._preset
@@ -134,10 +155,24 @@ class MnistGenerator:
         shown = self._drawn()
         if not self._protocol.independent_draws:
             write_digits(folder / SAMPLES, shown)
-        weight = f"w{preset.guidance_weight}"
-        sheet = f"image_{title}_{weight}.png" if generation else f"image_ep{title}_{weight}.png"
-        write_sheet(folder / sheet, shown.take(slice(preset.sheet)))
+        self._write_sheet(folder, title if generation else f"ep{title}", shown)
+        self._write_epochs(folder)
         return name
+
+    def _write_epochs(self, folder: Path) -> None:
+        """What was drawn after the earlier epochs, and what is measured of it."""
+        for epoch, drawn in self._epochs.items():
+            self._write_sheet(folder, f"ep{epoch}", drawn)
+        if self._epochs and self._measure is not None:
+            found = {
+                str(epoch): dict(self._measure(drawn, np.random.default_rng([self._seed, epoch])))
+                for epoch, drawn in self._epochs.items()
+            }
+            write_json(folder / EARLIER, found)
+
+    def _write_sheet(self, folder: Path, title: str, drawn: Digits) -> None:
+        path = folder / f"image_{title}_w{self._preset.guidance_weight}.png"
+        write_sheet(path, drawn.take(slice(self._preset.sheet)))
 
     def load(self, folder: Path) -> str:
         """Become what `save` wrote.
@@ -155,12 +190,13 @@ class MnistGenerator:
         self._generation, self._draws = stored["generation"], Stream(stored["draws"])
         independent = self._protocol.independent_draws
         self._pool = concatenated([]) if independent else read_digits(folder / SAMPLES)
+        self._epochs = {}
         return model.name
 
     def _drawn(self, scratch: Path | None = None) -> Digits:
         """The first samples of this model: to measure, to train on, at least to fill a sheet."""
         if self._protocol.independent_draws:
-            return self.denoiser.draw(self._preset.sheet, self._draws)
+            return self.synthesise(self._preset.sheet, self._draws)
         count = max(self._preset.sheet, self._preset.eval_samples)
         return self.synthesise(count, self._draws, scratch)
 

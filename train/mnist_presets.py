@@ -48,6 +48,8 @@ class MnistProtocol:
             upward, besides our own sample size.
         independent_draws: the evaluation draws samples of its own (published); else it measures
             the very samples that the next generation trains on, which halves the sampling.
+        epoch_evaluations: generation 0 is drawn from and measured after every epoch (published),
+            by the published metrics; else after the last one alone.
         ancestral: sampling walks all steps of the chain with noise of variance beta_t (published);
             else DDIM with the preset's number of steps.
     """
@@ -64,6 +66,7 @@ class MnistProtocol:
     biased_centroids: bool
     few_samples: bool
     independent_draws: bool
+    epoch_evaluations: bool
     ancestral: bool
 
 
@@ -80,6 +83,7 @@ FAITHFUL = MnistProtocol(
     biased_centroids=True,
     few_samples=True,
     independent_draws=True,
+    epoch_evaluations=True,
     ancestral=True,
 )
 CORRECTED = MnistProtocol(
@@ -95,6 +99,7 @@ CORRECTED = MnistProtocol(
     biased_centroids=False,
     few_samples=False,
     independent_draws=False,
+    epoch_evaluations=False,
     ancestral=False,
 )
 

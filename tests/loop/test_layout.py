@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from loop.atomic import write_json
 from loop.cycle import LoopSettings, run_loop
 from loop.errors import CorruptFileError
-from loop.layout import EvaluationFile, Layout
+from loop.layout import EARLIER, EvaluationFile, Layout, read_metrics
 from loop.rundir import RunDirectory
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -43,6 +44,21 @@ def test_a_run_in_another_layout(tmp_path: Path) -> None:
             metrics = metrics[key]
         stored = json.loads((ours / f"generation_{generation}" / "eval_dict.json").read_text())
         assert stored == {"model.txt": metrics}
+
+
+def test_earlier_states_of_a_model_go_before_its_own_metrics(tmp_path: Path) -> None:
+    write_json(tmp_path / EARLIER, {"9": {"FID": 3.0}, "10": {"FID": 2.0}})
+    for keys in (("0", "11"), ("11",)):
+        for value in (5.0, 1.0):  # killed before it was kept, and done again
+            EvaluationFile(keys).save({"FID": value}, tmp_path)
+        content = json.loads((tmp_path / "eval_dict.json").read_text())
+        content = content[keys[0]] if len(keys) == 2 else content
+        assert [*content.items()] == [
+            ("9", {"FID": 3.0}),
+            ("10", {"FID": 2.0}),
+            ("11", {"FID": 1.0}),
+        ]
+        assert EvaluationFile(keys).load(tmp_path) == read_metrics(tmp_path) == {"FID": 1.0}
 
 
 def test_metrics_elsewhere_in_the_file_are_reported(tmp_path: Path) -> None:

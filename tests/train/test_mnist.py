@@ -12,6 +12,7 @@ import pytest
 from dataset.mnist import Digits
 from dataset.mnist_source import FILES
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
+from loop.layout import read_metrics
 from train import mnist
 from train.mnist import experiment_of, real_subset, run_arm, synthetic_count
 from train.mnist_arguments import MnistArguments
@@ -86,6 +87,25 @@ def test_arms_have_the_published_folders_files_and_keys(options, tmp_path: Path)
             assert found["FID"] > 0 and found["Diversity"] > 0
     assert not (baseline / "01" / "synthetic.npz").exists()
     assert (arm / "01" / "synthetic.npz").is_file() and (arm / "01" / "corrected.npz").is_file()
+
+
+def test_faithful_epochs_are_measured_as_published(options, tmp_path: Path) -> None:
+    """Its learning rate falls, but the first epoch of two is the only one of one."""
+    for epochs in (1, 2):
+        more = {"n_epoch_for_training_from_scratch": epochs, "num_generations": 1}
+        run_arm(options(parent=f"{epochs}", faithful=True, **more))
+    one, two = (tmp_path / f"{epochs}" / "baseline_0.2" for epochs in (1, 2))
+    first, both = (json.loads((arm / "00" / "eval_dict.json").read_text()) for arm in (one, two))
+    assert list(both) == ["0"] and list(both["0"]) == ["0", "1"]
+    assert set(both["0"]["0"]) == {"FID", "Diversity"} < set(both["0"]["1"])
+    assert both["0"]["0"]["FID"] == pytest.approx(first["0"]["0"]["FID"], rel=1e-6)
+    assert both["0"]["0"]["FID"] != pytest.approx(both["0"]["1"]["FID"], rel=1e-3)
+    sheets = sorted(path.name for path in (two / "00").glob("*.png"))
+    assert sheets == ["image_ep0_w0.5.png", "image_ep1_w0.5.png"]
+    a, b = ((arm / "00" / "image_ep0_w0.5.png").read_bytes() for arm in (one, two))
+    assert a == b != (two / "00" / "image_ep1_w0.5.png").read_bytes()
+    assert read_metrics(two / "00") == both["0"]["1"]
+    assert list(json.loads((two / "01" / "eval_dict.json").read_text())) == ["0"]
 
 
 @pytest.mark.parametrize("faithful", [False, True])

@@ -12,6 +12,7 @@ from loop.interfaces import Corrected, Mixture
 from loop.streams import Stream
 from model.checkpoint import load_checkpoint
 from train import mnist_fitting
+from train.mnist_denoiser import DigitDenoiser
 from train.mnist_files import CorrectionFiles, SampleFiles, read_digits, write_digits
 from train.mnist_fitting import Course
 from train.mnist_generator import MnistGenerator
@@ -129,13 +130,49 @@ def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch) -> 
         assert path.read_bytes() == (folders[1] / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("interval", [0.0, 1e9])
+def test_epochs_drawn_before_a_kill_are_not_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval: float
+) -> None:
+    """Killed in epoch 1 of 3, with a state of that epoch and with none at all."""
+    monkeypatch.setattr(mnist_fitting, "CHECKPOINT_INTERVAL_S", interval)
+    three = with_changes(PRESET, epochs=3)
+    unbroken, broken, resumed = (make(FAITHFUL, three) for _ in range(3))
+    unbroken.fit(mixture(20), 0, Stream(1), None)
+    loss, draw, drawn = mnist_fitting._loss, DigitDenoiser.draw, []
+
+    def dying(*arguments):
+        if arguments[3] == 4:
+            raise KeyboardInterrupt
+        return loss(*arguments)
+
+    def counting(self, count, *arguments, **more):
+        drawn.append(count)
+        return draw(self, count, *arguments, **more)
+
+    monkeypatch.setattr(DigitDenoiser, "draw", counting)
+    monkeypatch.setattr(mnist_fitting, "_loss", dying)
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(mixture(20), 0, Stream(1), tmp_path)
+    monkeypatch.setattr(mnist_fitting, "_loss", loss)
+    resumed.fit(mixture(20), 0, Stream(1), tmp_path)
+    assert drawn == [100, 100]  # epochs 0 and 1; the last one is evaluated by the loop
+    for epoch in (0, 1):
+        one, two = (g._epochs[epoch].images for g in (unbroken, resumed))
+        assert np.array_equal(one, two)
+    assert not np.array_equal(unbroken._epochs[0].images, unbroken._epochs[1].images)
+    resumed.fit(mixture(20, 10), 1, Stream(2), None)
+    assert resumed._epochs == {}
+
+
 def test_a_saved_generator_goes_on_like_the_original(tmp_path: Path) -> None:
     for protocol in (CORRECTED, FAITHFUL):
         original, copy = make(protocol), make(protocol)
         original.fit(mixture(20), 0, Stream(1), None)
         assert original.save(tmp_path) == "model_1.pth"
         assert copy.load(tmp_path) == "model_1.pth"
-        assert sorted(p.name for p in tmp_path.glob("*.png")) == ["image_ep1_w0.5.png"]
+        sheets = [f"image_ep{e}_w0.5.png" for e in ((0, 1) if protocol is FAITHFUL else (1,))]
+        assert sorted(p.name for p in tmp_path.glob("*.png")) == sheets
         for generator in (original, copy):
             generator.fit(mixture(20, 10), 1, Stream(2), None)
         first, second = (g.synthesise(12, Stream(3)) for g in (original, copy))
