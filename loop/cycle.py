@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Generic, Literal
 
 from loop.errors import InvalidOptionError
-from loop.interfaces import BatchT, Corrected, Domain, Generator, Metrics, Mixture
+from loop.interfaces import (
+    BatchT,
+    Corrected,
+    Domain,
+    Generator,
+    LargeFiles,
+    Metrics,
+    Mixture,
+)
 from loop.keeping import Keep, keep_named
 from loop.mixing import READ_OLD_SETS, fresh_data, policy_named
 from loop.rundir import Run, Work
@@ -84,13 +92,13 @@ def run_loop(
     _check_reserve(domain, settings)
     last = run.last()
     if last is not None:
-        _prune(domain, settings, run, last)  # a killed process may have left it undone
+        prune_run(domain.large, settings, run, last)  # a killed process may have left it undone
     for generation in range(0 if last is None else last + 1, settings.generations + 1):
         metrics = run_generation(domain, settings, run, generation)
         logger.info("%s: generation %d of %d done", settings.arm, generation, settings.generations)
         if report is not None:
             report(generation, metrics)
-        _prune(domain, settings, run, generation)
+        prune_run(domain.large, settings, run, generation)
 
 
 def _check_reserve(domain: Domain[BatchT], settings: LoopSettings) -> None:
@@ -107,10 +115,11 @@ def _check_reserve(domain: Domain[BatchT], settings: LoopSettings) -> None:
         )
 
 
-def _prune(domain: Domain[BatchT], settings: LoopSettings, run: Run[BatchT], newest: int) -> None:
+def prune_run(large: LargeFiles, settings: LoopSettings, run: Run[BatchT], newest: int) -> None:
+    """Remove those large files that `settings` do not keep once generation `newest` is there."""
     everything = settings.mixing in READ_OLD_SETS
     run.prune(
-        domain.large,
+        large,
         keep_named(settings.keep),
         Keep(1) if everything else keep_named(settings.keep_samples),
         # What ends with generation 0 is the start of other arms.

@@ -151,11 +151,13 @@ class LargeFiles:
         training: what only the next `fit` needs (moments of an optimiser, live weights).
         models: what one samples with.
         samples: the synthetic set.
+        first: generations before this one keep all of them: other arms start from there.
     """
 
     training: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
+    first: int = 0
 
 
 @dataclass(frozen=True)

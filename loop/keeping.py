@@ -68,6 +68,8 @@ def prune(
         StorageError: the folder cannot be written.
     """
     for generation, folder in older:
+        if generation < large.first:
+            continue
         if not models.training:
             _remove(folder, large.training)
         if not models.keeps(generation):

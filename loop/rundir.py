@@ -27,6 +27,7 @@ from loop.team import Alone, Team
 from loop.versions import record_versions
 from loop.work import PARTIAL, WORK, WorkFolder, needed, nothing_lost
 
+ARGUMENTS = "args.json"
 Value = TypeVar("Value")
 
 
@@ -183,7 +184,7 @@ class RunDirectory(Generic[BatchT]):
         self._lock.release()
 
     def _check_settings(self) -> None:
-        path = self.folder / "args.json"
+        path = self.folder / ARGUMENTS
         if not path.exists():
             begun = [*self.folder.glob(f"{WORK}*"), *filter(None, self.generations())]
             if begun:  # generation 0 alone may have been copied here

@@ -46,7 +46,8 @@ class MnistArguments:
     gamma: float = float("inf")
     """its strength: a sample goes the share gamma / (1 + gamma) of the way; inf: all (published)"""
     mixing: str = "latest"
-    """mixing policy: latest (published), replace, accumulate, accumulate_subsample, triangular"""
+    """mixing policy: latest (published), replace, accumulate, accumulate_subsample, triangular;
+    fresh_data: each generation gets as many other real images, which no earlier one saw"""
     seed: int = 42
     """fixes everything"""
     data_dir: Path | None = None
@@ -68,7 +69,9 @@ class MnistArguments:
     eval_samples: int | None = None
     """images drawn to evaluate a generation; default: the preset's"""
     keep: str = "all"
-    """large files of older generations that stay: last, every:N, all"""
+    """generations before the newest that keep checkpoints and samples: last (none), every:N, all.
+    The baseline always keeps generation 0, which the other arms start from. With last, a finished
+    arm keeps only what one samples with: to make more generations later, choose another"""
     precision: Precision = "auto"
     """auto: bfloat16 where the processor computes with it, float32 elsewhere and with --faithful"""
     compile: Literal["auto", "yes", "no"] = "auto"

@@ -27,13 +27,13 @@ from loop.command import command
 from loop.errors import MissingAssetError
 from loop.interfaces import Correction, NoCorrection
 from loop.streams import Stream
-from train.mnist import real_subset
 from train.mnist_classifier import classifier_settings, train_or_load_classifier
 from train.mnist_corrections import ORACLES, correction_named, correction_of
 from train.mnist_evaluation import MnistEvaluation
 from train.mnist_files import SAMPLES, read_digits
 from train.mnist_presets import CORRECTED, MnistPreset, preset_named
 from train.mnist_projections import Centroids, ConvexMixture, LocalPlane, Transport
+from train.mnist_real import real_subset
 
 METRICS = ("FID", "Precision", "Recall", "Coverage", "Accuracy", "Memorisation", "Copies")
 

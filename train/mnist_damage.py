@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from loop.errors import CorruptFileError, MissingAssetError, ScscError
@@ -21,19 +22,44 @@ def set_damage_aside(directory: RunDirectory, generator: MnistGenerator, *, disc
         discard: rename damaged ones to <gg>.damaged, so that they are computed again.
 
     Raises:
-        CorruptFileError: the newest generation is damaged and `discard` is false.
+        CorruptFileError: the newest generation is damaged and `discard` is false, or all of several
+            are: nothing is renamed then.
     """
-    while (last := directory.last()) is not None:
-        folder = directory.generation(last)
-        try:
-            generator.load(folder)
-            return
-        except (CorruptFileError, MissingAssetError) as error:
-            if not discard:
-                raise _report(folder, last, error) from error
-            aside = _free_name(folder)
-            folder.rename(aside)
-            logger.warning("generation %d is damaged; set aside as %s\n%s", last, aside, error)
+    damaged: list[tuple[Path, ScscError]] = []
+    for generation in reversed(range((directory.last() or 0) + 1)):
+        folder = directory.generation(generation)
+        error = _damage(generator, folder) if folder.is_dir() else None
+        if error is None:
+            break
+        if not discard:
+            raise _report(folder, generation, error) from error
+        damaged.append((folder, error))
+    else:
+        if len(damaged) > 1:
+            raise _nothing_left(damaged)
+    for folder, error in damaged:
+        aside = _free_name(folder)
+        folder.rename(aside)
+        logger.warning("%s is damaged; set aside as %s\n%s", folder, aside.name, error)
+
+
+def _damage(generator: MnistGenerator, folder: Path) -> ScscError | None:
+    try:
+        generator.load(folder)
+    except (CorruptFileError, MissingAssetError) as error:
+        return error
+    return None
+
+
+def _nothing_left(damaged: Sequence[tuple[Path, ScscError]]) -> CorruptFileError:
+    newest, error = damaged[0]
+    return CorruptFileError(
+        "no generation of this run can be gone on from",
+        path=newest.parent,
+        found=error,
+        expected="one with its checkpoints, which --keep may have removed",
+        remedy="restore files, or move this folder away to start anew",
+    )
 
 
 def _report(folder: Path, generation: int, error: ScscError) -> CorruptFileError:

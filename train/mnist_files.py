@@ -19,10 +19,13 @@ from PIL import Image
 from dataset.mnist import Digits
 from loop.atomic import read_json, write_bytes, write_json
 from loop.errors import CorruptFileError, InvalidSamplesError, MissingAssetError
-from loop.interfaces import Corrected
+from loop.interfaces import Corrected, LargeFiles
 
 SAMPLES, SYNTHETIC, CORRECTED = "samples.npz", "synthetic.npz", "corrected.npz"
 REPORT = "correction.json"
+TRAINING = "training.pt"
+"""All that going on exactly needs; the published layout has the model file alone."""
+LARGE_FILES = LargeFiles((TRAINING,), ("model_*.pth",), (SAMPLES, SYNTHETIC, CORRECTED))
 SHEET_COLUMNS = 10
 
 

@@ -19,12 +19,10 @@ from loop.pieces import Pieces
 from loop.streams import Stream, integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
 from train.mnist_denoiser import DigitDenoiser, new_denoiser
-from train.mnist_files import SAMPLES, read_digits, write_digits, write_sheet
+from train.mnist_files import SAMPLES, TRAINING, read_digits, write_digits, write_sheet
 from train.mnist_fitting import Course, fit_digits, restore_training, training_state
 from train.mnist_presets import MnistPreset, MnistProtocol
 
-TRAINING = "training.pt"
-"""All that going on exactly needs; the published layout has the model file alone."""
 Measure = Callable[[Digits, np.random.Generator], Metrics]
 
 
@@ -185,6 +183,13 @@ class MnistGenerator:
         model = model_file(folder)
         load_checkpoint(model)
         path = folder / TRAINING
+        if not path.is_file():
+            raise MissingAssetError(
+                "what training needs to go on from this generation is missing",
+                path=path,
+                remedy="restore it. Arms run with --keep last let go of it when they are finished: "
+                "to make more generations, start anew with --keep every:N or all",
+            )
         stored = load_checkpoint(path, self.denoiser.device)
         restore_training(self.denoiser, self._optimizer, stored, path)
         self._generation, self._draws = stored["generation"], Stream(stored["draws"])

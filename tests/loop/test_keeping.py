@@ -53,6 +53,14 @@ def pruned(folder: Path, models: str, samples: str, finished: bool) -> dict[str,
     return {name: left(folders, name) for name in NAMES}
 
 
+def test_what_other_arms_start_from_stays(tmp_path: Path) -> None:
+    folders = generations(tmp_path, 4)
+    large = dataclasses.replace(LARGE, first=1)
+    prune(list(enumerate(folders))[:-1], folders[-1], large, *[keep_named("last")] * 2, True)
+    assert left(folders, "model9.pt") == left(folders, "motions/a.npy") == [0, 3]
+    assert left(folders, "opt9.pt") == [0]
+
+
 def test_last_keeps_what_the_next_generation_needs(tmp_path: Path) -> None:
     found = pruned(tmp_path, "last", "every:2", finished=False)
     assert found["model9.pt"] == found["opt9.pt"] == [6]

@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import train.mnist
 from dataset.mnist import Digits
 from dataset.mnist_source import FILES
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.layout import read_metrics
-from train import mnist
-from train.mnist import experiment_of, real_subset, run_arm, synthetic_count
+from train.mnist import run_arm
 from train.mnist_arguments import MnistArguments
 from train.mnist_evaluation import MnistEvaluation
+from train.mnist_experiment import experiment_of
+from train.mnist_generator import MnistGenerator
 from train.mnist_presets import CORRECTED, FAITHFUL, preset_named, with_changes
+from train.mnist_real import real_and_reserve, real_subset, synthetic_count
+from train.mnist_starting import mnist_layout
 
 CORRECTION = "iterative_finetuning_with_correction"
 
@@ -149,10 +153,76 @@ def test_a_damaged_generation_is_set_aside_when_the_user_says_so(options, tmp_pa
     assert (folder / "01.damaged" / "training.pt").stat().st_size == 1000
 
 
+def test_what_is_kept_is_no_setting_and_leaves_a_start_for_other_arms(
+    options, tmp_path: Path
+) -> None:
+    raw = "iterative_finetuning"
+    run_arm(options(keep="last"))
+    run_arm(options(raw, num_generations=1))
+    run_arm(options(raw, keep="last"))
+
+    def holding(arm: str, pattern: str) -> list[str]:
+        return sorted(path.parent.name for path in (tmp_path / "mnist" / arm).glob(f"*/{pattern}"))
+
+    for arm, more in (("baseline_0.2", ["00"]), (f"{raw}_0.5", [])):
+        assert holding(arm, "model_*.pth") == holding(arm, "samples.npz") == [*more, "02"]
+        assert holding(arm, "training.pt") == more
+        assert holding(arm, "eval_dict.json") == ["00", "01", "02"]
+    whole = results(tmp_path / "mnist" / f"{raw}_0.5")
+    for discard in (False, True):
+        with pytest.raises(CorruptFileError, match="--keep"):
+            run_arm(options(raw, num_generations=3, discard_damaged=discard))
+    assert results(tmp_path / "mnist" / f"{raw}_0.5") == whole
+
+
+def test_fresh_data_are_images_that_no_earlier_generation_saw(
+    options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, fit = [], MnistGenerator.fit
+
+    def noting(self, training_set, *rest):
+        parts = list(training_set.parts())
+        seen.append([{image.tobytes() for image in part.images} for part in parts])
+        fit(self, training_set, *rest)
+
+    monkeypatch.setattr(MnistGenerator, "fit", noting)
+    run_arm(options(num_generations=0))
+    run_arm(options("iterative_finetuning", mixing="fresh_data"))
+    real, synthetic = [parts[0] for parts in seen], [parts[1] for parts in seen[1:]]
+    assert [len(images) for images in real] == [100, 100, 100]
+    assert len(set.union(*real)) == 300, "an image was dealt out twice"
+    assert [len(images) for images in synthetic] == [50, 50]
+    with pytest.raises(InvalidOptionError, match=r"(?s)200.*3 generations x 100 = 300"):
+        run_arm(options("iterative_finetuning", mixing="fresh_data", num_generations=3))
+
+
 def test_an_arm_without_generation_0_leaves_nothing_behind(options, tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError, match="--train_type baseline first"):
         run_arm(options("iterative_finetuning"))
     assert not (tmp_path / "mnist").exists()
+
+
+def test_a_finished_arm_says_so_without_looking_at_data(
+    options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "mnist" / "baseline_0.2"
+    caplog.set_level("INFO", "scsc")
+    run_arm(options(num_generations=1))
+    whole = results(folder)
+    monkeypatch.setattr(train.mnist, "load_mnist", lambda _: pytest.fail("loaded the digits"))
+    run_arm(options(num_generations=1))
+    assert f"nothing to do: {folder} has generation 1" in caplog.text
+    with pytest.raises(RunStateError, match="seed"):
+        run_arm(options(num_generations=1, seed=7))
+    with pytest.raises(InvalidOptionError, match="generation 4"):
+        run_arm(options(num_generations=1, resume_starting_at_generation=5))
+    run_arm(options(num_generations=1, keep="last"))  # lets go of what is no longer kept
+    assert not (folder / "01" / "training.pt").exists() and (folder / "00" / "training.pt").exists()
+    assert results(folder).keys() == whole.keys() - {"01/training.pt"}
+    monkeypatch.undo()
+    (folder / "01" / "model_gen1.pth").write_bytes(b"short")
+    with pytest.raises(CorruptFileError, match="--discard_damaged"):
+        run_arm(options(num_generations=1))
 
 
 def test_a_run_goes_on_only_with_its_own_settings(options) -> None:
@@ -201,6 +271,10 @@ def test_the_first_images_or_a_balanced_draw() -> None:
     drawn = real_subset(train, preset, CORRECTED, 1)
     assert set(np.bincount(drawn.labels).tolist()) == {10, 11}
     assert len({image.tobytes() for image in drawn.images}) == 105
+    same, reserve = real_and_reserve(train, preset, CORRECTED, 1)
+    assert np.array_equal(same.images, drawn.images)
+    assert set(np.bincount(reserve.take(slice(105)).labels).tolist()) == {10, 11}
+    assert not {i.tobytes() for i in reserve.images} & {i.tobytes() for i in drawn.images}
     again, other = (real_subset(train, preset, CORRECTED, seed) for seed in (1, 2))
     assert np.array_equal(drawn.images, again.images)
     assert not np.array_equal(drawn.images, other.images)
@@ -227,4 +301,4 @@ def test_options_that_are_missing_or_impossible_are_named() -> None:
         run_arm(MnistArguments("baseline", preset="nonsense"))
     with pytest.raises(InvalidOptionError, match="--device cpu"):
         run_arm(MnistArguments("baseline", device="nonsense"))
-    assert mnist.mnist_layout().name(7) == "07"
+    assert mnist_layout().name(7) == "07"
