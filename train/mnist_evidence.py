@@ -10,7 +10,7 @@ whatever is there.
 exp_outputs/mnist_evidence/seed_<s>/baseline_0.2/                               real data only
 exp_outputs/mnist_evidence/seed_<s>/<mixing>_raw/iterative_finetuning_<lambda>/
 exp_outputs/mnist_evidence/seed_<s>/<mixing>_<correction>/..._with_correction_<lambda>/
-exp_outputs/mnist_evidence/seed_<first>/rate_<lr>/iterative_finetuning_1.0/     learning rates
+exp_outputs/mnist_evidence/seed_<s>/rate_<lr>/iterative_finetuning_1.0/         learning rates
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ PUBLISHED_RATE = 2.5e-7
 RATES = (PUBLISHED_RATE, 0.0)
 """Of the arms that ask whether the published rate moves anything: a rate of zero, which leaves the
 weights as they are, shows what drawing other samples does."""
-RATE_GENERATIONS = 3
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,12 @@ def plan(request: Request) -> Plan:
         _arm(root, preset, key, last, request, start[key.seed].name)
         for key in arms(request.seeds, preset.ratios)
     ]
-    rates = [_rate(root, preset, request.seeds[0], rate, request, start) for rate in RATES]
-    first = len(request.seeds) * (2 + len(CORRECTIONS))  # baselines, and what replaces at lambda 1
-    return Plan(root, (*start.values(), *made[:first], *rates, *made[first:]))
+    rates = [
+        _rate(root, preset, seed, rate, last, request, start[seed].name)
+        for seed in request.seeds
+        for rate in RATES
+    ]
+    return Plan(root, (*start.values(), *made, *rates))
 
 
 def rate_folder(root: Path, seed: int, rate: float) -> Path:
@@ -129,14 +131,15 @@ def _rate(
     preset: MnistPreset,
     seed: int,
     rate: float,
+    last: int,
     request: Request,
-    start: dict[int, Job],
+    start: str,
 ) -> Job:
     options = [*_options(root, seed, request), *_from_generation_0(root, preset, seed)]
     return arm_job(
         rate_folder(root, seed, rate).parent, "iterative_finetuning", 1.0, preset,
         [*options, "--fine_tune_rate", str(rate)],
-        name=f"seed_{seed}_rate_{rate:g}", last=RATE_GENERATIONS, after=(start[seed].name,),
+        name=f"seed_{seed}_rate_{rate:g}", last=last, after=(start,), kind="rate",
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from eval.statistics import Interval, mean_interval
 from loop.atomic import write_bytes
 from loop.errors import MissingAssetError
-from train.mnist_evidence import CORRECTIONS, LATER, MIXINGS, RATES, ArmKey, arms, rate_folder
+from train.mnist_evidence import CORRECTIONS, LATER, MIXINGS, ArmKey, arms
 from train.mnist_presets import MnistPreset
 from visualize.mnist_records import read_arm
 
@@ -130,11 +130,13 @@ def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
         "|---" * (3 + len(SHOWN)) + "|",
     ]
     raw_last = last_reached(points, mixing, ratio, "raw")
-    start = [_interval(values(points, "", 0.0, "baseline", m, 0)) for m in SHOWN]
+    start = [seed_interval(values(points, "", 0.0, "baseline", m, 0)) for m in SHOWN]
     lines.append(_row("generation 0", 0, start))
     for correction in ORDER:
         generation = min(raw_last, last_reached(points, mixing, ratio, correction))
-        found = [_interval(values(points, mixing, ratio, correction, m, generation)) for m in SHOWN]
+        found = [
+            seed_interval(values(points, mixing, ratio, correction, m, generation)) for m in SHOWN
+        ]
         if found[0] is not None and generation:
             lines.append(_row(correction, generation, found))
     return "\n".join(lines)
@@ -165,28 +167,6 @@ def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
     return "\n".join(lines)
 
 
-def rate_table(root: Path, seed: int) -> str:
-    """Markdown: FID of the arms that ask whether the published learning rate moves anything."""
-    found = {
-        rate: {
-            r.generation: r.value
-            for r in read_arm(folder, "raw", "1.0", seed)
-            if r.metric == "FID_all"
-        }
-        for rate in RATES
-        if (folder := rate_folder(root, seed, rate)).is_dir()
-    }
-    last = max((g for line in found.values() for g in line), default=0)
-    lines = [
-        "| learning rate | " + " | ".join(f"FID, generation {g}" for g in range(last + 1)) + " |",
-        "|---" * (last + 2) + "|",
-    ]
-    for rate, line in found.items():
-        cells = [f"{line[g]:.3f}" if g in line else "" for g in range(last + 1)]
-        lines.append(f"| {rate:g} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def _paired(
     points: Sequence[Point],
     mixing: str,
@@ -199,7 +179,7 @@ def _paired(
     one, two = (
         values(points, mixing, ratio, arm, metric, generation) for arm in (correction, other)
     )
-    return _interval({seed: one[seed] - two[seed] for seed in one.keys() & two.keys()})
+    return seed_interval({seed: one[seed] - two[seed] for seed in one.keys() & two.keys()})
 
 
 def _ratio(found: dict[int, float]) -> str:
@@ -209,16 +189,18 @@ def _ratio(found: dict[int, float]) -> str:
     return f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if logs.count > 1 else "")
 
 
-def _interval(found: dict[int, float]) -> Interval | None:
+def seed_interval(found: dict[int, float]) -> Interval | None:
+    """Mean over seeds with its 95 % interval; None without any."""
     return mean_interval([found[seed] for seed in sorted(found)]) if found else None
 
 
 def _row(name: str, generation: int, cells: Sequence[Interval | None]) -> str:
     seeds = max((cell.count for cell in cells if cell is not None), default=0)
-    return f"| {name} | {seeds} | {generation} | " + " | ".join(map(_cell, cells)) + " |"
+    return f"| {name} | {seeds} | {generation} | " + " | ".join(map(cell, cells)) + " |"
 
 
-def _cell(found: Interval | None) -> str:
+def cell(found: Interval | None) -> str:
+    """A mean and half the width of its interval, as a table shows them."""
     if found is None:
         return ""
     digits = 1 if max(abs(found.value), abs(found.high)) >= 2 else 3

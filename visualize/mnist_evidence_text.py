@@ -15,8 +15,8 @@ from visualize.mnist_evidence import (
     comparisons,
     difference_table,
     outcome_table,
-    rate_table,
 )
+from visualize.mnist_evidence_rates import RatePoint, rate_table
 
 HEAD = """# MNIST evidence: tables
 
@@ -27,7 +27,7 @@ the 84-d LeNet features, against the 10,000 test digits.
 
 
 def write_tables(
-    points: Sequence[Point], root: Path, seeds: Sequence[int], preset: MnistPreset, out: Path
+    points: Sequence[Point], rates: Sequence[RatePoint], preset: MnistPreset, out: Path
 ) -> None:
     """Write `tables.md` into `out`; corrected sets come from its `corrected_sets.csv`.
 
@@ -44,9 +44,10 @@ def write_tables(
         parts += ["\nPaired by seed:\n", difference_table(points, mixing, ratio)]
     parts += [
         "\n## The published learning rate\n",
-        "One seed, `latest`, lambda = 1, raw samples; both arms draw with the same noise, so that\n"
-        "columns differ by drawing other samples, rows by what training did to the weights.\n",
-        rate_table(root, seeds[0]),
+        "`latest`, lambda = 1, raw samples. Both arms of a seed draw with the same noise, and at\n"
+        "rate 0 the weights stay as they are: what FID does there from generation to generation\n"
+        "is drawing other samples; the paired difference is what training did.\n",
+        rate_table(rates),
     ]
     write_bytes(out / "tables.md", ("\n".join(parts) + "\n").encode())
 

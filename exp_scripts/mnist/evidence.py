@@ -13,6 +13,7 @@ from loop.command import command
 from train.mnist_presets import preset_named
 from visualize.mnist_evidence import read_evidence, write_points
 from visualize.mnist_evidence_figures import draw_curves, draw_sheets
+from visualize.mnist_evidence_rates import read_rates, write_rates
 from visualize.mnist_evidence_text import write_tables
 
 
@@ -23,7 +24,7 @@ def main(
     seeds: tuple[int, ...] = (0, 1, 2),
     preset: str = "evidence",
 ) -> None:
-    """Write arms.csv, tables.md, and figures.
+    """Write arms.csv, rates.csv, tables.md, and figures.
 
     Args:
         root: folder of the evidence.
@@ -34,7 +35,9 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     points = read_evidence(root, seeds, preset_named(preset))
     write_points(points, out / "arms.csv")
-    write_tables(points, root, seeds, preset_named(preset), out)
+    rates = read_rates(root, seeds)
+    write_rates(rates, out / "rates.csv")
+    write_tables(points, rates, preset_named(preset), out)
     for path in (*draw_curves(points, out), *draw_sheets(points, root, preset_named(preset), out)):
         print(f"wrote {path}")
 

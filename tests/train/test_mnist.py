@@ -19,7 +19,7 @@ from train.mnist_arguments import MnistArguments
 from train.mnist_evaluation import MnistEvaluation
 from train.mnist_experiment import experiment_of
 from train.mnist_generator import MnistGenerator
-from train.mnist_presets import CORRECTED, FAITHFUL, preset_named, with_changes
+from train.mnist_presets import CORRECTED, FAITHFUL, TrainType, preset_named, with_changes
 from train.mnist_real import real_and_reserve, real_subset, synthetic_count
 from train.mnist_starting import mnist_layout
 
@@ -49,7 +49,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def options(tmp_path: Path, data_dir: Path) -> Callable[..., MnistArguments]:
-    def make(train_type="baseline", parent: str = "mnist", **changes) -> MnistArguments:
+    def make(
+        train_type: TrainType = "baseline", parent: str = "mnist", **changes
+    ) -> MnistArguments:
         common = {
             "save_dir_parent": tmp_path / parent,
             "data_dir": data_dir,

@@ -51,7 +51,7 @@ def test_repetitions_are_kept_apart_and_options_reach_every_arm() -> None:
 def test_evidence_has_every_arm_once_the_most_telling_first() -> None:
     made = evidence_plan(Request("mnist_evidence", (0, 1, 2), generations=4))
     assert len({job.run for job in made.jobs}) == len(made.jobs) - 3  # generation 0 and baseline
-    assert len(made.jobs) == 3 + 3 + 2 + 3 * 4 * (1 + len((*CORRECTIONS, *LATER)))
+    assert len(made.jobs) == 3 + 3 + 3 * 2 + 3 * 4 * (1 + len((*CORRECTIONS, *LATER)))
     kinds = [job.kind for job in made.jobs]
     assert kinds[:3] == ["generation_0"] * 3
     order = [kind for kind in dict.fromkeys(kinds) if "." in kind]
@@ -64,7 +64,8 @@ def test_evidence_has_every_arm_once_the_most_telling_first() -> None:
         if arguments.train_type != "baseline":
             assert arguments.generation_0(preset).parts[-2:] == ("baseline_0.2", "00")
     rates = [_arguments(job).fine_tune_rate for job in made.jobs if "rate" in job.name]
-    assert rates == [PUBLISHED_RATE, 0.0]
+    assert rates == [PUBLISHED_RATE, 0.0] * 3
+    assert all("rate" in job.name and job.last == 4 for job in made.jobs[-6:])
     published = preset_named("published")
     assert published.fine_tuning_rate() == pytest.approx(PUBLISHED_RATE)
 

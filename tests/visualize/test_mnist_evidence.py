@@ -18,12 +18,12 @@ from visualize.mnist_evidence import (
     difference_table,
     last_reached,
     outcome_table,
-    rate_table,
     read_evidence,
     values,
     write_points,
 )
 from visualize.mnist_evidence_figures import draw_curves, draw_sheets
+from visualize.mnist_evidence_rates import difference, rate_table, read_rates, write_rates
 from visualize.mnist_evidence_text import reduction_table, write_tables
 
 PRESET = preset_named("evidence")
@@ -52,8 +52,12 @@ def root(tmp_path: Path) -> Path:
     for (mixing, correction, ratio), lines in FID.items():
         for seed, fid in enumerate(lines):
             _write(ArmKey(seed, mixing, correction, ratio).folder(tmp_path, 0.2), fid)
-    _write(rate_folder(tmp_path, 0, 0.0), [10.0, 10.5])
-    _write(rate_folder(tmp_path, 0, 2.5e-7), [10.0, 10.625])
+    for seed, still, moved in (
+        (0, [10.0, 10.5], [10.0, 10.625, 11.0]),
+        (1, [20.0, 21.0], [20.0, 21.5]),
+    ):
+        _write(rate_folder(tmp_path, seed, 0.0), still)
+        _write(rate_folder(tmp_path, seed, 2.5e-7), moved)
     return tmp_path
 
 
@@ -82,9 +86,18 @@ def test_tables_show_means_and_paired_differences(root: Path) -> None:
     assert f"| {np.sqrt(30 / 90 * 45 / 110):.2f} (" in difference
 
 
-def test_rates_are_compared_generation_by_generation(root: Path) -> None:
-    lines = rate_table(root, 0).splitlines()
-    assert lines[2:] == ["| 2.5e-07 | 10.000 | 10.625 |", "| 0 | 10.000 | 10.500 |"]
+def test_rates_are_compared_generation_by_generation(root: Path, tmp_path: Path) -> None:
+    points = read_rates(root, (0, 1, 2))
+    assert difference(points, 1, "FID_all") == {0: 0.125, 1: 0.5}
+    half = stats.t.ppf(0.975, 1) * np.std([0.125, 0.5], ddof=1) / np.sqrt(2)
+    first, second = rate_table(points).splitlines()[2:]  # generation 2 has no other to compare
+    assert first.startswith("| 0 | 2 | 15.0 ± ") and first.endswith("|  |  |  |")
+    assert f"| {(0.125 + 0.5) / 2:.1f} ± {half:.1f} |" in second
+    write_rates(points, tmp_path / "rates.csv")
+    with (tmp_path / "rates.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 + 2 + 3 + 2
+    assert {row["rate"] for row in rows} == {"2.5e-07", "0"} and rows[2]["FID_all"] == "11"
 
 
 def test_what_was_reduced_comes_from_the_presets() -> None:
@@ -106,7 +119,7 @@ def test_files(root: Path, tmp_path: Path) -> None:
         "correction,seed,FID,Precision,Recall,Coverage,Accuracy,Memorisation,Copies\n"
         "nearest,0,2,.9,.8,.7,1,1,1\nnearest,1,4,.9,.8,.7,1,1,1\n"
     )
-    write_tables(points, root, (0, 1, 2), PRESET, out)
+    write_tables(points, read_rates(root, (0, 1, 2)), PRESET, out)
     assert "| nearest | 3.0 ± 12.7 | 0.90 ± 0.00 |" in (out / "tables.md").read_text()
     written = [*draw_curves(points, out), *draw_sheets(points, root, PRESET, out)]
     assert {path.name for path in written if path.suffix == ".png"} >= {
