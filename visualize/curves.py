@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,10 +52,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class Style:
-    """Colour (Okabe & Ito 2008, told apart by colour-blind readers) and marker of an arm."""
+    """Colour (Okabe & Ito 2008, told apart by colour-blind readers) and marker of an arm.
+
+    `label` is its legend entry where that is not `arm_label`; `band` the opacity of its interval.
+    """
 
     color: str
     marker: str
+    label: str | None = None
+    band: float = 0.18
 
 
 STYLES = {
@@ -124,8 +129,17 @@ def curve(records: Sequence[Record]) -> Curve:
     )
 
 
-def draw_panel(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
-    """Draw one metric of the given arms into `axes`; says so where nothing was measured yet."""
+def draw_panel(
+    axes: Axes,
+    records: Sequence[Record],
+    panel: Panel,
+    styles: Mapping[str, Style] | None = None,
+) -> None:
+    """Draw one metric of the given arms into `axes`; says so where nothing was measured yet.
+
+    `styles` are for figures in which other arms than those of `records` appear too; they are drawn
+    in its order.
+    """
     chosen = select(records, panel)
     axes.set_title(f"{panel.title}  ({panel.better})" if panel.better else panel.title, fontsize=13)
     axes.set_xlabel("Generation", fontsize=12)
@@ -141,10 +155,13 @@ def draw_panel(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
         return
     _draw_references(axes, records, chosen, panel)
     seeds = len({record.seed for record in records})
-    for arm, style in arm_styles(record.arm for record in records).items():
+    if styles is None:
+        styles = arm_styles(record.arm for record in records)
+    for arm, style in styles.items():
         mine = [record for record in chosen if record.arm == arm]
         if mine:
-            label, runs = arm_label(arm, mine[0].percent), len({record.seed for record in mine})
+            label = style.label or arm_label(arm, mine[0].percent)
+            runs = len({record.seed for record in mine})
             label += f" ({runs} of {seeds} seeds)" if runs < seeds else ""
             _draw_curve(axes, curve(mine), style, label)
     axes.margins(y=0.12)
@@ -163,7 +180,7 @@ def _draw_curve(axes: Axes, line: Curve, style: Style, label: str) -> None:
     if (line.high[:done] > line.low[:done]).any():
         axes.fill_between(
             line.generation[:done], trend(line.low[:done]), trend(line.high[:done]),
-            color=style.color, alpha=0.18, linewidth=0,
+            color=style.color, alpha=style.band, linewidth=0,
         )  # fmt: skip
     faint = smooth or len(line.raw) > len(line.generation)
     axes.plot(

@@ -100,14 +100,14 @@ def values(
 
 
 def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
-    """(mixing, ratio) of which the raw and a corrected arm have begun, in the plan's order."""
+    """(mixing, ratio) of which the raw and a corrected arm have begun, mixing by mixing."""
     begun = {(p.key.mixing, p.key.ratio, p.key.correction) for p in points if p.generation}
     found = {
         (mixing, ratio)
         for mixing, ratio, correction in begun
         if correction not in ("raw", "baseline") and (mixing, ratio, "raw") in begun
     }
-    return sorted(found, key=lambda place: (place[1], MIXINGS.index(place[0])))
+    return sorted(found, key=lambda place: (MIXINGS.index(place[0]), place[1]))
 
 
 def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction: str) -> int:
@@ -121,6 +121,47 @@ def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction:
         ),
         default=0,
     )
+
+
+def overview(points: Sequence[Point], metric: str, over: str | None = None) -> str:
+    """Markdown: a metric of every arm at its last generation, a column for each mixing and ratio.
+
+    Args:
+        points: of all arms.
+        metric: its name.
+        over: divide by this arm, seed by seed; the mean is the geometric one then.
+    """
+    places = comparisons(points)
+    titles = [f"{mixing}, lambda = {ratio:g}" for mixing, ratio in places]
+    lines = [f"| arm | {' | '.join(titles)} |", "|---" * (1 + len(places)) + "|"]
+    for arm in ORDER:
+        cells = [_seen(points, mixing, ratio, arm, metric, over) for mixing, ratio in places]
+        if any(cells) and arm != over:
+            lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _seen(
+    points: Sequence[Point], mixing: str, ratio: float, arm: str, metric: str, over: str | None
+) -> str:
+    """A cell of the overview; says where fewer seeds or generations stand behind it."""
+    reached = [last_reached(points, mixing, ratio, name) for name in (arm, over or arm, "raw")]
+    generation = min(reached)
+    found = values(points, mixing, ratio, arm, metric, generation) if generation else {}
+    if not found:
+        return ""
+    if over is None:
+        shown, seeds = cell(seed_interval(found)), len(found)
+    else:
+        other = values(points, mixing, ratio, over, metric, generation)
+        quotients = {seed: found[seed] / other[seed] for seed in found.keys() & other.keys()}
+        if not quotients:
+            return ""
+        shown, seeds = _ratio(quotients), len(quotients)
+    known = len(values(points, "", 0.0, "baseline", metric, 0))
+    notes = [f"{seeds} of {known} seeds"] if seeds < known else []
+    notes += [f"generation {generation}"] if generation < max(reached) else []
+    return shown + (f" [{', '.join(notes)}]" if notes else "")
 
 
 def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:

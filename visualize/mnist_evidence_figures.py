@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from train.mnist_evidence import ArmKey
+from eval.statistics import mean_interval
+from train.mnist_evidence import CORRECTIONS, LATER, ArmKey
 from train.mnist_presets import MnistPreset
-from visualize.curves import Panel, draw_panel
+from visualize.curves import OTHER_STYLES, Panel, Style, draw_panel, select
 from visualize.figures import save_figure
 from visualize.mnist import write_png
 from visualize.mnist_evidence import ORDER, Point, comparisons, last_reached
@@ -24,36 +28,103 @@ LOGARITHM = "log FID"
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 PANELS = (
     Panel("FID", LOGARITHM, (f"{LOGARITHM} floor",), better="lower is better", from_zero=False),
-    Panel("Recall", "Recall", ("Recall_real",), better="higher is better"),
-    Panel("Right digit", "Accuracy", ("Accuracy_real",), better="higher is better"),
+    Panel("Recall", "Recall", ("Recall_real",), better="higher is better", from_zero=False),
+    Panel(
+        "Right digit", "Accuracy", ("Accuracy_real",), better="higher is better", from_zero=False
+    ),
 )
+BAND = 0.08
+"""Opacity of intervals: many arms lie above each other."""
+STYLES = {
+    BASELINE: Style("#E69F00", "s", "baseline: real data alone", BAND),
+    FINETUNING: Style("#009E73", "^", "raw samples", BAND),
+} | {
+    f"{CORRECTED}: {name}": dataclasses.replace(
+        style, label=f"corrected: {name.replace('_', ' ')}", band=BAND
+    )
+    for name, style in zip(
+        (*CORRECTIONS, *LATER), (Style("#0072B2", "o"), *OTHER_STYLES), strict=True
+    )
+}
+"""An arm looks the same in all figures, whichever other arms are there."""
+MEANINGS = {
+    "replace": "each generation trains on the samples of the one before alone",
+    "latest": "each generation trains on real data and the samples of the one before",
+}
 SIDE, SHEET_DPI = 28, 120
 DIGITS_SHOWN = 10
 
 
 def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
-    """One figure for each mixing and ratio; returns the files."""
+    """One figure for each mixing, with a row for each ratio; returns the files."""
     written = []
-    for mixing, ratio in comparisons(points):
-        records = _records(points, mixing, ratio)
-        figure = Figure(figsize=(15, 5.2))
+    places = comparisons(points)
+    for mixing in dict.fromkeys(mixing for mixing, _ in places):
+        ratios = [ratio for other, ratio in places if other == mixing]
+        figure = Figure(figsize=(15, 4.1 * len(ratios) + 1.3))
         FigureCanvasAgg(figure)
+        rows = figure.subplots(len(ratios), len(PANELS), squeeze=False)
         entries = {}
-        for axes, panel in zip(figure.subplots(1, 3), PANELS, strict=True):
-            draw_panel(axes, records, panel)
-            if panel.metric == LOGARITHM:
-                axes.set_yticks(np.log10(TICKS), [str(tick) for tick in TICKS])
-                axes.set_ylim(_log_limits(records))
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                entries.setdefault(label, handle)
-        seeds = len({record.seed for record in records})
-        if seeds > 1:
-            entries[f"95% interval of the mean of {seeds} seeds"] = Patch(color="0.5", alpha=0.3)
-        figure.legend(entries.values(), entries, loc="lower center", ncols=3, frameon=False)
-        figure.suptitle(f"MNIST, {mixing} mixing, {round(100 * ratio)}% synthetic data", y=0.98)
-        figure.tight_layout(rect=(0, 0.13, 1, 0.97))
-        written += save_figure(figure, out / f"curves_{mixing}_{round(100 * ratio):03d}")
+        for row, ratio in zip(rows, ratios, strict=True):
+            for axes, panel in zip(row, PANELS, strict=True):
+                _draw(axes, _records(points, mixing, ratio), panel)
+                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                    entries.setdefault(label, handle)
+            row[0].set_ylabel(f"lambda = {ratio:g}", fontsize=13)
+        for column in rows.T:
+            limits = np.array([axes.get_ylim() for axes in column])
+            for axes in column:
+                axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+        _explain(figure, entries, points)
+        figure.suptitle(
+            f"MNIST, mixing {mixing}: {MEANINGS[mixing]}",
+            y=1 - 0.08 / figure.get_figheight(),
+            va="top",
+            fontsize=14,
+        )
+        written += save_figure(figure, out / f"curves_{mixing}")
     return written
+
+
+def _draw(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
+    """Curves, and on their right the interval of the last generation, arm by arm."""
+    draw_panel(axes, records, panel, STYLES)
+    last = max(record.generation for record in records)
+    place = last + 0.35
+    for arm, style in STYLES.items():
+        found = [
+            record.value
+            for record in select(records, panel)
+            if (record.arm, record.generation) == (arm, last)
+        ]
+        if len(found) > 1:
+            mean = mean_interval(found)
+            axes.plot([place] * 2, [mean.low, mean.high], color=style.color, linewidth=2.2)
+            axes.plot(place, mean.value, style.marker, color=style.color, markersize=5)
+            place += 0.16
+    axes.set_xticks(range(last + 1))
+    axes.set_xlim(-0.2, place)
+    bottom, top = axes.get_ylim()
+    if panel.metric == LOGARITHM:
+        axes.set_yticks(np.log10(TICKS), [str(tick) for tick in TICKS])
+        axes.set_ylim(_log_limits(records))
+    else:
+        axes.set_ylim(max(bottom, 0.0), min(top, 1.02))
+
+
+def _explain(figure: Figure, entries: dict[str, Artist], points: Sequence[Point]) -> None:
+    """Legend below the panels, which leave room for as many rows as it has."""
+    seeds = len({point.key.seed for point in points})
+    if seeds > 1:
+        entries[f"95% interval of the mean of {seeds} seeds (bars: last generation)"] = Patch(
+            color="0.5", alpha=0.3
+        )
+    columns = 4
+    figure.legend(
+        entries.values(), entries, loc="lower center", ncols=columns, frameon=False, fontsize=11
+    )
+    height, inches = figure.get_figheight(), 0.25 * -(-len(entries) // columns) + 0.15
+    figure.tight_layout(rect=(0, inches / height, 1, 1 - 0.4 / height))
 
 
 def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: Path) -> list[Path]:
@@ -80,8 +151,9 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
                     axes.imshow(first_digits(sheets[0]), cmap="gray", vmin=0, vmax=255)
             label = arm.replace("_", " ")
             grid[row, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-        figure.suptitle(f"seed {seed}, {mixing}, lambda = {ratio:g}", fontsize=10, y=0.99)
-        figure.tight_layout(rect=(0, 0, 1, 0.98), h_pad=0.2, w_pad=0.4)
+        title = f"mixing {mixing}, lambda = {ratio:g}, seed {seed}"
+        figure.text(0.5, 1 - 0.05 / figure.get_figheight(), title, ha="center", va="top")
+        figure.tight_layout(rect=(0, 0, 1, 1 - 0.2 / figure.get_figheight()), h_pad=0.2, w_pad=0.4)
         name = f"samples_{mixing}_{round(100 * ratio):03d}.png"
         written.append(write_png(figure, out / name, SHEET_DPI))
     return written

@@ -15,6 +15,7 @@ from visualize.mnist_evidence import (
     comparisons,
     difference_table,
     outcome_table,
+    overview,
 )
 from visualize.mnist_evidence_rates import RatePoint, rate_table
 
@@ -39,6 +40,14 @@ def write_tables(
             "\n## Corrected samples of generation 0, before any training\n",
             corrected_sets_table(out / "corrected_sets.csv"),
         ]
+    parts += [
+        "\n## After the last generation\n\nFID:\n",
+        overview(points, "FID_all"),
+        "\nFID over that of the raw arm of the same seed, geometric mean and 95 % interval:\n",
+        overview(points, "FID_all", over="raw"),
+        "\nRecall:\n",
+        overview(points, "Recall"),
+    ]
     for mixing, ratio in comparisons(points):
         parts += [f"\n## Mixing {mixing}, lambda = {ratio}\n", outcome_table(points, mixing, ratio)]
         parts += ["\nPaired by seed:\n", difference_table(points, mixing, ratio)]

@@ -18,6 +18,7 @@ from visualize.mnist_evidence import (
     difference_table,
     last_reached,
     outcome_table,
+    overview,
     read_evidence,
     values,
     write_points,
@@ -86,6 +87,19 @@ def test_tables_show_means_and_paired_differences(root: Path) -> None:
     assert f"| {np.sqrt(30 / 90 * 45 / 110):.2f} (" in difference
 
 
+def test_the_overview_says_how_much_stands_behind_a_number(root: Path) -> None:
+    points = read_evidence(root, (0, 1, 2), PRESET)
+    head, _, *rows = overview(points, "FID_all").splitlines()
+    assert head == "| arm | replace, lambda = 1 |"  # the only pair of a raw and a corrected arm
+    assert [row.split(" | ")[0] for row in rows] == ["| baseline", "| raw", "| kmeans"]
+    half = stats.t.ppf(0.975, 1) * np.std([30.0, 45.0], ddof=1) / np.sqrt(2)
+    assert rows[2] == f"| kmeans | 37.5 ± {half:.1f} [2 of 3 seeds] |"
+    *_, row = overview(points, "FID_all", over="raw").splitlines()
+    assert row.startswith(f"| kmeans | {np.sqrt(30 / 90 * 45 / 110):.2f} (")
+    half = stats.t.ppf(0.975, 2) * np.std([12.0, 18.0, 14.0], ddof=1) / np.sqrt(3)
+    assert rows[0] == f"| baseline | {44 / 3:.1f} ± {half:.1f} |"
+
+
 def test_rates_are_compared_generation_by_generation(root: Path, tmp_path: Path) -> None:
     points = read_rates(root, (0, 1, 2))
     assert difference(points, 1, "FID_all") == {0: 0.125, 1: 0.5}
@@ -122,8 +136,9 @@ def test_files(root: Path, tmp_path: Path) -> None:
     write_tables(points, read_rates(root, (0, 1, 2)), PRESET, out)
     assert "| nearest | 3.0 ± 12.7 | 0.90 ± 0.00 |" in (out / "tables.md").read_text()
     written = [*draw_curves(points, out), *draw_sheets(points, root, PRESET, out)]
-    assert {path.name for path in written if path.suffix == ".png"} >= {
-        "curves_replace_100.png",
+    assert {path.name for path in written} == {
+        "curves_replace.png",
+        "curves_replace.pdf",
         "samples_replace_100.png",
     }
 
