@@ -17,10 +17,12 @@ from PIL import Image
 from eval.statistics import mean_interval
 from train.mnist_evidence import CORRECTIONS, LATER, ArmKey
 from train.mnist_presets import MnistPreset
+from train.mnist_sweep import LAYOUT
 from visualize.curves import OTHER_STYLES, Panel, Style, draw_panel, select
 from visualize.figures import save_figure
 from visualize.mnist import write_png
 from visualize.mnist_evidence import ORDER, Point, comparisons, last_reached
+from visualize.mnist_records import sheet_of
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
 
 LOGARITHM = "log FID"
@@ -133,7 +135,7 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
     for mixing, ratio in comparisons(points):
         seed = min(p.key.seed for p in points if (p.key.mixing, p.key.ratio) == (mixing, ratio))
         kept = [arm for arm in ORDER if last_reached(points, mixing, ratio, arm)]
-        last = min(last_reached(points, mixing, ratio, arm) for arm in kept)
+        last = last_reached(points, mixing, ratio, "raw")
         generations = sorted({0, last // 3, 2 * last // 3, last})
         folders = [ArmKey(seed, mixing, arm, ratio).folder(root, preset.fraction) for arm in kept]
         figure = Figure(figsize=(2.6 * len(generations) + 1.2, 0.34 * len(kept) + 0.55))
@@ -146,9 +148,9 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
                 axes.set_frame_on(False)
                 if row == 0:
                     axes.set_title(f"generation {generation}", fontsize=9)
-                sheets = sorted((folder / f"{generation:02d}").glob("image_*.png"))
-                if sheets:
-                    axes.imshow(first_digits(sheets[0]), cmap="gray", vmin=0, vmax=255)
+                sheet = sheet_of(folder / LAYOUT.name(generation))
+                if sheet is not None:  # an arm may be behind
+                    axes.imshow(first_digits(sheet), cmap="gray", vmin=0, vmax=255)
             label = arm.replace("_", " ")
             grid[row, 0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
         title = f"mixing {mixing}, lambda = {ratio:g}, seed {seed}"

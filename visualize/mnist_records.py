@@ -73,6 +73,13 @@ def read_arm(folder: Path, arm: str, number: str, seed: int) -> Iterator[Record]
                 yield Record(arm, percent, digits, seed, int(path.name), metric, float(value))
 
 
+def sheet_of(folder: Path) -> Path | None:
+    """The picture of a generation's samples: the one with the highest number in its name."""
+    found = list(folder.glob("image_*.png"))
+    numbers = {path: int(re.findall(r"\d+", path.name)[0]) for path in found}
+    return max(found, key=lambda path: numbers[path]) if found else None
+
+
 def _latest(path: Path) -> Mapping[str, Any]:
     """The metrics under the numerically last keys, one or two deep."""
     found = read_json(path)

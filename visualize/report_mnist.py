@@ -11,7 +11,7 @@ from loop.errors import MissingAssetError
 from loop.layout import Layout
 from visualize.curves import Panel, arm_label
 from visualize.mnist import PANELS
-from visualize.mnist_records import read_parents
+from visualize.mnist_records import read_parents, sheet_of
 from visualize.records import BASELINE, CORRECTED, FINETUNING, Record
 from visualize.report_curves import chart_data, final_values, key_figures
 from visualize.report_motions import spread
@@ -122,13 +122,6 @@ def panels_of(records: Sequence[Record]) -> list[Panel]:
     fid = Panel("FID", "FID", better="lower is better", from_zero=False)
     ours = [panel for panel in PANELS if panel.metric in measured]
     return [*(ours if "FID_all" in measured else [fid]), DIVERSITY]
-
-
-def sheet_of(folder: Path) -> Path | None:
-    """The picture of a generation's samples: the one with the highest number in its name."""
-    found = list(folder.glob("image_*.png"))
-    numbers = {path: int(re.findall(r"\d+", path.name)[0]) for path in found}
-    return max(found, key=lambda path: numbers[path]) if found else None
 
 
 def _sheets(arms: Sequence[ArmState], budget: float) -> Section:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visualize.mnist_records import sheet_of
 from visualize.report import make_report
-from visualize.report_mnist import mnist_arms, mnist_report, sheet_of
+from visualize.report_mnist import mnist_arms, mnist_report
 
 RAW, FIXED = "iterative_finetuning_1.5", "iterative_finetuning_with_correction_1.5"
 
