@@ -9,6 +9,7 @@ from pathlib import Path
 from eval.statistics import mean_interval
 from loop.atomic import write_bytes
 from train.mnist_corrected_sets import METRICS as SET_METRICS
+from train.mnist_evidence import MIXINGS
 from train.mnist_presets import CORRECTED, FAITHFUL, MnistPreset, preset_named
 from visualize.mnist_evidence import (
     Point,
@@ -22,8 +23,8 @@ from visualize.mnist_evidence_rates import RatePoint, rate_table
 HEAD = """# MNIST evidence: tables
 
 Written by `python exp_scripts/mnist/evidence.py` from the runs; `arms.csv` has every number of
-every seed. Means over seeds, ± half the 95 % interval (Student's t). FID is over 2,000 samples in
-the 84-d LeNet features, against the 10,000 test digits.
+every seed, and `rates.csv` of those of the last section. Means over seeds, ± half the 95 % interval
+(Student's t). FID is over {samples:,} samples in the 84-d LeNet features, against the test digits.
 """
 
 
@@ -34,7 +35,9 @@ def write_tables(
 
     Raises StorageError when the file cannot be written.
     """
-    parts = [HEAD, "## What was reduced\n", reduction_table(preset)]
+    seeds = len({point.key.seed for point in points})
+    parts = [HEAD.format(samples=preset.eval_samples), "## What was reduced\n"]
+    parts.append(reduction_table(preset, seeds))
     if (out / "corrected_sets.csv").is_file():
         parts += [
             "\n## Corrected samples of generation 0, before any training\n",
@@ -61,7 +64,7 @@ def write_tables(
     write_bytes(out / "tables.md", ("\n".join(parts) + "\n").encode())
 
 
-def reduction_table(preset: MnistPreset) -> str:
+def reduction_table(preset: MnistPreset, seeds: int) -> str:
     """Markdown: the published protocol beside the one that was run."""
     published = preset_named("published")
 
@@ -100,7 +103,7 @@ def reduction_table(preset: MnistPreset) -> str:
     )  # fmt: skip
     lines = ["| | published | run here |", "|---|---|---|"]
     lines += [f"| {n} | {a} | {b} |" for n, a, b in zip(names, theirs, ours, strict=True)]
-    lines += ["| mixing | latest | replace, latest |", "| seeds | 1, not fixed | 3 |"]
+    lines += [f"| mixing | latest | {', '.join(MIXINGS)} |", f"| seeds | 1, not fixed | {seeds} |"]
     return "\n".join(lines)
 
 

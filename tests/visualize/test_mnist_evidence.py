@@ -115,7 +115,8 @@ def test_rates_are_compared_generation_by_generation(root: Path, tmp_path: Path)
 
 
 def test_what_was_reduced_comes_from_the_presets() -> None:
-    table = reduction_table(PRESET)
+    table = reduction_table(PRESET, 3)
+    assert "| seeds | 1, not fixed | 3 |" in table
     assert "| real images | 12,000 | 2,000 |" in table
     assert "| a later generation | 1 epochs at 2.5e-07 | 2 epochs at 0.0001 |" in table
 
