@@ -3,7 +3,7 @@
 `python -m benchmarks.mnist_quality --generation exp_outputs/mnist/baseline_0.2/00 --classifier_dir
 exp_outputs/mnist --preset demo` draws as many images with each way, from the same seeds, and gives
 the mean FID over the seeds and the interval of the difference to the first way. A way that costs
-nothing has a difference whose interval holds zero.
+nothing has a difference whose interval holds zero. `--samplers` asks what DDIM costs.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Options:
     """repetitions"""
     ancestral: bool = True
     """also all steps of the chain, with noise (long)"""
+    samplers: bool = False
+    """compare samplers instead: all steps of the chain, with noise, and DDIM, in float32"""
 
 
 class _Doubled:
@@ -86,6 +88,15 @@ def ways(model: DigitDenoiser, ancestral: bool) -> dict[str, DigitDenoiser]:
     return found
 
 
+def samplers(model: DigitDenoiser) -> dict[str, DigitDenoiser]:
+    """The published sampler and the implicit one, otherwise alike."""
+    alike = replace(model, half=False, compiled=False)
+    found = {f"all {model.chain.steps - 1} steps": replace(alike, ddim_steps=None)}
+    for steps in sorted({50, model.ddim_steps or 50}, reverse=True):
+        found[f"DDIM {steps}"] = replace(alike, ddim_steps=steps)
+    return found
+
+
 def main(options: Options) -> None:
     """Print FID, its difference to the plain way, and the processor time an image."""
     preset, protocol = preset_named(options.preset), FAITHFUL if options.faithful else CORRECTED
@@ -103,7 +114,8 @@ def main(options: Options) -> None:
 
     first: list[float] = []
     print(f"{options.images} images, {options.seeds} seeds, {options.generation}")
-    for name, way in ways(model, options.ancestral).items():
+    compared = samplers(model) if options.samplers else ways(model, options.ancestral)
+    for name, way in compared.items():
         start = time.process_time()
         drawn = [way.draw(options.images, Stream(seed)) for seed in range(options.seeds)]
         cost = 1e3 * (time.process_time() - start) / (options.images * options.seeds)
