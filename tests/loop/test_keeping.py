@@ -56,7 +56,8 @@ def pruned(folder: Path, models: str, samples: str, finished: bool) -> dict[str,
 def test_what_other_arms_start_from_stays(tmp_path: Path) -> None:
     folders = generations(tmp_path, 4)
     large = dataclasses.replace(LARGE, first=1)
-    prune(list(enumerate(folders))[:-1], folders[-1], large, *[keep_named("last")] * 2, True)
+    last = keep_named("last")
+    prune(list(enumerate(folders))[:-1], folders[-1], large, last, last, finished=True)
     assert left(folders, "model9.pt") == left(folders, "motions/a.npy") == [0, 3]
     assert left(folders, "opt9.pt") == [0]
 
