@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -18,6 +19,7 @@ from loop.hand_over import hand_over
 from loop.interfaces import Correction, Domain, LargeFiles, NoCorrection
 from loop.mixing import fresh_data
 from loop.rundir import RunDirectory
+from train.evaluator_training import threads
 from train.mnist_arguments import BASELINES, MnistArguments
 from train.mnist_classifier import classifier_settings, train_or_load_classifier
 from train.mnist_corrections import correction_named, write_centroids
@@ -27,6 +29,7 @@ from train.mnist_experiment import MnistExperiment, experiment_of, settings_of
 from train.mnist_files import LARGE_FILES, CorrectionFiles, SampleFiles
 from train.mnist_generator import Measure, MnistGenerator
 from train.mnist_memory import keep_freed_memory
+from train.mnist_precision import threads_of
 from train.mnist_real import real_and_reserve, synthetic_count
 from train.mnist_starting import (
     check_resumption,
@@ -55,13 +58,28 @@ def run_arm(arguments: MnistArguments) -> None:
         check_resumption(loop.generations, arguments.resume_starting_at_generation)
         logger.info("nothing to do: %s has generation %d, the last one", folder, loop.generations)
         return
+    with threads(threads_of(experiment.preset.n_feat)):
+        _make_generations(arguments, experiment, settings, loop, large)
+    logger.info("finished: %s", folder)
+
+
+def _make_generations(
+    arguments: MnistArguments,
+    experiment: MnistExperiment,
+    settings: dict[str, Any],
+    loop: LoopSettings,
+    large: LargeFiles,
+) -> None:
+    folder, start = arguments.folder(experiment.preset), arguments.generation_0(experiment.preset)
     starts_elsewhere = arguments.train_type != "baseline" or arguments.start_from is not None
     if starts_elsewhere:
-        require_generation_0(arguments.generation_0(experiment.preset))
+        require_generation_0(start)
     train, test = load_mnist(arguments.data_dir)
     real, reserve = real_and_reserve(train, experiment.preset, experiment.protocol, experiment.seed)
-    loop = dataclasses.replace(loop, synthetic_count=synthetic_count(ratio, real))
-    settings |= {"digits": {"train": len(train), "test": len(test)}}
+    loop = dataclasses.replace(
+        loop, synthetic_count=synthetic_count(settings["synth_aug_percent"], real)
+    )
+    settings = {**settings, "digits": {"train": len(train), "test": len(test)}}
     with RunDirectory(folder, settings, mnist_layout()) as directory:
         classifier = train_or_load_classifier(
             arguments.classifier_dir or arguments.save_dir_parent,
@@ -70,10 +88,10 @@ def run_arm(arguments: MnistArguments) -> None:
             test,
         )
         evaluation = MnistEvaluation(real, test, classifier, experiment.preset, experiment.protocol)
-        generator = new_generator(experiment, device, evaluation.published)
+        generator = new_generator(experiment, torch.device(arguments.device), evaluation.published)
         set_damage_aside(directory, generator, discard=arguments.discard_damaged)
         if starts_elsewhere:
-            hand_over(arguments.generation_0(experiment.preset), folder)
+            hand_over(start, folder)
         check_resumption(directory.last(), arguments.resume_starting_at_generation)
         correction = _correction(experiment, real)
         write_centroids(correction, folder)
@@ -88,7 +106,6 @@ def run_arm(arguments: MnistArguments) -> None:
             large=large,
         )
         run_loop(domain, loop, directory)
-    logger.info("finished: %s", folder)
 
 
 def new_generator(

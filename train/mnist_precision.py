@@ -1,4 +1,4 @@
-"""How the networks of MNIST are computed: in which precision, compiled or not."""
+"""How the networks of MNIST are computed: precision, compilation, threads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from model.compiled import can_compile
 
 COMPILED_FROM = 64
 """Width from which drawing a generation takes hours and compiling it a minute."""
+
+
+THREADS_FROM = 64
+"""Width from which several threads pay. Narrower networks hardly gain on idle cores, and on busy
+ones, where threads wait for each other spinning, two took 10 times as long as one and 14 times the
+processor time (a draw at width 16, two cores)."""
+
+
+def threads_of(width: int) -> int | None:
+    """Threads of a network; None for as many as torch was given.
+
+    One thread also makes the weights independent of how many cores an arm happens to get.
+    """
+    return 1 if width < THREADS_FROM else None
 
 
 def runs_in_bfloat16(precision: str, device: str, faithful: bool) -> bool:

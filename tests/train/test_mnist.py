@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import train.mnist
 from dataset.mnist import Digits
@@ -19,6 +20,7 @@ from train.mnist_arguments import MnistArguments
 from train.mnist_evaluation import MnistEvaluation
 from train.mnist_experiment import experiment_of
 from train.mnist_generator import MnistGenerator
+from train.mnist_precision import threads_of
 from train.mnist_presets import CORRECTED, FAITHFUL, TrainType, preset_named, with_changes
 from train.mnist_real import real_and_reserve, real_subset, synthetic_count
 from train.mnist_starting import mnist_layout
@@ -196,6 +198,26 @@ def test_fresh_data_are_images_that_no_earlier_generation_saw(
     assert [len(images) for images in synthetic] == [50, 50]
     with pytest.raises(InvalidOptionError, match=r"(?s)200.*3 generations x 100 = 300"):
         run_arm(options("iterative_finetuning", mixing="fresh_data", num_generations=3))
+
+
+def test_a_narrow_network_has_one_thread_however_many_there_are(
+    options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, fit = [], MnistGenerator.fit
+
+    def noting(self, *rest):
+        seen.append(torch.get_num_threads())
+        fit(self, *rest)
+
+    monkeypatch.setattr(MnistGenerator, "fit", noting)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        run_arm(options(num_generations=0))
+        assert seen == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert threads_of(preset_named("published").n_feat) is None
 
 
 def test_an_arm_without_generation_0_leaves_nothing_behind(options, tmp_path: Path) -> None:
