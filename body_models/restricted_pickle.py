@@ -174,20 +174,45 @@ class _Lines(io.BytesIO):
 def screen(data: bytes) -> None:
     """Refuse a pickle that would end the interpreter, before any of it is done.
 
-    Tuples in tuples, a hundred thousand deep, overflow the stack when they are hashed, and a table
-    of shared objects as large as a pickle likes takes all memory.
+    Tuples in tuples, a hundred thousand deep, overflow the stack when they are hashed; pairs of
+    pairs of one shared object, forty deep, take days; a table of shared objects takes the memory
+    that the pickle says.
 
     Raises:
         pickle.UnpicklingError, ValueError: it is such a pickle, or damaged.
     """
-    tuples = 0
+    tuples, sizes, shared = 0, list[int | None](), dict[Any, int | None]()
     for code, argument, _ in pickletools.genops(_Lines(data)):
         tuples += code.name.startswith("TUPLE")
         table = argument if code.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
-        if tuples > MOST_TUPLES or table > MOST_SHARED:  # pyright: ignore
+        _count(code, argument, sizes, shared)
+        large = bool(sizes) and (sizes[-1] or 0) > MOST_ITEMS
+        if tuples > MOST_TUPLES or table > MOST_SHARED or large:  # pyright: ignore
             raise pickle.UnpicklingError("the pickle is no table of arrays")
 
 
+def _count(
+    code: pickletools.OpcodeInfo, argument: Any, sizes: list[int | None], shared: dict
+) -> None:
+    """Follow how many items each object on the stack has, shared ones counted wherever they are."""
+    if code.name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+        shared[len(shared) if argument is None else int(argument)] = sizes[-1]
+    elif code.name in ("GET", "BINGET", "LONG_BINGET"):
+        sizes.append(shared[int(argument)])
+    elif code.name == "DUP":
+        sizes.append(sizes[-1])
+    else:
+        before, total = list(code.stack_before), 1
+        if pickletools.markobject in before:
+            while (size := sizes.pop()) is not None:
+                total += size
+            before = before[: before.index(pickletools.markobject)]
+        total += sum(sizes.pop() or 0 for _ in before)
+        mark = pickletools.markobject
+        sizes.extend(None if kind is mark else total for kind in code.stack_after)
+
+
+MOST_ITEMS = 10_000_000
 MOST_TUPLES, MOST_SHARED = 5_000, 1_000_000
 _ALLOWED = {**_plain(), **_numpy_functions()}
 _SPARSE = {f"{kind}_{form}" for kind in ("csc", "csr", "coo") for form in ("matrix", "array")}

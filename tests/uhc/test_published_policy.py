@@ -177,6 +177,7 @@ ATTACKS = {
     "a table of all memory": b"\x80\x02K\x01r\x00\x00\x00\x70.",
     "an endless string": b"\x80\x04\x8e\x00\x00\x00\x00\x00\x01\x00\x00abc.",
     "tuples in tuples": hashed(2_000_000),
+    "pairs of pairs": b"\x80\x02})" + b"q\x00h\x00\x86" * 60 + b"K\x01s.",
     "a huge tensor": pickle.dumps(archive((1 << 40,), (0,))),
     "memory beside a tensor": pickle.dumps(archive((4,), (1,), offset=2)),
     "memory before a tensor": pickle.dumps(archive((4,), (1,), offset=-2)),
