@@ -52,6 +52,9 @@ RESTING_HEIGHT_M, RESTING_STEP_M = 0.03, 0.01
 USUAL_FEET = 10
 """So many resting feet of the usual kind are added to those of a motion."""
 MIN_DROP_M, MAX_DROP_M = 0.02, 0.07
+SINK_M = 0.002
+"""So deep in the simulator's soft floor lie soles that carry a body: a millimetre at rest, 2.5 in
+motion."""
 
 CLIP_FAULTS = (
     ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError, MemoryError,
@@ -209,7 +212,8 @@ def _simulated(
     )
     if tracked.success or tracked.teleports:
         done = replace(done, method_used="simulated", unexplained_force_bw=float("nan"))
-        qpos = tracked.qpos
+        qpos = tracked.qpos.copy()
+        qpos[:, 2] += SINK_M
     return _deliver(_with_tracking(done, tracked), _joints(clip, qpos), given)
 
 

@@ -13,7 +13,7 @@ from body_models.skeleton import Skeleton, check_joints
 from loop.errors import SimulationError
 from uhc.humanoid import Humanoid
 from uhc.kinodynamic import RefineOptions, refine
-from uhc.pipeline import FPS, prepare
+from uhc.pipeline import FPS, SINK_M, prepare
 from uhc.reference import build_reference
 from uhc.segments import SOLE_BELOW_TOE_M
 from uhc.simulation import Simulation
@@ -49,7 +49,7 @@ class Recording:
     @property
     def lift(self) -> float:
         """How far the soles' floor (z = 0) is below the floor of the motion's joints, metres."""
-        return SOLE_BELOW_TOE_M - self.rest_toe
+        return SOLE_BELOW_TOE_M - SINK_M - self.rest_toe
 
 
 def record(
