@@ -21,6 +21,7 @@ from train.motion_generator import MotionGenerator
 from train.presets import MotionPreset, Protocol
 from train.repeated_evaluation import RepeatedEvaluation
 from train.team import TrainingTeam
+from uhc.controllers import Controller
 from uhc.imitate import Method
 
 
@@ -36,6 +37,7 @@ class MotionExperiment:
         correction: `none` for the raw arms, else the correction function.
         seed: fixes everything.
         filters: the correction only decides which samples stay, as they were drawn.
+        controller: who follows in simulation; None: the tracker.
         fresh_data: another data set, whose training clips that `dataset` does not have are dealt
             out by the mixing policy `fresh_data`.
         text_encoder: what the captions become vectors with.
@@ -55,6 +57,7 @@ class MotionExperiment:
     evaluator: EvaluatorKind = "trained"
     evaluator_root: Path = Path()
     filters: bool = False
+    controller: Controller | None = None
     fresh_data: Path | None = None
 
 
@@ -132,7 +135,12 @@ def _correction(
     if experiment.correction == "none":
         return NoCorrection()
     return MotionCorrection(
-        experiment.correction, experiment.protocol, workers, body_of(real), experiment.filters
+        experiment.correction,
+        experiment.protocol,
+        workers,
+        body_of(real),
+        experiment.filters,
+        experiment.controller,
     )
 
 

@@ -17,7 +17,9 @@ from loop.streams import Stream, integer_seed
 from train.motion_files import MotionBatch
 from train.presets import Protocol
 from translation.humanml import vectors_to_joints
+from uhc.controllers import Controller
 from uhc.imitate import CorrectionResult, Method, correct_motions
+from uhc.pipeline import check_controller
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ class MotionCorrection:
             a sample has.
         filters: hand on the samples that succeed as they were drawn, and drop the others, whatever
             the protocol says: the loop with a verifier instead of a correction function.
+        controller: who follows in simulation, from `uhc.controllers`; None: the tracker.
+
+    Raises InvalidOptionError when the protocol asks for what the controller cannot do.
     """
 
     def __init__(
@@ -45,9 +50,12 @@ class MotionCorrection:
         workers: int,
         body: Skeleton,
         filters: bool = False,
+        controller: Controller | None = None,
     ) -> None:
         self._method: Method = method
         self._protocol, self._workers, self._body = protocol, workers, body
+        check_controller(controller, protocol.playback_rate, protocol.on_failure == "teleport")
+        self._controller = controller
         self._choose = passed if filters else self._corrected
 
     def correct(
@@ -62,6 +70,7 @@ class MotionCorrection:
             playback_rate=self._protocol.playback_rate,
             teleport=self._protocol.on_failure == "teleport",
             skeleton=self._body,
+            controller=self._controller,
             finished=_Finished(scratch),
         )
         reasons = Counter(result.reason for result in results if not result.success)

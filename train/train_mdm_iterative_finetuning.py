@@ -38,6 +38,7 @@ from train.presets import (
 from train.published_flags import translate
 from train.starting import check_finished, check_start
 from train.team import TrainingTeam, device_named, joined_team
+from uhc import controllers
 
 logger = logging.getLogger("scsc")
 
@@ -66,6 +67,11 @@ class Arguments:
     correction: Literal["kinematic", "refined", "simulated"] = "simulated"
     """the correction function of imitation_output and filter: simulated = physics; kinematic = its
     control without physics; refined = made dynamically feasible, but not simulated"""
+    controller: controllers.Name = "tracker"
+    """who follows a motion in simulation: tracker needs no weights; policy was learned by
+    exp_scripts/train_uhc.sh; faithful is the published one, whose files you bring"""
+    controller_weights: Path | None = None
+    """default: where train_uhc.sh or prepare/download_uhc.sh puts them"""
     mixing: str = "latest"
     """mixing policy: latest (published), accumulate, accumulate_subsample, triangular, replace,
     fresh_data"""
@@ -157,6 +163,7 @@ def run(arguments: Arguments) -> None:
         evaluator=arguments.evaluator,
         evaluator_root=arguments.evaluator_root,
         filters=arguments.augmentation_type == "filter",
+        controller=controllers.controller_named(arguments.controller, arguments.controller_weights),
         fresh_data=arguments.fresh_data_dir,
     )
     with joined_team() as team:
@@ -245,6 +252,7 @@ def _settings(
         "protocol": dataclasses.asdict(experiment.protocol),
         "faithful": arguments.faithful,
         "correction": experiment.correction,
+        **_controller(arguments),
         "text_encoder": {
             "kind": experiment.text_encoder,
             "source": experiment.text_encoder_source,
@@ -259,6 +267,13 @@ def _settings(
         "processes": team.size,  # sums are rounded differently by another number of them
         "seed": arguments.seed,
     }
+
+
+def _controller(arguments: Arguments) -> dict[str, str]:
+    """Which weights follow motions; nothing for the tracker, so that older runs go on."""
+    if arguments.controller == "tracker":
+        return {}
+    return {"controller": controllers.described(arguments.controller, arguments.controller_weights)}
 
 
 def main() -> None:

@@ -61,8 +61,9 @@ def follow_faithful(
     """Follow joints (F, 22, 3), metres, y up, 20 fps, in real time with the published controller.
 
     Returns:
-        The joints reached (N, 22, 3), same frame and rate, N = F unless it failed before the end;
-        and how it went. There `qpos` (76 numbers a frame) and `failed_frame` count control steps of
+        The joints reached (N, 22, 3), same frame and rate, N = F unless it failed before the end
+        (when F is even the last one stands twice: the 30 Hz steps end half a frame earlier); and
+        how it went. There `qpos` (76 numbers a frame) and `failed_frame` count control steps of
         1/30 s, `clamp_n` is infinite (nothing bounds the published help), and `force_bw` and
         `torque_bwm` are means of the summed sizes of all 24 residual forces and torques.
 
@@ -92,7 +93,10 @@ def follow_faithful(
     reached = np.array(places)
     weight = GRAVITY * float(robot.model.body_mass.sum())
     force, torque = np.mean(help_n or [[0.0, 0.0]], axis=0) / weight
-    return _joints(robot, reached), Tracking(
+    found = _joints(robot, reached)
+    if not reason and len(found) < len(positions):
+        found = np.concatenate([found, found[-1:]])
+    return found, Tracking(
         qpos=np.array(poses),
         success=not reason,
         reason=reason,

@@ -22,6 +22,7 @@ from loop.errors import ScscError
 from loop.progress import track as show_progress
 from translation.humanml import joints_to_vectors, vectors_to_joints
 from uhc.batch import WorkerLostError, run_batch
+from uhc.controllers import Controller
 from uhc.kinodynamic import RefineOptions
 from uhc.pipeline import FPS, Method, Outcome, Request, correct_clip, short_reason
 from uhc.tracker import TrackerOptions
@@ -60,6 +61,7 @@ def correct_motions(
     tracker: TrackerOptions | None = None,
     refine: RefineOptions | None = None,
     dump_folder: Path | None = None,
+    controller: Controller | None = None,
     finished: MutableMapping[int, CorrectionResult] | None = None,
 ) -> list[CorrectionResult]:
     """Correct HumanML3D motions (F, 263) at 20 fps; one result a motion, in the same order.
@@ -81,13 +83,16 @@ def correct_motions(
             one body for all). None keeps each motion's own median lengths.
         tracker, refine: settings of the stages; None for the defaults.
         dump_folder: where the state of a diverged simulation is saved.
+        controller: who follows refined motions, from `uhc.controllers`; None: the tracker.
         finished: results that are there already, by place in `motions`; new ones are added as they
             come, so that a call that was interrupted can be repeated with what it had done.
 
     A bad motion never raises: it costs itself, as a result with `success` False and a `reason`.
     Raises InvalidOptionError for options that do not exist.
     """
-    request = _request(method, playback_rate, teleport, skeleton, tracker, refine, dump_folder)
+    request = _request(
+        method, playback_rate, teleport, skeleton, tracker, refine, dump_folder, controller
+    )
     finished = {} if finished is None else finished
     results = {index: finished[index] for index in range(len(motions)) if index in finished}
     todo = [index for index in range(len(motions)) if index not in results]
@@ -112,9 +117,12 @@ def correct_joints(
     tracker: TrackerOptions | None = None,
     refine: RefineOptions | None = None,
     dump_folder: Path | None = None,
+    controller: Controller | None = None,
 ) -> list[Outcome]:
     """As `correct_motions`, for joints (F, 22, 3) in metres, y up, 20 fps; F frames come back."""
-    request = _request(method, playback_rate, teleport, skeleton, tracker, refine, dump_folder)
+    request = _request(
+        method, playback_rate, teleport, skeleton, tracker, refine, dump_folder, controller
+    )
     with closing(_corrected(clips, request, workers)) as outcomes:
         found = dict(outcomes)
     return [_outcome(found[index]) for index in range(len(clips))]
@@ -128,6 +136,7 @@ def _request(
     tracker: TrackerOptions | None,
     refine: RefineOptions | None,
     dump_folder: Path | None,
+    controller: Controller | None,
 ) -> Request:
     options = tracker or TrackerOptions()
     return Request(
@@ -137,6 +146,7 @@ def _request(
         refine=refine or RefineOptions(),
         skeleton=skeleton,
         dump_folder=dump_folder,
+        controller=controller,
     )
 
 

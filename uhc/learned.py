@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from uhc.batch import run_batch
 from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid, qpos_to_joints_zup
 from uhc.policy import Policy
-from uhc.references import Body
 from uhc.simulation import DIVERGED
 from uhc.tracker import FAILURE_M, Tracking
+
+if TYPE_CHECKING:
+    from uhc.references import Body
 
 SECONDS_A_CLIP = 120.0
 CLOSE_M = 0.05

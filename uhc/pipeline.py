@@ -21,9 +21,12 @@ from body_models.skeleton import Skeleton, check_joints
 from loop.errors import InvalidMotionError, InvalidOptionError, ScscError
 from translation.ik import solve_ik
 from uhc.cleanup import clean
+from uhc.faithful import Faithful, follow_faithful
 from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
 from uhc.kinodynamic import RefineOptions, refine, unexplained_force
+from uhc.learned import follow
 from uhc.plausibility import mpjpe_mm
+from uhc.policy import Policy
 from uhc.reference import MIN_FRAMES
 from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
 from uhc.tracker import TrackerOptions, Tracking, track
@@ -75,14 +78,29 @@ class Request:
     skeleton: Skeleton | None = None
     """The body of all clips; None measures each clip's own."""
     dump_folder: Path | None = None
+    controller: Policy | Faithful | None = None
+    """Who follows the refined motion; None: the tracker."""
 
     def __post_init__(self) -> None:
-        """Refuse a method that does not exist."""
+        """Refuse a method that does not exist, and what only the tracker can do."""
         for method in (self.method, *self.also):
             if method not in METHODS:
                 raise InvalidOptionError(
                     "Unknown correction method.", found=method, expected=METHODS
                 )
+        check_controller(self.controller, self.playback_rate, self.tracker.teleport)
+
+
+def check_controller(
+    controller: Policy | Faithful | None, playback_rate: float, teleport: bool
+) -> None:
+    """Refuse what only the tracker can do. Raises InvalidOptionError."""
+    if controller is not None and (playback_rate != 1.0 or teleport):
+        raise InvalidOptionError(
+            "only the tracker plays motions faster, or puts a fallen body back",
+            found=f"playback_rate {playback_rate}, teleport {teleport}",
+            remedy="choose the controller `tracker`, or leave --faithful out",
+        )
 
 
 @dataclass(frozen=True)
@@ -207,14 +225,24 @@ def _simulated(
     given: NDArray[np.float64],
 ) -> Outcome:
     """Track refined poses; when that fails, the outcome holds them instead."""
-    tracked = track(
-        clip.humanoid, qpos, FPS, request.tracker, request.playback_rate, request.dump_folder
-    )
+    controller, joints = request.controller, None
+    if isinstance(controller, Faithful):
+        joints, tracked = follow_faithful(given, controller)
+    elif controller is not None:
+        tracked = follow(clip.humanoid, qpos, controller, dump_folder=request.dump_folder)
+    else:
+        tracked = track(
+            clip.humanoid, qpos, FPS, request.tracker, request.playback_rate, request.dump_folder
+        )
     if tracked.success or tracked.teleports:
         done = replace(done, method_used="simulated", unexplained_force_bw=float("nan"))
         qpos = tracked.qpos.copy()
         qpos[:, 2] += SINK_M
-    return _deliver(_with_tracking(done, tracked), _joints(clip, qpos), given)
+    else:
+        joints = None
+    if joints is None:
+        joints = _joints(clip, qpos)
+    return _deliver(_with_tracking(done, tracked), joints, given)
 
 
 def _with_tracking(done: Outcome, tracked: Tracking) -> Outcome:

@@ -1,0 +1,90 @@
+"""Choosing who follows: each controller by its name, and what it cannot do is said at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loop.errors import InvalidOptionError, MissingAssetError
+from uhc.controllers import controller_named, described
+from uhc.imitate import correct_joints, correct_motions
+from uhc.observation import SIZE
+from uhc.policy import Policy
+from uhc.tracker import TrackerOptions
+
+
+def zero_policy(bias: float = 0.0) -> Policy:
+    return Policy(
+        np.zeros(SIZE),
+        np.ones(SIZE),
+        (np.zeros((8, SIZE)), np.zeros((54, 8))),
+        (np.zeros(8), np.full(54, bias)),
+    )
+
+
+def test_the_tracker_needs_nothing_and_refuses_weights(tmp_path: Path) -> None:
+    assert controller_named("tracker") is None
+    assert described("tracker", None) == "tracker"
+    with pytest.raises(InvalidOptionError, match="no weights"):
+        controller_named("tracker", tmp_path / "any")
+
+
+def test_a_policy_is_described_by_its_weights(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    zero_policy().save(path)
+    zero_policy(1.0).save(other)
+    loaded = controller_named("policy", path)
+    assert isinstance(loaded, Policy) and loaded.mean.shape == (SIZE,)
+    assert described("policy", path) == described("policy", path)
+    assert described("policy", path) != described("policy", other)
+
+
+@pytest.mark.parametrize(("name", "told"), [("policy", "train_uhc.sh"), ("faithful", "get_smpl")])
+def test_missing_weights_say_which_command_makes_them(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingAssetError, match=told):
+        controller_named(name)  # type: ignore[arg-type]
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(InvalidOptionError, match="controller"):
+        controller_named("puppeteer")  # type: ignore[arg-type]
+
+
+def test_an_idle_policy_is_the_tracker_without_help(walk: np.ndarray) -> None:
+    (policy,) = correct_joints([walk], workers=1, controller=zero_policy())
+    only_rung = TrackerOptions(ladder=(0.0,))
+    (tracker,) = correct_joints([walk], workers=1, tracker=only_rung)
+    assert policy.success and tracker.success
+    assert policy.method_used == "simulated" and policy.clamp_n == 0.0
+    assert policy.residual_force_bw == 0.0
+    assert policy.joints is not None and tracker.joints is not None
+    np.testing.assert_allclose(policy.joints, tracker.joints, atol=0.01)
+
+
+def test_a_policy_that_falls_delivers_the_refined_motion_as_a_failure(walk: np.ndarray) -> None:
+    (fallen,) = correct_joints([walk], workers=1, controller=zero_policy(3.0))
+    (refined,) = correct_joints([walk], "refined", workers=1)
+    assert not fallen.success and fallen.method_used == "refined"
+    assert fallen.reason == "fell behind the reference"
+    assert fallen.joints is not None and refined.joints is not None
+    np.testing.assert_array_equal(fallen.joints, refined.joints)
+
+
+def test_results_of_a_policy_do_not_depend_on_the_workers(walk: np.ndarray) -> None:
+    clips = [walk, walk[::-1].copy()]
+    alone = correct_joints(clips, workers=1, controller=zero_policy())
+    shared = correct_joints(clips, workers=2, controller=zero_policy())
+    for one, two in zip(alone, shared, strict=True):
+        assert one.joints is not None and two.joints is not None
+        assert one.joints.tobytes() == two.joints.tobytes()
+
+
+def test_only_the_tracker_teleports_or_plays_faster() -> None:
+    for options in ({"teleport": True}, {"playback_rate": 1.5}):
+        with pytest.raises(InvalidOptionError, match="only the tracker"):
+            correct_motions([], controller=zero_policy(), **options)  # type: ignore[arg-type]

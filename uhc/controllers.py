@@ -1,0 +1,68 @@
+"""Who follows a refined motion in simulation: `tracker | policy | faithful`.
+
+`tracker` computes torques and needs no weights; `policy` adds what was learned by
+`exp_scripts/train_uhc.sh`; `faithful` is the published controller on SMPL's robot, whose files each
+user has to bring. Which one is the default, and why: results/uhc.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from body_models.smpl import FOLDER
+from loop.atomic import storage
+from loop.errors import InvalidOptionError
+from uhc.faithful import WEIGHTS as PUBLISHED_WEIGHTS
+from uhc.faithful import Faithful, load_faithful
+from uhc.policy import Policy
+
+Name = Literal["tracker", "policy", "faithful"]
+Controller: TypeAlias = Policy | Faithful
+"""One that learned; None in its place stands for the tracker."""
+
+WEIGHTS: dict[Name, Path] = {
+    "policy": Path("exp_outputs/uhc/policy.safetensors"),
+    "faithful": PUBLISHED_WEIGHTS,
+}
+"""Where `exp_scripts/train_uhc.sh` and `prepare/download_uhc.sh` leave their results."""
+
+
+def controller_named(
+    name: Name, weights: Path | None = None, bodies: Path = FOLDER
+) -> Controller | None:
+    """The controller of that name, ready to be handed to `uhc.imitate`.
+
+    Args:
+        name: `tracker`, `policy` or `faithful`.
+        weights: its weights; default: `WEIGHTS`.
+        bodies: folder of the user's SMPL files, for `faithful`.
+
+    Raises:
+        InvalidOptionError: weights for the tracker, which has none, or no such controller.
+        MissingAssetError: a file is not there; says which command makes or fetches it.
+        CorruptFileError: a file is damaged.
+    """
+    if name == "tracker":
+        if weights is not None:
+            raise InvalidOptionError("the tracker has no weights", found=weights)
+        return None
+    if name == "policy":
+        return Policy.load(weights or WEIGHTS[name])
+    if name == "faithful":
+        return load_faithful(bodies, weights or WEIGHTS[name])
+    raise InvalidOptionError("unknown controller", found=name, expected="tracker|policy|faithful")
+
+
+def described(name: Name, weights: Path | None) -> str:
+    """The controller's name and, where it has weights, which: results depend on their bytes.
+
+    Raises StorageError when they cannot be read.
+    """
+    if name == "tracker":
+        return name
+    path = weights or WEIGHTS[name]
+    with storage(path):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{name} {digest[:16]}"
