@@ -20,10 +20,13 @@ from loop.atomic import write_bytes
 from loop.command import command
 from loop.errors import InvalidOptionError
 from loop.progress import track
+from uhc import controllers
 from uhc.batch import WorkerLostError, run_batch
+from uhc.controllers import Controller
 from uhc.motions import Choice, Clip, choose
 from uhc.pipeline import Method, Outcome, Request, correct_stages
 from uhc.plausibility import plausibility
+from uhc.tracker import CLAMP_LADDER_N, TrackerOptions
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +36,27 @@ SECONDS_A_CLIP = 300.0
 Row = dict[str, object]
 
 
-def evaluate(clips: Sequence[Clip], method: Method = "simulated", *, workers: int = 2) -> list[Row]:
-    """One row a clip, in order; numbers that do not exist are None."""
+def evaluate(
+    clips: Sequence[Clip],
+    method: Method = "simulated",
+    *,
+    workers: int = 2,
+    tracker: TrackerOptions | None = None,
+    controller: Controller | None = None,
+) -> list[Row]:
+    """One row a clip, in order; numbers that do not exist are None.
+
+    `controller` follows refined motions; without one the tracker does, as its options say.
+    """
+    request = Request(
+        method, ("kinematic",), tracker=tracker or TrackerOptions(), controller=controller
+    )
     places = [place for place, clip in enumerate(clips) if not clip.fault]
     rows = [_row(clip, lost := _lost(clip.fault), lost) for clip in clips]
     running = run_batch(
         correct_stages,
         [clips[place].joints for place in places],
-        Request(method, also=("kinematic",)),
+        request,
         workers=workers,
         time_limits=[SECONDS_A_CLIP] * len(places),
     )
@@ -147,6 +163,9 @@ def main(
     out: Path,
     choice: Choice = Choice(),  # noqa: B008 - frozen, and tyro reads its fields from it
     method: Method = "simulated",
+    controller: controllers.Name = "tracker",
+    controller_weights: Path | None = None,
+    most_help: float = CLAMP_LADDER_N[-1],
     workers: int = 2,
 ) -> None:
     """Correct every clip of a folder and write one row a clip.
@@ -157,11 +176,21 @@ def main(
         out: CSV file to write.
         choice: which of them.
         method: none, kinematic, refined or simulated.
+        controller: who follows in simulation.
+        controller_weights: default: where the commands that make or fetch them put them.
+        most_help: largest bound of the residual root wrench that the tracker may try, N and Nm an
+            axis; 0 is no help at all, as the policy gets none.
         workers: processes.
     """
     if workers < 1:
         raise InvalidOptionError("There must be a worker.", found=workers, expected=">= 1")
-    rows = evaluate(choose(motions, choice), method, workers=workers)
+    rows = evaluate(
+        choose(motions, choice),
+        method,
+        workers=workers,
+        tracker=TrackerOptions(ladder=tuple(n for n in CLAMP_LADDER_N if n <= most_help)),
+        controller=controllers.controller_named(controller, controller_weights),
+    )
     write_csv(rows, out)
     _show(rows)
     logger.info("Wrote %s", out)

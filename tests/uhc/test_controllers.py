@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from loop.errors import InvalidOptionError, MissingAssetError
 from uhc.controllers import controller_named, described
+from uhc.evaluate import main
 from uhc.imitate import correct_joints, correct_motions
 from uhc.observation import SIZE
 from uhc.policy import Policy
@@ -88,3 +90,21 @@ def test_only_the_tracker_teleports_or_plays_faster() -> None:
     for options in ({"teleport": True}, {"playback_rate": 1.5}):
         with pytest.raises(InvalidOptionError, match="only the tracker"):
             correct_motions([], controller=zero_policy(), **options)  # type: ignore[arg-type]
+
+
+def test_evaluate_judges_a_policy_and_the_tracker_without_help(
+    walk: np.ndarray, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "walk.npy", walk)
+    zero_policy().save(tmp_path / "policy.safetensors")
+    main(
+        tmp_path,
+        tmp_path / "policy.csv",
+        controller="policy",
+        controller_weights=tmp_path / "policy.safetensors",
+        workers=1,
+    )
+    main(tmp_path, tmp_path / "tracker.csv", most_help=0.0, workers=1)
+    for name in ("policy", "tracker"):
+        (row,) = csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines())
+        assert (row["success"], float(row["clamp_n"])) == ("1", 0.0)
