@@ -23,7 +23,7 @@ from loop.progress import track
 from uhc import controllers
 from uhc.batch import WorkerLostError, run_batch
 from uhc.controllers import Controller
-from uhc.motions import Choice, Clip, choose
+from uhc.motions import Choice, Clip, choose, upright
 from uhc.pipeline import Method, Outcome, Request, correct_stages
 from uhc.plausibility import plausibility
 from uhc.tracker import CLAMP_LADDER_N, TrackerOptions
@@ -110,6 +110,7 @@ def _row(clip: Clip, result: Outcome, kinematic: Outcome) -> Row:
     return {
         "id": clip.name,
         "frames": len(clip.joints),
+        "upright": int(len(clip.joints) > 0 and upright(clip.joints)),
         "success": int(result.success),
         "reason": result.reason,
         "method": result.method_used,
@@ -146,11 +147,11 @@ def _median(rows: Sequence[Row], column: str) -> str:
     return f"{np.median(numbers):.3f}" if numbers else ""
 
 
-def _show(rows: Sequence[Row]) -> None:
+def _show(rows: Sequence[Row], which: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{len(rows)} clips, medians over successful ones")
+    table = Table(title=f"{len(rows)} {which} clips, medians over successful ones")
     for heading in ("measure", "input", "kinematic", "result"):
         table.add_column(heading, justify="left" if heading == "measure" else "right")
     for line in summary(rows):
@@ -192,7 +193,9 @@ def main(
         controller=controllers.controller_named(controller, controller_weights),
     )
     write_csv(rows, out)
-    _show(rows)
+    for which, value in (("upright", 1), ("floor work and unreadable", 0)):
+        if some := [row for row in rows if row["upright"] == value]:
+            _show(some, which)
     logger.info("Wrote %s", out)
 
 

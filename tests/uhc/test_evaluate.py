@@ -46,6 +46,7 @@ def test_one_row_a_clip_with_every_promised_column(walk: Joints, tmp_path: Path)
     for prefix in ("input_", "kinematic_"):
         assert {prefix + name for name in PLAUSIBLE} <= set(rows["walk"])
     assert set(PROMISED) <= set(rows["walk"])
+    assert rows["walk"]["upright"] == "1" and rows["wrong"]["upright"] == "0"
     assert rows["walk"]["success"] == rows["encoded-sampled"]["success"] == "1"
     assert float(rows["walk"]["mpjpe_mm"]) < 40.0 and int(rows["walk"]["frames"]) == 20
     for name in ("broken", "short", "wrong"):
