@@ -41,11 +41,15 @@ class PpoOptions:
     steps: int = 64
     batch_size: int = 1024
     epochs: int = 5
-    learning_rate: float = 3e-4
-    gamma: float = 0.95
+    learning_rate: float = 5e-5
+    gamma: float = 0.97
     gae_lambda: float = 0.95
     clip_range: float = 0.2
-    log_std: float = -2.0
+    target_kl: float = 0.02
+    """Where an iteration stops learning. Noise has to be small, because more of it fells bodies that
+    would stand; with it, a few steps of 3e-4 leave the region that the samples speak of: two
+    million control steps made a controller so that falls more often than one that does nothing."""
+    log_std: float = -3.0
     hidden: tuple[int, ...] = (256, 256)
     seed: int = 0
 
@@ -98,6 +102,7 @@ class Trainer:
             gamma=o.gamma,
             gae_lambda=o.gae_lambda,
             clip_range=o.clip_range,
+            target_kl=o.target_kl,
             policy_kwargs={
                 "net_arch": list(o.hidden),
                 "activation_fn": torch.nn.SiLU,
