@@ -46,7 +46,7 @@ class PpoOptions:
     gae_lambda: float = 0.95
     clip_range: float = 0.2
     target_kl: float = 0.02
-    """Where an iteration stops learning. Noise has to be small, because more of it fells bodies that
+    """Where an iteration stops learning. Noise has to be small: more of it fells bodies that
     would stand; with it, a few steps of 3e-4 leave the region that the samples speak of: two
     million control steps made a controller so that falls more often than one that does nothing."""
     log_std: float = -3.0
