@@ -24,6 +24,9 @@ from train.team import TrainingTeam
 from uhc.controllers import Controller
 from uhc.imitate import Method
 
+DIVERGED = "diverged"
+"""Folder beside the arms for the states of simulations that diverged, to look into."""
+
 
 @dataclass(frozen=True)
 class MotionExperiment:
@@ -141,6 +144,7 @@ def _correction(
         body_of(real),
         experiment.filters,
         experiment.controller,
+        experiment.cache.parent / DIVERGED,
     )
 
 

@@ -39,6 +39,7 @@ class MotionCorrection:
         filters: hand on the samples that succeed as they were drawn, and drop the others, whatever
             the protocol says: the loop with a verifier instead of a correction function.
         controller: who follows in simulation, from `uhc.controllers`; None: the tracker.
+        dump_folder: where states of diverged simulations are saved.
 
     Raises InvalidOptionError when the protocol asks for what the controller cannot do.
     """
@@ -51,11 +52,12 @@ class MotionCorrection:
         body: Skeleton,
         filters: bool = False,
         controller: Controller | None = None,
+        dump_folder: Path | None = None,
     ) -> None:
         self._method: Method = method
         self._protocol, self._workers, self._body = protocol, workers, body
         check_controller(controller, protocol.playback_rate, protocol.on_failure == "teleport")
-        self._controller = controller
+        self._controller, self._dump_folder = controller, dump_folder
         self._choose = passed if filters else self._corrected
 
     def correct(
@@ -71,6 +73,7 @@ class MotionCorrection:
             teleport=self._protocol.on_failure == "teleport",
             skeleton=self._body,
             controller=self._controller,
+            dump_folder=self._dump_folder,
             finished=_Finished(scratch),
         )
         reasons = Counter(result.reason for result in results if not result.success)

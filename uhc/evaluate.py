@@ -43,13 +43,19 @@ def evaluate(
     workers: int = 2,
     tracker: TrackerOptions | None = None,
     controller: Controller | None = None,
+    dump_folder: Path | None = None,
 ) -> list[Row]:
     """One row a clip, in order; numbers that do not exist are None.
 
-    `controller` follows refined motions; without one the tracker does, as its options say.
+    `controller` follows refined motions; without one the tracker does, as its options say. States
+    of simulations that diverged are saved in `dump_folder`.
     """
     request = Request(
-        method, ("kinematic",), tracker=tracker or TrackerOptions(), controller=controller
+        method,
+        ("kinematic",),
+        tracker=tracker or TrackerOptions(),
+        controller=controller,
+        dump_folder=dump_folder,
     )
     places = [place for place, clip in enumerate(clips) if not clip.fault]
     rows = [_row(clip, lost := _lost(clip.fault), lost) for clip in clips]
@@ -174,7 +180,7 @@ def main(
     Args:
         motions: data set in HumanML3D layout, or folder of .npy files with joints (F, 22, 3) in
             metres, y up, at 20 fps.
-        out: CSV file to write.
+        out: CSV file to write; states of simulations that diverge go to diverged/ beside it.
         choice: which of them.
         method: none, kinematic, refined or simulated.
         controller: who follows in simulation.
@@ -191,6 +197,7 @@ def main(
         workers=workers,
         tracker=TrackerOptions(ladder=tuple(n for n in CLAMP_LADDER_N if n <= most_help)),
         controller=controllers.controller_named(controller, controller_weights),
+        dump_folder=out.parent / "diverged",
     )
     write_csv(rows, out)
     for which, value in (("upright", 1), ("floor work and unreadable", 0)):

@@ -8,11 +8,14 @@ import pytest
 import train.motion_correction
 from body_models.skeleton import DEFAULT_SKELETON
 from dataset.humanml3d import Caption, MotionItem
+from loop.errors import InvalidOptionError
 from loop.streams import Stream
 from train.motion_correction import MotionCorrection
 from train.motion_files import MotionBatch
 from train.presets import CORRECTED, FAITHFUL
 from uhc.imitate import CorrectionResult, correct_motions
+from uhc.observation import SIZE
+from uhc.policy import Policy
 
 
 def motion(value: float) -> np.ndarray:
@@ -72,6 +75,20 @@ def test_failures_are_dropped_by_default_and_bad_motions_always(asked, batch) ->
 def test_faithful_plays_too_fast_and_teleports(asked, batch) -> None:
     assert kept(FAITHFUL, batch) == [("a", 10), ("b", 11), ("d", 13)]
     assert asked["teleport"] is True and asked["playback_rate"] == 1.5
+
+
+def test_controller_and_dump_folder_reach_the_physics(asked, batch, tmp_path) -> None:
+    policy = Policy(np.zeros(SIZE), np.ones(SIZE), (np.zeros((54, SIZE)),), (np.zeros(54),))
+    MotionCorrection(
+        "simulated", CORRECTED, 2, DEFAULT_SKELETON, controller=policy, dump_folder=tmp_path
+    ).correct(batch, Stream(1))
+    assert asked["controller"] is policy and asked["dump_folder"] == tmp_path
+
+
+def test_a_policy_that_cannot_play_as_published_is_refused_before_the_run() -> None:
+    policy = Policy(np.zeros(SIZE), np.ones(SIZE), (np.zeros((54, SIZE)),), (np.zeros(54),))
+    with pytest.raises(InvalidOptionError, match="only the tracker"):
+        MotionCorrection("simulated", FAITHFUL, 2, DEFAULT_SKELETON, controller=policy)
 
 
 def test_the_report_hides_no_help_and_no_failure(asked, batch) -> None:
