@@ -1,6 +1,7 @@
-"""Who follows a refined motion in simulation: `tracker | policy | faithful`.
+"""Who follows a refined motion in simulation: `tracker | search | policy | faithful`.
 
-`tracker` computes torques and needs no weights; `policy` adds what was learned by
+`tracker` computes torques and needs no weights; `search` looks for a way without help before it
+lets the tracker have some, which takes ten times as long; `policy` adds what was learned by
 `exp_scripts/train_uhc.sh`; `faithful` is the published controller on SMPL's robot, whose files each
 user has to bring. Which one is the default, and why: results/uhc.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from body_models.smpl import FOLDER
 from loop.atomic import storage
@@ -17,10 +18,11 @@ from loop.errors import InvalidOptionError
 from uhc.faithful import WEIGHTS as PUBLISHED_WEIGHTS
 from uhc.faithful import Faithful, load_faithful
 from uhc.policy import Policy
+from uhc.search import SearchOptions
 
-Name = Literal["tracker", "policy", "faithful"]
-Controller: TypeAlias = Policy | Faithful
-"""One that learned; None in its place stands for the tracker."""
+Name = Literal["tracker", "search", "policy", "faithful"]
+Controller: TypeAlias = SearchOptions | Policy | Faithful
+"""None in its place stands for the tracker."""
 
 WEIGHTS: dict[Name, Path] = {
     "policy": Path("exp_outputs/uhc/policy.safetensors"),
@@ -35,24 +37,24 @@ def controller_named(
     """The controller of that name, ready to be handed to `uhc.imitate`.
 
     Args:
-        name: `tracker`, `policy` or `faithful`.
+        name: `tracker`, `search`, `policy` or `faithful`.
         weights: its weights; default: `WEIGHTS`.
         bodies: folder of the user's SMPL files, for `faithful`.
 
     Raises:
-        InvalidOptionError: weights for the tracker, which has none, or no such controller.
+        InvalidOptionError: weights for a controller that has none, or no such controller.
         MissingAssetError: a file is not there; says which command makes or fetches it.
         CorruptFileError: a file is damaged.
     """
-    if name == "tracker":
+    if name in ("tracker", "search"):
         if weights is not None:
-            raise InvalidOptionError("the tracker has no weights", found=weights)
-        return None
+            raise InvalidOptionError(f"the controller {name} has no weights", found=weights)
+        return None if name == "tracker" else SearchOptions()
     if name == "policy":
         return Policy.load(weights or WEIGHTS[name])
     if name == "faithful":
         return load_faithful(bodies, weights or WEIGHTS[name])
-    raise InvalidOptionError("unknown controller", found=name, expected="tracker|policy|faithful")
+    raise InvalidOptionError("unknown controller", found=name, expected=get_args(Name))
 
 
 def described(name: Name, weights: Path | None) -> str:
@@ -60,7 +62,7 @@ def described(name: Name, weights: Path | None) -> str:
 
     Raises StorageError when they cannot be read.
     """
-    if name == "tracker":
+    if name not in WEIGHTS:
         return name
     path = weights or WEIGHTS[name]
     with storage(path):

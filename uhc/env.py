@@ -159,7 +159,7 @@ class TrackingEnv(gymnasium.Env):
             info = {"distance": np.inf, "clip": self._clip, "success": False}
             return np.zeros(SIZE), 0.0, True, False, info
         observation = self._observe()
-        distance = self._distance()
+        distance = self.distance()
         failed = distance > self.options.failure_m
         ended = self._step >= self.window.last
         info: dict[str, Any] = {"distance": distance}
@@ -194,7 +194,13 @@ class TrackingEnv(gymnasium.Env):
         """(17, 3) bodies' distances to where the reference has them now, metres."""
         return self.simulation.data.xpos[1:] - self.window.bodies[self._step]
 
-    def _distance(self) -> float:
+    @property
+    def place(self) -> int:
+        """Control steps since the start of the window."""
+        return self._step
+
+    def distance(self) -> float:
+        """Mean distance of the bodies to the reference, metres."""
         return float(np.linalg.norm(self._apart(), axis=-1).mean())
 
     def _reward(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,18 @@ CLOSE_M = 0.05
 """Mean joint error of a clip that was followed closely."""
 
 
+class Acting(Protocol):
+    """What `follow` needs of a policy."""
+
+    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+        """The action (nv,) for an observation (SIZE,)."""
+        ...
+
+
 def follow(
     humanoid: Humanoid,
     qpos: NDArray[Any],
-    policy: Policy | None,
+    policy: Acting | None,
     options: EnvOptions | None = None,
     dump_folder: Path | None = None,
 ) -> Tracking:

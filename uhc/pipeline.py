@@ -28,6 +28,7 @@ from uhc.learned import follow
 from uhc.plausibility import mpjpe_mm
 from uhc.policy import Policy
 from uhc.reference import MIN_FRAMES
+from uhc.search import SearchOptions, track_with_search
 from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
 from uhc.tracker import TrackerOptions, Tracking, track
 
@@ -78,7 +79,7 @@ class Request:
     skeleton: Skeleton | None = None
     """The body of all clips; None measures each clip's own."""
     dump_folder: Path | None = None
-    controller: Policy | Faithful | None = None
+    controller: SearchOptions | Policy | Faithful | None = None
     """Who follows the refined motion; None: the tracker."""
 
     def __post_init__(self) -> None:
@@ -92,7 +93,7 @@ class Request:
 
 
 def check_controller(
-    controller: Policy | Faithful | None, playback_rate: float, teleport: bool
+    controller: SearchOptions | Policy | Faithful | None, playback_rate: float, teleport: bool
 ) -> None:
     """Refuse what only the tracker can do. Raises InvalidOptionError."""
     if controller is not None and (playback_rate != 1.0 or teleport):
@@ -228,6 +229,10 @@ def _simulated(
     controller, joints = request.controller, None
     if isinstance(controller, Faithful):
         joints, tracked = follow_faithful(given, controller)
+    elif isinstance(controller, SearchOptions):
+        tracked = track_with_search(
+            clip.humanoid, qpos, controller, request.tracker, request.dump_folder
+        )
     elif controller is not None:
         tracked = follow(clip.humanoid, qpos, controller, dump_folder=request.dump_folder)
     else:

@@ -97,7 +97,7 @@ def track(
         attempt = simulate(humanoid, reference, goals, clamp, options, dump_folder=dump_folder)
         if attempt.success and attempt.error_m <= options.accept_error_m:
             return attempt
-        if best is None or _rank(attempt) > _rank(best):
+        if best is None or rank(attempt) > rank(best):
             best = attempt
     assert best is not None
     if options.teleport and not best.success:
@@ -106,7 +106,8 @@ def track(
     return best
 
 
-def _rank(attempt: Tracking) -> tuple[bool, float]:
+def rank(attempt: Tracking) -> tuple[bool, float]:
+    """Larger is better: success first, then how close, or how far it came."""
     return attempt.success, -attempt.error_m if attempt.success else attempt.failed_frame
 
 
