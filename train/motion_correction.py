@@ -19,7 +19,7 @@ from train.presets import Protocol
 from translation.humanml import vectors_to_joints
 from uhc.controllers import Controller
 from uhc.imitate import CorrectionResult, Method, correct_motions
-from uhc.pipeline import check_controller
+from uhc.request import check_controller
 
 logger = logging.getLogger(__name__)
 

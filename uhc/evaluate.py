@@ -24,8 +24,9 @@ from uhc import controllers
 from uhc.batch import WorkerLostError, run_batch
 from uhc.controllers import Controller
 from uhc.motions import Choice, Clip, choose, upright
-from uhc.pipeline import Method, Outcome, Request, correct_stages
+from uhc.pipeline import correct_stages
 from uhc.plausibility import plausibility
+from uhc.request import Method, Outcome, Request
 from uhc.tracker import CLAMP_LADDER_N, TrackerOptions
 
 logger = logging.getLogger(__name__)

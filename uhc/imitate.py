@@ -24,7 +24,8 @@ from translation.humanml import joints_to_vectors, vectors_to_joints
 from uhc.batch import WorkerLostError, run_batch
 from uhc.controllers import Controller
 from uhc.kinodynamic import RefineOptions
-from uhc.pipeline import FPS, Method, Outcome, Request, correct_clip, short_reason
+from uhc.pipeline import FPS, correct_clip, short_reason
+from uhc.request import Method, Outcome, Request
 from uhc.tracker import TrackerOptions
 
 __all__ = ["CorrectionResult", "Method", "correct_joints", "correct_motions"]
@@ -39,7 +40,7 @@ installation waits for the compiler."""
 
 @dataclass(frozen=True)
 class CorrectionResult(Outcome):
-    """What became of one motion; see `uhc.pipeline.Outcome` for the numbers.
+    """What became of one motion; see `uhc.request.Outcome` for the numbers.
 
     `vectors` (F, 263) has as many frames as the input and `joints` are its joints. When tracking
     failed, both hold the refined motion (or, if asked for, the teleported one) with `success`

@@ -9,35 +9,32 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any
 
 import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton, check_joints
-from loop.errors import InvalidMotionError, InvalidOptionError, ScscError
+from loop.errors import InvalidMotionError, ScscError
 from translation.ik import solve_ik
 from uhc.cleanup import clean
 from uhc.faithful import Faithful, follow_faithful
 from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
-from uhc.kinodynamic import RefineOptions, refine, unexplained_force
+from uhc.kinodynamic import refine, unexplained_force
 from uhc.learned import follow
 from uhc.plausibility import mpjpe_mm
-from uhc.policy import Policy
 from uhc.reference import MIN_FRAMES
+from uhc.request import Method, Outcome, Request
 from uhc.search import SearchOptions, track_with_search
 from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
-from uhc.tracker import TrackerOptions, Tracking, track
+from uhc.tracker import Tracking, track
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 logger = logging.getLogger(__name__)
 
 FPS = 20.0
-Method = Literal["none", "kinematic", "refined", "simulated"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 MAX_ROOT_STEP_M = 0.75
 """Root displacement in one frame, 15 m/s at 20 fps, above which no person made the motion."""
@@ -64,73 +61,6 @@ CLIP_FAULTS = (
     ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError, MemoryError,
 )  # fmt: skip
 """What a clip that no person made can raise on its way through geometry, optimiser and physics."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to do to every clip of a batch; small and picklable."""
-
-    method: Method = "simulated"
-    also: tuple[Method, ...] = ()
-    """Methods whose outcomes `correct_stages` gives, too."""
-    playback_rate: float = 1.0
-    tracker: TrackerOptions = field(default_factory=TrackerOptions)
-    refine: RefineOptions = field(default_factory=RefineOptions)
-    skeleton: Skeleton | None = None
-    """The body of all clips; None measures each clip's own."""
-    dump_folder: Path | None = None
-    controller: SearchOptions | Policy | Faithful | None = None
-    """Who follows the refined motion; None: the tracker."""
-
-    def __post_init__(self) -> None:
-        """Refuse a method that does not exist, and what only the tracker can do."""
-        for method in (self.method, *self.also):
-            if method not in METHODS:
-                raise InvalidOptionError(
-                    "Unknown correction method.", found=method, expected=METHODS
-                )
-        check_controller(self.controller, self.playback_rate, self.tracker.teleport)
-
-
-def check_controller(
-    controller: SearchOptions | Policy | Faithful | None, playback_rate: float, teleport: bool
-) -> None:
-    """Refuse what only the tracker can do. Raises InvalidOptionError."""
-    if controller is not None and (playback_rate != 1.0 or teleport):
-        raise InvalidOptionError(
-            "only the tracker plays motions faster, or puts a fallen body back",
-            found=f"playback_rate {playback_rate}, teleport {teleport}",
-            remedy="choose the controller `tracker`, or leave --faithful out",
-        )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one clip.
-
-    `joints` (F, 22, 3) float32 metres, y up, in the input's frame with the floor at 0; None when
-    there is nothing to deliver. Numbers that do not exist are NaN: forces of a motion that was not
-    simulated, distances of a motion that is not there.
-    """
-
-    joints: NDArray[np.float32] | None
-    success: bool
-    method_used: Method
-    reason: str = ""
-    """Empty on success, else in words that are the same for every clip with the fault."""
-    detail: str = ""
-    """The whole story of a failure."""
-    clamp_n: float = float("nan")
-    residual_force_bw: float = float("nan")
-    residual_torque_bwm: float = float("nan")
-    unexplained_force_bw: float = float("nan")
-    """Mean root force that floor contacts cannot explain, body weights, of a motion that was not
-    simulated."""
-    mpjpe_mm: float = float("nan")
-    root_aligned_mm: float = float("nan")
-    rest_toe_m: float = float("nan")
-    """Height in `joints` of the toe joints of a foot that stands flat."""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from body_models.skeleton import Skeleton
 from uhc.corruptions import CORRUPTIONS, UP, corrupt
 from uhc.motions import Clip
-from uhc.pipeline import CLIP_FAULTS, Method, Outcome, Request, correct_stages, prepare
+from uhc.pipeline import CLIP_FAULTS, correct_stages, prepare
 from uhc.plausibility import mpjpe_mm, plausibility
+from uhc.request import Method, Outcome, Request
 
 Array = NDArray[np.float64]
 Row = dict[str, object]

@@ -16,8 +16,9 @@ from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import InvalidOptionError
 from translation.humanml import joints_to_vectors, vectors_to_joints
 from uhc.imitate import CorrectionResult, Method, correct_joints, correct_motions
-from uhc.pipeline import MAX_DROP_M, METHODS, foot_drop
+from uhc.pipeline import MAX_DROP_M, foot_drop
 from uhc.plausibility import penetrate_mm, skate_mm
+from uhc.request import METHODS
 from uhc.segments import FOOT_DROP_M
 from uhc.tracker import TrackerOptions
 

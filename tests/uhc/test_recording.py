@@ -7,8 +7,9 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from uhc.humanoid import qpos_to_joints
-from uhc.pipeline import Request, correct_clip
+from uhc.pipeline import correct_clip
 from uhc.recording import Recording, record
+from uhc.request import Request
 
 
 def swaying(frames: int = 24) -> np.ndarray:

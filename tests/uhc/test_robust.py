@@ -21,7 +21,7 @@ from loop.errors import InvalidMotionError
 from translation.humanml import joints_to_vectors
 from uhc import imitate, pipeline
 from uhc.imitate import correct_joints, correct_motions
-from uhc.pipeline import METHODS, Method, Outcome
+from uhc.request import METHODS, Method, Outcome
 from uhc.tracker import TrackerOptions
 
 Clip = NDArray

@@ -1,0 +1,88 @@
+"""What is asked of the correction of a clip, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body_models.skeleton import Skeleton
+from loop.errors import InvalidOptionError
+from uhc.faithful import Faithful
+from uhc.kinodynamic import RefineOptions
+from uhc.policy import Policy
+from uhc.search import SearchOptions
+from uhc.tracker import TrackerOptions
+
+Method = Literal["none", "kinematic", "refined", "simulated"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do to every clip of a batch; small and picklable."""
+
+    method: Method = "simulated"
+    also: tuple[Method, ...] = ()
+    """Methods whose outcomes `correct_stages` gives, too."""
+    playback_rate: float = 1.0
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
+    refine: RefineOptions = field(default_factory=RefineOptions)
+    skeleton: Skeleton | None = None
+    """The body of all clips; None measures each clip's own."""
+    dump_folder: Path | None = None
+    controller: SearchOptions | Policy | Faithful | None = None
+    """Who follows the refined motion; None: the tracker."""
+
+    def __post_init__(self) -> None:
+        """Refuse a method that does not exist, and what only the tracker can do."""
+        for method in (self.method, *self.also):
+            if method not in METHODS:
+                raise InvalidOptionError(
+                    "Unknown correction method.", found=method, expected=METHODS
+                )
+        check_controller(self.controller, self.playback_rate, self.tracker.teleport)
+
+
+def check_controller(
+    controller: SearchOptions | Policy | Faithful | None, playback_rate: float, teleport: bool
+) -> None:
+    """Refuse what only the tracker can do. Raises InvalidOptionError."""
+    if controller is not None and (playback_rate != 1.0 or teleport):
+        raise InvalidOptionError(
+            "only the tracker plays motions faster, or puts a fallen body back",
+            found=f"playback_rate {playback_rate}, teleport {teleport}",
+            remedy="choose the controller `tracker`, or leave --faithful out",
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one clip.
+
+    `joints` (F, 22, 3) float32 metres, y up, in the input's frame with the floor at 0; None when
+    there is nothing to deliver. Numbers that do not exist are NaN: forces of a motion that was not
+    simulated, distances of a motion that is not there.
+    """
+
+    joints: NDArray[np.float32] | None
+    success: bool
+    method_used: Method
+    reason: str = ""
+    """Empty on success, else in words that are the same for every clip with the fault."""
+    detail: str = ""
+    """The whole story of a failure."""
+    clamp_n: float = float("nan")
+    residual_force_bw: float = float("nan")
+    residual_torque_bwm: float = float("nan")
+    unexplained_force_bw: float = float("nan")
+    """Mean root force that floor contacts cannot explain, body weights, of a motion that was not
+    simulated."""
+    mpjpe_mm: float = float("nan")
+    root_aligned_mm: float = float("nan")
+    rest_toe_m: float = float("nan")
+    """Height in `joints` of the toe joints of a foot that stands flat."""
+    seconds: float = 0.0
