@@ -68,8 +68,9 @@ class Arguments:
     """the correction function of imitation_output and filter: simulated = physics; kinematic = its
     control without physics; refined = made dynamically feasible, but not simulated"""
     controller: controllers.Name = "tracker"
-    """who follows a motion in simulation: tracker needs no weights; policy was learned by
-    exp_scripts/train_uhc.sh; faithful is the published one, whose files you bring"""
+    """who follows a motion in simulation: tracker needs no weights; search looks for a way without
+    help first; policy was learned by exp_scripts/train_uhc.sh; faithful is the published one, whose
+    files you bring"""
     controller_weights: Path | None = None
     """default: where train_uhc.sh or prepare/download_uhc.sh puts them"""
     mixing: str = "latest"
