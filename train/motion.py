@@ -21,8 +21,8 @@ from train.motion_generator import MotionGenerator
 from train.presets import MotionPreset, Protocol
 from train.repeated_evaluation import RepeatedEvaluation
 from train.team import TrainingTeam
-from uhc.controllers import Controller
 from uhc.imitate import Method
+from uhc.request import Controller
 
 DIVERGED = "diverged"
 """Folder beside the arms for the states of simulations that diverged, to look into."""

@@ -17,9 +17,8 @@ from loop.streams import Stream, integer_seed
 from train.motion_files import MotionBatch
 from train.presets import Protocol
 from translation.humanml import vectors_to_joints
-from uhc.controllers import Controller
 from uhc.imitate import CorrectionResult, Method, correct_motions
-from uhc.request import check_controller
+from uhc.request import Controller, check_controller
 
 logger = logging.getLogger(__name__)
 

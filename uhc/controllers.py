@@ -1,7 +1,7 @@
 """Who follows a refined motion in simulation: `tracker | search | policy | faithful`.
 
 `tracker` computes torques and needs no weights; `search` looks for a way without help before it
-lets the tracker have some, which takes ten times as long; `policy` adds what was learned by
+lets the tracker have some, which takes up to five times as long; `policy` adds what was learned by
 `exp_scripts/train_uhc.sh`; `faithful` is the published controller on SMPL's robot, whose files each
 user has to bring. Which one is the default, and why: results/uhc.
 """
@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, get_args
 
 from body_models.smpl import FOLDER
 from loop.atomic import storage
 from loop.errors import InvalidOptionError
 from uhc.faithful import WEIGHTS as PUBLISHED_WEIGHTS
-from uhc.faithful import Faithful, load_faithful
+from uhc.faithful import load_faithful
 from uhc.policy import Policy
+from uhc.request import Controller
 from uhc.search import SearchOptions
 
 Name = Literal["tracker", "search", "policy", "faithful"]
-Controller: TypeAlias = SearchOptions | Policy | Faithful
-"""None in its place stands for the tracker."""
 
 WEIGHTS: dict[Name, Path] = {
     "policy": Path("exp_outputs/uhc/policy.safetensors"),

@@ -22,11 +22,10 @@ from loop.errors import InvalidOptionError
 from loop.progress import track
 from uhc import controllers
 from uhc.batch import WorkerLostError, run_batch
-from uhc.controllers import Controller
 from uhc.motions import Choice, Clip, choose, upright
 from uhc.pipeline import correct_stages
 from uhc.plausibility import plausibility
-from uhc.request import Method, Outcome, Request
+from uhc.request import Controller, Method, Outcome, Request
 from uhc.tracker import CLAMP_LADDER_N, TrackerOptions
 
 logger = logging.getLogger(__name__)

@@ -22,10 +22,9 @@ from loop.errors import ScscError
 from loop.progress import track as show_progress
 from translation.humanml import joints_to_vectors, vectors_to_joints
 from uhc.batch import WorkerLostError, run_batch
-from uhc.controllers import Controller
 from uhc.kinodynamic import RefineOptions
 from uhc.pipeline import FPS, correct_clip, short_reason
-from uhc.request import Method, Outcome, Request
+from uhc.request import Controller, Method, Outcome, Request
 from uhc.tracker import TrackerOptions
 
 __all__ = ["CorrectionResult", "Method", "correct_joints", "correct_motions"]

@@ -25,6 +25,7 @@ from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
 from uhc.kinodynamic import refine, unexplained_force
 from uhc.learned import follow
 from uhc.plausibility import mpjpe_mm
+from uhc.policy import Policy
 from uhc.reference import MIN_FRAMES
 from uhc.request import Method, Outcome, Request
 from uhc.search import SearchOptions, track_with_search
@@ -156,28 +157,34 @@ def _simulated(
     given: NDArray[np.float64],
 ) -> Outcome:
     """Track refined poses; when that fails, the outcome holds them instead."""
-    controller, joints = request.controller, None
-    if isinstance(controller, Faithful):
-        joints, tracked = follow_faithful(given, controller)
-    elif isinstance(controller, SearchOptions):
+    joints, tracked = _follow(clip, qpos, request, given)
+    if tracked.success or tracked.teleports:
+        done = replace(done, method_used="simulated", unexplained_force_bw=float("nan"))
+    else:
+        joints = _joints(clip, qpos)
+    return _deliver(_with_tracking(done, tracked), joints, given)
+
+
+def _follow(
+    clip: Prepared, qpos: NDArray[np.float64], request: Request, given: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], Tracking]:
+    """Joints (N, 22, 3), y up, that the controller reached, and how it went."""
+    controller = request.controller
+    if isinstance(controller, Faithful):  # it has a body and contacts of its own
+        return follow_faithful(given, controller)
+    if isinstance(controller, SearchOptions):
         tracked = track_with_search(
             clip.humanoid, qpos, controller, request.tracker, request.dump_folder
         )
-    elif controller is not None:
+    elif isinstance(controller, Policy):
         tracked = follow(clip.humanoid, qpos, controller, dump_folder=request.dump_folder)
     else:
         tracked = track(
             clip.humanoid, qpos, FPS, request.tracker, request.playback_rate, request.dump_folder
         )
-    if tracked.success or tracked.teleports:
-        done = replace(done, method_used="simulated", unexplained_force_bw=float("nan"))
-        qpos = tracked.qpos.copy()
-        qpos[:, 2] += SINK_M
-    else:
-        joints = None
-    if joints is None:
-        joints = _joints(clip, qpos)
-    return _deliver(_with_tracking(done, tracked), joints, given)
+    reached = tracked.qpos.copy()
+    reached[:, 2] += SINK_M
+    return _joints(clip, reached), tracked
 
 
 def _with_tracking(done: Outcome, tracked: Tracking) -> Outcome:

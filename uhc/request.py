@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from uhc.tracker import TrackerOptions
 
 Method = Literal["none", "kinematic", "refined", "simulated"]
 METHODS: tuple[Method, ...] = get_args(Method)
+Controller: TypeAlias = SearchOptions | Policy | Faithful
+"""Who follows refined motions in simulation; None in its place stands for the tracker."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,7 @@ class Request:
     skeleton: Skeleton | None = None
     """The body of all clips; None measures each clip's own."""
     dump_folder: Path | None = None
-    controller: SearchOptions | Policy | Faithful | None = None
-    """Who follows the refined motion; None: the tracker."""
+    controller: Controller | None = None
 
     def __post_init__(self) -> None:
         """Refuse a method that does not exist, and what only the tracker can do."""
@@ -47,9 +48,7 @@ class Request:
         check_controller(self.controller, self.playback_rate, self.tracker.teleport)
 
 
-def check_controller(
-    controller: SearchOptions | Policy | Faithful | None, playback_rate: float, teleport: bool
-) -> None:
+def check_controller(controller: Controller | None, playback_rate: float, teleport: bool) -> None:
     """Refuse what only the tracker can do. Raises InvalidOptionError."""
     if controller is not None and (playback_rate != 1.0 or teleport):
         raise InvalidOptionError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,18 @@ def test_it_falls_without_help_and_the_help_is_counted(faithful, waving):
     _, helped = follow_faithful(waving, Faithful(faithful.body, faithful.robot, constant(pushed)))
     weight = 9.81 * faithful.robot.model.body_mass.sum()
     assert helped.force_bw == pytest.approx(50.0 / weight) and helped.torque_bwm == 0.0
+
+
+@pytest.mark.parametrize("frames", [5, 6])
+def test_as_many_frames_come_back_as_were_given(faithful, waving, frames):
+    joints, done = follow_faithful(waving[:frames], faithful)
+    assert done.success and joints.shape == (frames, 22, 3)
+
+
+def test_the_controller_can_be_sent_to_a_worker(faithful, waving):
+    sent = pickle.loads(pickle.dumps(faithful))
+    here, there = (follow_faithful(waving[:5], each)[0] for each in (faithful, sent))
+    assert here.tobytes() == there.tobytes()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, -1e9])
