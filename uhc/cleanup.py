@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
-from uhc.humanoid import qpos_to_corners, qpos_to_joints_zup
+from uhc.humanoid import qpos_to_corners, qpos_to_joints_zup, qpos_to_spheres
 from uhc.kinematics import checked_qpos
 from uhc.poses import qpos_difference, smooth_qpos
 from uhc.segments import SOLE_BELOW_TOE_M
@@ -92,10 +92,14 @@ def floor_offset(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> A
 def lowest_point(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     """(F,) height in metres of the lowest of heels, balls of the feet and the rest of the body.
 
+    The rest is where the humanoid's spheres are or, if it has none, 5 cm under each joint.
     Not the tips of the soles: the foot is one rigid box here, whose tip dips as the heel rises.
     """
     joints = qpos_to_joints_zup(humanoid, qpos)[..., 2]
     heels = qpos_to_corners(humanoid, qpos)[:, [2, 3, 6, 7], 2]
     balls = joints[:, [10, 11]] - SOLE_BELOW_TOE_M
-    rest = np.delete(joints, [7, 8, 10, 11], axis=1) - BODY_ABOVE_FLOOR_M
+    if humanoid.contacts == "body":
+        rest = qpos_to_spheres(humanoid, qpos)[..., 2]
+    else:
+        rest = np.delete(joints, [7, 8, 10, 11], axis=1) - BODY_ABOVE_FLOOR_M
     return np.concatenate([heels, balls, rest], 1).min(1)

@@ -2,7 +2,8 @@
 
 The controller wants the acceleration `a* = a_ref + 2 zeta w (v_ref - v) + w^2 (q_ref - q)`. Inverse
 dynamics say which generalised force that takes; what the six root coordinates need must come from
-the floor. Forces at the foot corners that touch are chosen by regularised non-negative least
+the floor. Forces at the contacts that touch (foot corners, lowest
+points of spheres) are chosen by regularised non-negative least
 squares (friction pyramid), a bounded wrench at the root makes up the rest, and the joints do what
 remains. Ideas: computed torque (Luh, Walker and Paul 1980), contact-force optimisation as in
 PhysCap (Shimada et al. 2020), residual forces (Yuan and Kitani 2020).
@@ -193,7 +194,8 @@ def computed_torque(
         implicit_damping: (nv,) time step times joint damping, which the integrator adds to M's
             diagonal.
         body_positions, body_matrices: (17, 3) and (17, 9) body frames in the world.
-        corners, corner_bodies: (8, 3) foot corners in the world and the body that carries each.
+        corners, corner_bodies: (C, 3) points that may touch the floor, in the world, and the body
+            that carries each.
         body_parents: (17,) parent of each body, -1 for the root.
         torque_limits: (nv,) of the joints, Nm.
         weight: body weight, N.

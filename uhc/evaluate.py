@@ -120,6 +120,7 @@ def _row(clip: Clip, result: Outcome, kinematic: Outcome) -> Row:
         "success": int(result.success),
         "reason": result.reason,
         "method": result.method_used,
+        "contacts": result.contacts,
         "mpjpe_mm": result.mpjpe_mm,
         "root_aligned_mm": result.root_aligned_mm,
         "clamp_n": result.clamp_n,

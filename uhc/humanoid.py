@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,12 @@ from uhc.segments import (
     FOOT_DROP_M,
     GRAVITY,
     LEAVES,
+    SPHERES,
     TORQUE_LIMIT_NM,
     add_body,
     add_foot,
     add_segment,
+    add_sphere,
     base_spec,
 )
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 N_JOINTS = 22
+Contacts: TypeAlias = Literal["feet", "body"]
+"""What of a body is meant to bear load: the soles, or knees, hands, elbows and trunk as well."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,12 @@ class Humanoid:
     """(8,) body of each foot corner: left foot's four, then right foot's four."""
     corner_offsets: Array
     """(8, 3) foot corners (on the sole) in the frame of their body, metres, z up."""
+    sphere_bodies: NDArray[np.int64]
+    """(S,) body of each sphere that may touch the floor besides the feet; none with `feet`."""
+    sphere_offsets: Array
+    """(S, 3) their centres in the frame of their body, metres, z up."""
+    sphere_radii: Array
+    """(S,) metres."""
     torque_limits: Array
     """(nv,) Nm; infinite for the six root coordinates, which no motor drives."""
 
@@ -84,6 +94,32 @@ class Humanoid:
     def body_weight(self) -> float:
         """Total weight in newtons: the unit of residual forces."""
         return self.mass * GRAVITY
+
+    @property
+    def contacts(self) -> Contacts:
+        """What may bear load."""
+        return "body" if len(self.sphere_bodies) else "feet"
+
+    @cached_property
+    def contact_bodies(self) -> NDArray[np.int64]:
+        """(C,) body of each point that may touch the floor: foot corners, then spheres."""
+        return np.concatenate([self.corner_bodies, self.sphere_bodies])
+
+    @cached_property
+    def contact_offsets(self) -> Array:
+        """(C, 3) foot corners and centres of spheres in the frame of their body, metres."""
+        return np.concatenate([self.corner_offsets, self.sphere_offsets])
+
+    @cached_property
+    def contact_radii(self) -> Array:
+        """(C,) how far below these the body touches the floor, metres: 0 for corners."""
+        return np.concatenate([np.zeros(len(self.corner_bodies)), self.sphere_radii])
+
+    @cached_property
+    def contact_sites(self) -> NDArray[np.int64]:
+        """(C,) MuJoCo site of each of these."""
+        spheres = [self.model.site(f"sphere_{s}").id for s in range(len(self.sphere_bodies))]
+        return np.array([*self.corner_sites, *spheres])
 
     @cached_property
     def joint_sites(self) -> NDArray[np.int64]:
@@ -108,13 +144,21 @@ def zup_to_yup(points_zup: NDArray[Any]) -> Array:
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
 
 
-def build_humanoid(skeleton: Skeleton, foot_drop: float = FOOT_DROP_M) -> Humanoid:
+def build_humanoid(
+    skeleton: Skeleton, foot_drop: float = FOOT_DROP_M, contacts: Contacts = "feet"
+) -> Humanoid:
     """Compile the humanoid of a skeleton (its `parents` and rest `offsets`, metres, y up).
 
     `foot_drop` is the height of the ankle above the toe joint when the foot is flat, metres: the
     box of the foot is level in that pose, whatever the rest pose of the skeleton looks like.
-    Raises InvalidOptionError when a bone is too short or too long to be a human's.
+    `contacts` says what is meant to bear load. The masses are the same with either.
+    Raises InvalidOptionError when a bone is too short or too long to be a human's, or for contacts
+    that do not exist.
     """
+    if contacts not in get_args(Contacts):
+        raise InvalidOptionError(
+            "Unknown contacts of a humanoid.", found=contacts, expected=get_args(Contacts)
+        )
     parents = np.asarray(skeleton.parents, dtype=np.int64)
     offsets = yup_to_zup(np.asarray(skeleton.offsets))
     _check_bones(offsets)
@@ -131,13 +175,19 @@ def build_humanoid(skeleton: Skeleton, foot_drop: float = FOOT_DROP_M) -> Humano
             toe = offsets[joint + 3]
             corners.append(add_foot(body, joint, toe, foot_drop))
         else:
-            add_segment(body, joint, [offsets[c] for c in range(1, 22) if parents[c] == joint])
+            ends = [offsets[c] for c in range(1, 22) if parents[c] == joint]
+            add_segment(body, joint, ends, touches=contacts == "feet")
         bodies[joint] = body
     for joint, carrier in enumerate(carriers):
         bodies[carrier].add_site(name=f"joint_{joint}", pos=joint_offsets[joint])
     for foot, ankle in enumerate(ANKLES):
         for c in range(4):
             bodies[ankle].add_site(name=f"corner_{4 * foot + c}", pos=corners[foot][c])
+    spheres = SPHERES if contacts == "body" else ()
+    centres = np.array([joint_offsets[at] for _, at, _ in spheres]).reshape(-1, 3)
+    for s, (carrier, _, radius) in enumerate(spheres):
+        add_sphere(bodies[carrier], f"sphere_{s}", centres[s], radius)
+        bodies[carrier].add_site(name=f"sphere_{s}", pos=centres[s])
     body_offsets = np.array([offsets[j] if j else np.zeros(3) for j in order])
     limits = [np.inf] * 6 + [float(TORQUE_LIMIT_NM[j]) for j in order[1:] for _ in range(3)]
     return Humanoid(
@@ -149,6 +199,9 @@ def build_humanoid(skeleton: Skeleton, foot_drop: float = FOOT_DROP_M) -> Humano
         joint_offsets=joint_offsets,
         corner_bodies=np.repeat([index[a] for a in ANKLES], 4),
         corner_offsets=np.concatenate(corners),
+        sphere_bodies=np.array([index[c] for c, _, _ in spheres], dtype=np.int64),
+        sphere_offsets=centres,
+        sphere_radii=np.array([radius for _, _, radius in spheres]),
         torque_limits=np.array(limits),
     )
 
@@ -207,6 +260,15 @@ def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     positions, quats = forward_kinematics(humanoid, qpos)
     carriers = humanoid.corner_bodies
     return positions[:, carriers] + qrot(quats[:, carriers], humanoid.corner_offsets)
+
+
+def qpos_to_spheres(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+    """The lowest point (F, S, 3) of each contact sphere in metres, z up."""
+    positions, quats = forward_kinematics(humanoid, qpos)
+    carriers = humanoid.sphere_bodies
+    points = positions[:, carriers] + qrot(quats[:, carriers], humanoid.sphere_offsets)
+    points[..., 2] -= humanoid.sphere_radii
+    return points
 
 
 def _check_bones(offsets: Array) -> None:

@@ -36,7 +36,8 @@ CONTACTS = slice(22, None)
 class BodyTree:
     """What the clip-wise kinematics needs to know of a humanoid.
 
-    `points` are fixed on bodies: first the 22 joints, then the points that may touch the floor.
+    `points` are fixed on bodies: first the 22 joints, then the points that may touch the floor:
+    foot corners, and centres of spheres, which touch it `point_radius` lower.
     """
 
     parent: NDArray[np.int64]  # (B,), -1 for the root
@@ -46,10 +47,11 @@ class BodyTree:
     second_moment_bw: Array  # (B, 3, 3) m^2, integral of s s^T dm about the com, / total mass
     point_body: NDArray[np.int64]  # (P,)
     point_local: Array  # (P, 3) in the body's frame, metres
+    point_radius: Array  # (P,) metres, zero but for spheres
 
     @classmethod
     def from_humanoid(cls, humanoid: Humanoid) -> BodyTree:
-        """Reads masses and second moments from the compiled model; contacts are foot corners."""
+        """Reads masses and second moments from the compiled model; contacts are the humanoid's."""
         model = humanoid.model
         mass = np.asarray(model.body_mass[1:], dtype=np.float64)
         axes = quat_to_matrix(model.body_iquat[1:])
@@ -62,9 +64,17 @@ class BodyTree:
             mass_bw=mass / mass.sum(),
             com=np.asarray(model.body_ipos[1:], dtype=np.float64),
             second_moment_bw=moments / mass.sum(),
-            point_body=np.concatenate([humanoid.joint_bodies, humanoid.corner_bodies]),
-            point_local=np.concatenate([humanoid.joint_offsets, humanoid.corner_offsets]),
+            point_body=np.concatenate([humanoid.joint_bodies, humanoid.contact_bodies]),
+            point_local=np.concatenate([humanoid.joint_offsets, humanoid.contact_offsets]),
+            point_radius=np.concatenate(
+                [np.zeros(len(humanoid.joint_bodies)), humanoid.contact_radii]
+            ),
         )
+
+    @cached_property
+    def spheres(self) -> NDArray[np.intp]:
+        """(S,): which points are centres of spheres."""
+        return np.flatnonzero(self.point_radius)
 
     @cached_property
     def subtree(self) -> Array:
@@ -125,8 +135,9 @@ class ReferencePose:
 class ClipState:
     """Everything kinematic about F frames, in the world frame.
 
-    `rot` (F, B, 3, 3), `com` (F, B, 3), `points` (F, P, 3), `motion` (F, nv, 6): column d of the
-    body Jacobian as `(omega, velocity of the point at the origin)` per unit of deviation.
+    `rot` (F, B, 3, 3), `com` (F, B, 3), `points` (F, P, 3; of a sphere its lowest point, which is
+    not the same material from frame to frame), `motion` (F, nv, 6): column d of the body Jacobian
+    as `(omega, velocity of the point at the origin)` per unit of deviation.
     """
 
     rot: Array
@@ -163,10 +174,12 @@ def forward(tree: BodyTree, reference: ReferencePose, deviation: Array) -> ClipS
     motion[:, 1:, :, :3] = omega
     motion[:, 1:, :, 3:] = np.cross(pos[:, :, None, :], omega)
     holder = tree.point_body
+    points = pos[:, holder] + np.einsum("fpij,pj->fpi", rot[:, holder], tree.point_local)
+    points[..., 2] -= tree.point_radius
     return ClipState(
         rot=rot,
         com=pos + np.einsum("fbij,bj->fbi", rot, tree.com),
-        points=pos[:, holder] + np.einsum("fpij,pj->fpi", rot[:, holder], tree.point_local),
+        points=points,
         motion=motion.reshape(frames, 3 * groups, 6),
     )
 

@@ -2,7 +2,8 @@
 
 A clip from cameras or from a network asks for forces that nothing exerts: feet sink and slide, and
 the body accelerates without anything to push against. `refine` moves all poses of the clip
-together, by Gauss-Newton on `uhc.objective`, until friction forces at the soles nearly explain it.
+together, by Gauss-Newton on `uhc.objective`, until friction forces at its contacts (`Humanoid.contacts`)
+nearly explain it.
 Related: contact-invariant optimisation (Mordatch et al. 2012), PhysCap (Shimada et al. 2020).
 
 Nothing is simulated here and no force is applied: what contacts do not explain is reported, in body
@@ -69,8 +70,8 @@ class Step:
 class RefinedMotion:
     """A refined clip.
 
-    `qpos` (F, nq) at the input's rate; `contact_forces` (F, 8, 3) N in the world frame at the foot
-    corners, by which it was refined; `unexplained_force_bw` (F,) as `unexplained_force` finds it;
+    `qpos` (F, nq) at the input's rate; `contact_forces` (F, C, 3) N in the world frame at the
+    humanoid's contacts (8 foot corners first), by which it was refined; `unexplained_force_bw` (F,) as `unexplained_force` finds it;
     `steps` what each accepted step did. Between two steps the objective itself may change: soft
     becomes firm, and swing labels are renewed.
     """
@@ -104,7 +105,7 @@ def refine(
     options = RefineOptions() if options is None else options
     qpos = checked_qpos(humanoid, qpos, fps)
     if len(qpos) < 3:
-        still = np.zeros((len(qpos), len(humanoid.corner_bodies), 3))
+        still = np.zeros((len(qpos), len(humanoid.contact_bodies), 3))
         return RefinedMotion(qpos, still, np.zeros(len(qpos)), 0, True, ())
     objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, options.weights)
     # BLAS threads would change the last bits, and lose more than they win on blocks of 54.
@@ -122,7 +123,7 @@ def refine(
 
 
 def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
-    """(F,) root force in BW that friction at the soles does not explain, of any motion (F, nq).
+    """(F,) root force in BW that friction at the contacts does not explain, of any motion (F, nq).
 
     The best forces within the friction pyramid are dear far from the floor and on what moves
     (`DIAGNOSIS`), so that a foot in the air cannot carry. First and last frame repeat their

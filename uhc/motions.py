@@ -18,9 +18,11 @@ MAX_FRAMES = 196
 """Longest window, 9.8 s: HumanML3D's longest clip."""
 MIRRORED = "M"
 """How the names of mirrored copies begin in HumanML3D's layout."""
-UPRIGHT_PELVIS_M = 0.6
-"""A clip whose pelvis is ever lower than this is floor work: knees, hands or backs would have to
-bear load, which only the feet of this humanoid are made for."""
+UPRIGHT_PELVIS_M, UPRIGHT_REST_M = 0.6, 0.12
+"""Heights over the floor of pelvis, and of everything else but feet, below which a clip is no longer
+on its feet: knees, hands or backs may have to bear load."""
+_OFF_THE_FLOOR = (4, 5, 15, 18, 19, 20, 21)
+"""Knees, head, elbows, wrists."""
 _MOTION_FOLDERS = ("new_joints", "new_joint_vecs")
 
 
@@ -42,12 +44,25 @@ class Choice:
     originals: bool = False
     """leave mirrored copies out (names that begin with M)"""
     upright: bool = False
-    """leave floor work out: clips whose pelvis is ever below 0.6 m"""
+    """leave floor work out (`upright`)"""
+    floor: bool = False
+    """take floor work only"""
 
 
-def upright(joints: NDArray[np.float32]) -> bool:
-    """Whether a motion (F, 22, 3), floor at 0, stays on its feet."""
-    return bool(joints[:, 0, 1].min() > UPRIGHT_PELVIS_M)
+def floor_height(joints: NDArray[np.floating]) -> float:
+    """Height of the floor under joints (F, 22, 3), y up, metres: where the lowest joint often is."""
+    return float(np.percentile(joints[..., 1].min(axis=1), 40))
+
+
+def upright(joints: NDArray[np.floating]) -> bool:
+    """Whether a motion (F, 22, 3) stays on its feet, wherever its floor is.
+
+    Then its pelvis is always 0.6 m above the floor, and knees, elbows, wrists and head are 0.12 m.
+    The correction lets the whole body bear load in all other motions.
+    """
+    floor = floor_height(joints)
+    pelvis, rest = joints[:, 0, 1].min(), joints[:, _OFF_THE_FLOOR, 1].min()
+    return bool(pelvis - floor > UPRIGHT_PELVIS_M and rest - floor > UPRIGHT_REST_M)
 
 
 def choose(folder: Path, choice: Choice) -> list[Clip]:
@@ -67,6 +82,8 @@ def choose(folder: Path, choice: Choice) -> list[Clip]:
         clips = [clip for clip in clips if not clip.name.startswith(MIRRORED)]
     if choice.upright:
         clips = [clip for clip in clips if clip.fault or upright(clip.joints)]
+    if choice.floor:
+        clips = [clip for clip in clips if clip.fault or not upright(clip.joints)]
     if not clips:
         raise MissingAssetError("No motion is left to evaluate.", path=folder, found=choice)
     return clips

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from uhc.banded import PentadiagonalBlocks
 from uhc.contact_forces import ContactForces, solve_contact_forces
 from uhc.kinematics import CONTACTS, JOINTS, BodyTree, ClipState, ReferencePose, forward, skew
+from uhc.rolling import rolling_torque, slip
 from uhc.wrench import Demand, demand_jacobian, demanded_wrench
 
 Array = NDArray[np.float64]
@@ -65,6 +66,7 @@ class Evaluation:
     state: ClipState
     demand: Demand
     contact: ContactForces
+    slip: Array
     idle: Array
     cost: float
     cost_per_frame: Array
@@ -82,6 +84,7 @@ class Objective:
         self.target = forward(tree, self.reference, np.zeros(self.shape)).points[:, JOINTS]
         feet = np.unique(tree.point_body[CONTACTS], return_inverse=True)[1]
         self._same_foot = np.equal.outer(feet, feet).astype(float)
+        self._is_foot = tree.point_radius[CONTACTS] == 0.0
 
     def reweighted(self, weights: Weights) -> Objective:
         """The same clip under other weights."""
@@ -103,7 +106,8 @@ class Objective:
         state = forward(self.tree, self.reference, deviation)
         demand = demanded_wrench(self.tree, state, self.dt)
         feet = state.points[:, CONTACTS]
-        height, speed_square = feet[1:-1, :, 2] ** 2, _speed_square(feet, self.dt)
+        slid = slip(self.tree, state)
+        height, speed_square = feet[1:-1, :, 2] ** 2, _speed_square(slid, self.dt)
         contact = solve_contact_forces(
             demand.wrench,
             feet[1:-1] - demand.centre[:, None],
@@ -121,12 +125,16 @@ class Objective:
         cost += 0.5 * (w.penetration * below**2 + w.clearance * idle * short**2).sum(-1)
         bend = np.diff(deviation, 2, axis=0) / self.dt**2
         cost[1:-1] += w.wrench * contact.value + 0.5 * w.smoothness * (bend**2).sum(-1)
-        return Evaluation(deviation, state, demand, contact, idle, float(cost.sum()), cost)
+        return Evaluation(deviation, state, demand, contact, slid, idle, float(cost.sum()), cost)
 
     def swing_labels(self, contact: ContactForces) -> Array:
-        """(F, P): 1 where a foot bears nothing, 0 from `idle_load` on; ends as their neighbour."""
+        """(F, P): 1 where a foot bears nothing, 0 from `idle_load` on; ends as their neighbour.
+
+        0 for spheres: what is no foot does not step over the floor.
+        """
         foot_load = contact.load @ self._same_foot
         labels = np.maximum(0.0, 1.0 - foot_load / self.weights.idle_load)
+        labels = np.where(self._is_foot, labels, 0.0)
         return np.concatenate([labels[:1], labels, labels[-1:]])
 
     def relabel(self, at: Evaluation) -> Evaluation:
@@ -154,7 +162,7 @@ class Objective:
         below = feet[..., 2] < 0
         short = at.idle * (feet[..., 2] < w.clearance_height)
         push = np.zeros_like(feet)
-        slide = pair[..., None] * np.diff(feet[..., :2], axis=0)
+        slide = pair[..., None] * at.slip
         push[:-1, :, :2] -= slide
         push[1:, :, :2] += slide
         push[..., 2] = (upright + w.penetration * below) * feet[..., 2]
@@ -168,6 +176,8 @@ class Objective:
         everything = slice(None)
         pushes = np.concatenate([joint_push, push], 1)
         wrenches = np.concatenate([np.cross(at.state.points, pushes), pushes], -1)
+        if len(tree.spheres):
+            wrenches[:, tree.spheres, :3] += rolling_torque(tree, at.state, slide)
         below_sum = tree.subtree_sum(tree.bodies_from_points(wrenches, everything))
         grouped = at.state.motion.reshape(len(gradient), -1, 3, 6)
         gradient += (grouped @ below_sum[:, tree.group_body, :, None]).reshape(gradient.shape)
@@ -249,9 +259,9 @@ class Objective:
         blocks.second[:, dof, dof] += weight
 
 
-def _speed_square(points: Array, dt: float) -> Array:
-    """(F - 2, P): mean square of the horizontal speeds before and after an inner frame, m^2/s^2."""
-    step = (np.diff(points[..., :2], axis=0) ** 2).sum(-1) / dt**2
+def _speed_square(slid: Array, dt: float) -> Array:
+    """(F - 2, P): mean square of the slip's speeds before and after an inner frame, m^2/s^2."""
+    step = (slid**2).sum(-1) / dt**2
     return 0.5 * (step[1:] + step[:-1])
 
 

@@ -24,10 +24,11 @@ from uhc.faithful import Faithful, follow_faithful
 from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
 from uhc.kinodynamic import refine, unexplained_force
 from uhc.learned import follow
+from uhc.motions import floor_height, upright
 from uhc.plausibility import mpjpe_mm
 from uhc.policy import Policy
 from uhc.reference import MIN_FRAMES
-from uhc.request import Method, Outcome, Request
+from uhc.request import ContactChoice, Method, Outcome, Request
 from uhc.search import SearchOptions, track_with_search
 from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
 from uhc.tracker import Tracking, track
@@ -125,7 +126,7 @@ def _stages(
             remedy="cut it into windows",
         )
     _check_speed(positions)
-    clip = prepare(positions, request.skeleton)
+    clip = prepare(positions, request.skeleton, request.contacts)
     if "kinematic" in wanted:
         done = _done("kinematic", clip, unexplained_force(clip.humanoid, clip.qpos, FPS))
         yield "kinematic", _deliver(done, _joints(clip, clip.qpos), positions)
@@ -146,6 +147,7 @@ def _done(method: Method, clip: Prepared, unexplained: NDArray[np.float64]) -> O
         method,
         unexplained_force_bw=float(np.mean(unexplained)),
         rest_toe_m=clip.rest_toe,
+        contacts=clip.humanoid.contacts,
     )
 
 
@@ -215,11 +217,16 @@ def _deliver(done: Outcome, joints: NDArray[Any], given: NDArray[np.float64]) ->
     )
 
 
-def prepare(positions: NDArray[np.float64], skeleton: Skeleton | None) -> Prepared:
+def prepare(
+    positions: NDArray[np.float64], skeleton: Skeleton | None, contacts: ContactChoice = "auto"
+) -> Prepared:
     """Put joints (F, 22, 3), y up, on the humanoid of `skeleton` (or their own), cleaned."""
+    if contacts == "auto":
+        contacts = "feet" if upright(positions) else "body"
     solution = solve_ik([positions], skeleton, threads=1)[0]
     longest_drop = 0.6 * solution.skeleton.lengths[[10, 11]].min()
-    humanoid = build_humanoid(solution.skeleton, min(foot_drop(positions), longest_drop))
+    drop = min(foot_drop(positions), longest_drop)
+    humanoid = build_humanoid(solution.skeleton, drop, contacts)
     raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
     cleaned = clean(humanoid, raw, FPS)
     lowered = float(np.median(raw[:, 2] - cleaned[:, 2]))
@@ -234,7 +241,7 @@ def foot_drop(positions: NDArray[np.float64]) -> float:
     resting feet is pulled to the usual drop, which a clip without rest keeps.
     """
     steps = np.linalg.norm(np.diff(positions, axis=0, append=positions[-1:]), axis=-1)
-    floor = np.percentile(positions[..., 1].min(axis=1), 40)
+    floor = floor_height(positions)
     drops = [np.full(USUAL_FEET, FOOT_DROP_M)]
     for ankle, toe in ((7, 10), (8, 11)):
         low = positions[:, (ankle, toe), 1].min(axis=1) < floor + RESTING_HEIGHT_M

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidOptionError
 from uhc.faithful import Faithful
+from uhc.humanoid import Contacts
 from uhc.kinodynamic import RefineOptions
 from uhc.policy import Policy
 from uhc.search import SearchOptions
@@ -19,6 +20,8 @@ from uhc.tracker import TrackerOptions
 
 Method = Literal["none", "kinematic", "refined", "simulated"]
 METHODS: tuple[Method, ...] = get_args(Method)
+ContactChoice: TypeAlias = Contacts | Literal["auto"]
+CONTACTS: tuple[ContactChoice, ...] = ("auto", *get_args(Contacts))
 Controller: TypeAlias = SearchOptions | Policy | Faithful
 """Who follows refined motions in simulation; None in its place stands for the tracker."""
 
@@ -37,6 +40,8 @@ class Request:
     """The body of all clips; None measures each clip's own."""
     dump_folder: Path | None = None
     controller: Controller | None = None
+    contacts: ContactChoice = "auto"
+    """What may bear load; `auto`: the feet of upright clips (`uhc.motions.upright`), else the body."""
 
     def __post_init__(self) -> None:
         """Refuse a method that does not exist, and what only the tracker can do."""
@@ -45,6 +50,8 @@ class Request:
                 raise InvalidOptionError(
                     "Unknown correction method.", found=method, expected=METHODS
                 )
+        if self.contacts not in CONTACTS:
+            raise InvalidOptionError("Unknown contacts.", found=self.contacts, expected=CONTACTS)
         check_controller(self.controller, self.playback_rate, self.tracker.teleport)
 
 
@@ -84,4 +91,6 @@ class Outcome:
     root_aligned_mm: float = float("nan")
     rest_toe_m: float = float("nan")
     """Height in `joints` of the toe joints of a foot that stands flat."""
+    contacts: Contacts | Literal[""] = ""
+    """What could bear load; empty for a motion that met no humanoid."""
     seconds: float = 0.0

@@ -44,6 +44,15 @@ CAPSULE_RADIUS_M = {
     0: 0.09, 1: 0.07, 2: 0.07, 3: 0.09, 4: 0.05, 5: 0.05, 6: 0.09,
     9: 0.09, 12: 0.07, 13: 0.05, 14: 0.05, 16: 0.045, 17: 0.045, 18: 0.035, 19: 0.035,
 }  # fmt: skip
+# Where a body that is not on its feet meets the floor: joint whose body it is on, skeleton joint
+# about which it lies, and its radius. Capsules do not touch the floor where these do.
+SPHERES = (
+    (4, 4, 0.05), (5, 5, 0.05),  # knees
+    (18, 18, 0.035), (19, 19, 0.035),  # elbows
+    (18, 20, 0.035), (19, 21, 0.035),  # hands
+    (0, 0, 0.09), (9, 9, 0.09), (12, 15, 0.07),  # pelvis, upper back, head
+    (1, 1, 0.09), (2, 2, 0.09),  # hips
+)  # fmt: skip
 # Four times the torque limits of UHC (protocol section 5), the stronger side on both sides.
 TORQUE_LIMIT_NM = {
     1: 2000, 2: 2000, 3: 2000, 4: 2000, 5: 2000, 6: 2000, 7: 2000, 8: 2000, 9: 2000,
@@ -92,8 +101,8 @@ def add_body(parent: Any, joint: int, offset: Array) -> Any:
     return body
 
 
-def add_segment(body: Any, joint: int, ends: list[Array]) -> None:
-    """Capsules from a joint to its children share the segment's mass; only the floor is hit.
+def add_segment(body: Any, joint: int, ends: list[Array], touches: bool = True) -> None:
+    """Capsules from a joint to its children share the segment's mass; at most the floor is hit.
 
     The forearm is made a hand longer than the wrist, the neck's capsule ends in the head.
     """
@@ -105,9 +114,23 @@ def add_segment(body: Any, joint: int, ends: list[Array]) -> None:
             fromto=[0.0, 0.0, 0.0, *(reach * end)],
             size=[CAPSULE_RADIUS_M[joint], 0, 0],
             mass=TOTAL_MASS_KG * MASS_FRACTION[joint] / len(ends),
-            contype=2,
-            conaffinity=1,
+            contype=2 if touches else 0,
+            conaffinity=1 if touches else 0,
         )
+
+
+def add_sphere(body: Any, name: str, centre: Array, radius: float) -> None:
+    """A sphere without mass that hits the floor."""
+    body.add_geom(
+        name=name,
+        type=mujoco.mjtGeom.mjGEOM_SPHERE,
+        pos=centre,
+        size=[radius, 0, 0],
+        mass=0.0,
+        contype=2,
+        conaffinity=1,
+        friction=[1.0, 0.005, 0.0001],
+    )
 
 
 def add_foot(body: Any, joint: int, toe: Array, drop: float) -> Array:

@@ -75,6 +75,7 @@ class Simulation:
         self.force, self.torque, self.contact = Average(), Average(), Average()
         self.data = mujoco.MjData(humanoid.model)
         self._mass_matrix = np.zeros((humanoid.nv, humanoid.nv))
+        self._contacts = humanoid.contact_sites, humanoid.contact_radii
         self._implicit = TIMESTEP_S * np.asarray(humanoid.model.dof_damping)
         self._push: np.ndarray | None = None
         self._views = tuple(
@@ -123,6 +124,9 @@ class Simulation:
         data, humanoid, reference = self.data, self.humanoid, self.reference
         bias, passive, positions, matrices = self._views
         mujoco.mj_fullM(humanoid.model, data, self._mass_matrix)
+        sites, radii = self._contacts
+        contacts = data.site_xpos[sites]
+        contacts[:, 2] -= radii
         want = desired_acceleration(
             data.qpos,
             data.qvel,
@@ -142,8 +146,8 @@ class Simulation:
             passive,
             positions[1:],
             matrices[1:],
-            data.site_xpos[humanoid.corner_sites],
-            humanoid.corner_bodies,
+            contacts,
+            humanoid.contact_bodies,
             humanoid.body_parents,
             humanoid.torque_limits,
             humanoid.body_weight,

@@ -75,7 +75,8 @@ def demand_jacobian(
         _spread(tree, state.rot[inner], r) / dt**2 for r in (state.rot[:-2], state.rot[2:])
     )
     maps = _body_map(tree, state.com[inner], -2 / dt**2, here, turn)
-    at = state.points[inner, points]
+    # A sphere touches below its centre wherever it turns: the place moves as the centre does.
+    at = state.points[inner, points] + tree.point_radius[points, None] * [0.0, 0.0, 1.0]
     maps[..., 3:, :] += tree.bodies_from_points(_lever(at, GRAVITY * point_forces), points)
     sides = []
     for neighbour, moments in ((slice(None, -2), before), (slice(2, None), after)):
