@@ -95,11 +95,23 @@ def lowest_point(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     The rest is where the humanoid's spheres are or, if it has none, 5 cm under each joint.
     Not the tips of the soles: the foot is one rigid box here, whose tip dips as the heel rises.
     """
-    joints = qpos_to_joints_zup(humanoid, qpos)[..., 2]
-    heels = qpos_to_corners(humanoid, qpos)[:, [2, 3, 6, 7], 2]
-    balls = joints[:, [10, 11]] - SOLE_BELOW_TOE_M
     if humanoid.contacts == "body":
         rest = qpos_to_spheres(humanoid, qpos)[..., 2]
     else:
+        joints = qpos_to_joints_zup(humanoid, qpos)[..., 2]
         rest = np.delete(joints, [7, 8, 10, 11], axis=1) - BODY_ABOVE_FLOOR_M
-    return np.concatenate([heels, balls, rest], 1).min(1)
+    return np.concatenate([_feet(humanoid, qpos), rest], 1).min(1)
+
+
+def on_feet(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.bool_]:
+    """(F,): whether the lowest point is a foot's, as it always is if only feet may bear load."""
+    if humanoid.contacts == "feet":
+        return np.ones(len(qpos), bool)
+    return _feet(humanoid, qpos).min(1) <= lowest_point(humanoid, qpos)
+
+
+def _feet(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+    """(F, 4) heights of heels and balls of the feet, metres."""
+    heels = qpos_to_corners(humanoid, qpos)[:, [2, 3, 6, 7], 2]
+    balls = qpos_to_joints_zup(humanoid, qpos)[:, [10, 11], 2] - SOLE_BELOW_TOE_M
+    return np.concatenate([heels, balls], 1)

@@ -2,8 +2,8 @@
 
 A clip from cameras or from a network asks for forces that nothing exerts: feet sink and slide, and
 the body accelerates without anything to push against. `refine` moves all poses of the clip
-together, by Gauss-Newton on `uhc.objective`, until friction forces at its contacts (`Humanoid.contacts`)
-nearly explain it.
+together, by Gauss-Newton on `uhc.objective`, until friction forces nearly explain it, at the soles
+or wherever the humanoid's contacts are.
 Related: contact-invariant optimisation (Mordatch et al. 2012), PhysCap (Shimada et al. 2020).
 
 Nothing is simulated here and no force is applied: what contacts do not explain is reported, in body
@@ -71,8 +71,8 @@ class RefinedMotion:
     """A refined clip.
 
     `qpos` (F, nq) at the input's rate; `contact_forces` (F, C, 3) N in the world frame at the
-    humanoid's contacts (8 foot corners first), by which it was refined; `unexplained_force_bw` (F,) as `unexplained_force` finds it;
-    `steps` what each accepted step did. Between two steps the objective itself may change: soft
+    humanoid's contacts, foot corners first, by which it was refined; `unexplained_force_bw` (F,) as
+    `unexplained_force` finds it; `steps` what each accepted step did. Between two steps the objective itself may change: soft
     becomes firm, and swing labels are renewed.
     """
 

@@ -19,10 +19,9 @@ MAX_FRAMES = 196
 MIRRORED = "M"
 """How the names of mirrored copies begin in HumanML3D's layout."""
 UPRIGHT_PELVIS_M, UPRIGHT_REST_M = 0.6, 0.12
-"""Heights over the floor of pelvis, and of everything else but feet, below which a clip is no longer
-on its feet: knees, hands or backs may have to bear load."""
-_OFF_THE_FLOOR = (4, 5, 15, 18, 19, 20, 21)
-"""Knees, head, elbows, wrists."""
+"""Heights over the floor of the pelvis, and of knees, elbows, wrists and head, below which a clip is
+not on its feet: they may have to bear load."""
+_REST = (4, 5, 15, 18, 19, 20, 21)
 _MOTION_FOLDERS = ("new_joints", "new_joint_vecs")
 
 
@@ -50,7 +49,7 @@ class Choice:
 
 
 def floor_height(joints: NDArray[np.floating]) -> float:
-    """Height of the floor under joints (F, 22, 3), y up, metres: where the lowest joint often is."""
+    """Height of the floor under joints (F, 22, 3), y up, metres: where the lowest often is."""
     return float(np.percentile(joints[..., 1].min(axis=1), 40))
 
 
@@ -61,7 +60,7 @@ def upright(joints: NDArray[np.floating]) -> bool:
     The correction lets the whole body bear load in all other motions.
     """
     floor = floor_height(joints)
-    pelvis, rest = joints[:, 0, 1].min(), joints[:, _OFF_THE_FLOOR, 1].min()
+    pelvis, rest = joints[:, 0, 1].min(), joints[:, _REST, 1].min()
     return bool(pelvis - floor > UPRIGHT_PELVIS_M and rest - floor > UPRIGHT_REST_M)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from body_models.skeleton import Skeleton, check_joints
 from loop.errors import InvalidMotionError, ScscError
 from translation.ik import solve_ik
-from uhc.cleanup import clean
+from uhc.cleanup import clean, on_feet
 from uhc.faithful import Faithful, follow_faithful
 from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
 from uhc.kinodynamic import refine, unexplained_force
@@ -52,6 +52,8 @@ above the floor."""
 
 RESTING_HEIGHT_M, RESTING_STEP_M = 0.03, 0.01
 """A foot rests whose ankle or toe is this low over the floor while both move less than this."""
+STANDING_PELVIS_M = 0.3
+"""Under a pelvis this low over the floor, feet lie on their sides or insteps."""
 USUAL_FEET = 10
 """So many resting feet of the usual kind are added to those of a motion."""
 MIN_DROP_M, MAX_DROP_M = 0.02, 0.07
@@ -229,7 +231,10 @@ def prepare(
     humanoid = build_humanoid(solution.skeleton, drop, contacts)
     raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
     cleaned = clean(humanoid, raw, FPS)
-    lowered = float(np.median(raw[:, 2] - cleaned[:, 2]))
+    standing = on_feet(humanoid, raw)
+    if not standing.any():
+        standing[:] = True
+    lowered = float(np.median((raw[:, 2] - cleaned[:, 2])[standing]))
     return Prepared(humanoid, cleaned, SOLE_BELOW_TOE_M + lowered)
 
 
@@ -245,6 +250,7 @@ def foot_drop(positions: NDArray[np.float64]) -> float:
     drops = [np.full(USUAL_FEET, FOOT_DROP_M)]
     for ankle, toe in ((7, 10), (8, 11)):
         low = positions[:, (ankle, toe), 1].min(axis=1) < floor + RESTING_HEIGHT_M
+        low &= positions[:, 0, 1] > floor + STANDING_PELVIS_M
         resting = low & (steps[:, (ankle, toe)].max(axis=1) < RESTING_STEP_M)
         drops.append(positions[resting, ankle, 1] - positions[resting, toe, 1])
     return float(np.clip(np.median(np.concatenate(drops)), MIN_DROP_M, MAX_DROP_M))

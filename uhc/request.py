@@ -41,7 +41,7 @@ class Request:
     dump_folder: Path | None = None
     controller: Controller | None = None
     contacts: ContactChoice = "auto"
-    """What may bear load; `auto`: the feet of upright clips (`uhc.motions.upright`), else the body."""
+    """What may bear load; `auto`: the feet if a clip is `uhc.motions.upright`, else the body."""
 
     def __post_init__(self) -> None:
         """Refuse a method that does not exist, and what only the tracker can do."""
