@@ -25,7 +25,7 @@ from uhc.batch import WorkerLostError, run_batch
 from uhc.motions import Choice, Clip, choose, upright
 from uhc.pipeline import correct_stages
 from uhc.plausibility import plausibility
-from uhc.request import Controller, Method, Outcome, Request
+from uhc.request import ContactChoice, Controller, Method, Outcome, Request
 from uhc.tracker import CLAMP_LADDER_N, TrackerOptions
 
 logger = logging.getLogger(__name__)
@@ -43,18 +43,20 @@ def evaluate(
     workers: int = 2,
     tracker: TrackerOptions | None = None,
     controller: Controller | None = None,
+    contacts: ContactChoice = "auto",
     dump_folder: Path | None = None,
 ) -> list[Row]:
     """One row a clip, in order; numbers that do not exist are None.
 
-    `controller` follows refined motions; without one the tracker does, as its options say. States
-    of simulations that diverged are saved in `dump_folder`.
+    `controller` follows refined motions; without one the tracker does, as its options say.
+    `contacts` may bear load. States of simulations that diverged are saved in `dump_folder`.
     """
     request = Request(
         method,
         ("kinematic",),
         tracker=tracker or TrackerOptions(),
         controller=controller,
+        contacts=contacts,
         dump_folder=dump_folder,
     )
     places = [place for place, clip in enumerate(clips) if not clip.fault]
@@ -174,6 +176,7 @@ def main(
     controller: controllers.Name = "tracker",
     controller_weights: Path | None = None,
     most_help: float = CLAMP_LADDER_N[-1],
+    contacts: ContactChoice = "auto",
     workers: int = 2,
 ) -> None:
     """Correct every clip of a folder and write one row a clip.
@@ -188,6 +191,7 @@ def main(
         controller_weights: default: where the commands that make or fetch them put them.
         most_help: largest bound of the residual root wrench that the tracker may try, N and Nm an
             axis; 0 is no help at all, as the policy gets none.
+        contacts: what may bear load, the feet or the body; auto: the body in floor work.
         workers: processes.
     """
     if workers < 1:
@@ -198,6 +202,7 @@ def main(
         workers=workers,
         tracker=TrackerOptions(ladder=tuple(n for n in CLAMP_LADDER_N if n <= most_help)),
         controller=controllers.controller_named(controller, controller_weights),
+        contacts=contacts,
         dump_folder=out.parent / "diverged",
     )
     write_csv(rows, out)

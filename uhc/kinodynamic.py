@@ -72,8 +72,8 @@ class RefinedMotion:
 
     `qpos` (F, nq) at the input's rate; `contact_forces` (F, C, 3) N in the world frame at the
     humanoid's contacts, foot corners first, by which it was refined; `unexplained_force_bw` (F,) as
-    `unexplained_force` finds it; `steps` what each accepted step did. Between two steps the objective itself may change: soft
-    becomes firm, and swing labels are renewed.
+    `unexplained_force` finds it; `steps` what each accepted step did. Between two steps the
+    objective itself may change: soft becomes firm, and swing labels are renewed.
     """
 
     qpos: Array

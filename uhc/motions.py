@@ -19,8 +19,8 @@ MAX_FRAMES = 196
 MIRRORED = "M"
 """How the names of mirrored copies begin in HumanML3D's layout."""
 UPRIGHT_PELVIS_M, UPRIGHT_REST_M = 0.6, 0.12
-"""Heights over the floor of the pelvis, and of knees, elbows, wrists and head, below which a clip is
-not on its feet: they may have to bear load."""
+"""Heights over the floor of the pelvis, and of knees, elbows, wrists and head, below which a clip
+is not on its feet: they may have to bear load."""
 _REST = (4, 5, 15, 18, 19, 20, 21)
 _MOTION_FOLDERS = ("new_joints", "new_joint_vecs")
 

@@ -47,6 +47,7 @@ def test_one_row_a_clip_with_every_promised_column(walk: Joints, tmp_path: Path)
         assert {prefix + name for name in PLAUSIBLE} <= set(rows["walk"])
     assert set(PROMISED) <= set(rows["walk"])
     assert rows["walk"]["upright"] == "1" and rows["wrong"]["upright"] == "0"
+    assert rows["walk"]["contacts"] == "feet" and rows["wrong"]["contacts"] == ""
     assert rows["walk"]["success"] == rows["encoded-sampled"]["success"] == "1"
     assert float(rows["walk"]["mpjpe_mm"]) < 40.0 and int(rows["walk"]["frames"]) == 20
     for name in ("broken", "short", "wrong"):
@@ -77,7 +78,8 @@ def test_long_clips_are_cut_and_nothing_is_lost(walk: Joints, tmp_path: Path) ->
 
 
 def test_a_choice_takes_a_split_originals_and_upright_clips(walk: Joints, tmp_path: Path) -> None:
-    low = walk - np.array([0.0, 0.5, 0.0], np.float32)
+    low = walk.copy()
+    low[:, 0, 1] -= np.float32(0.5)
     for name, joints in {"a": walk, "b": low, "Ma": walk, "c": walk}.items():
         np.save(tmp_path / f"{name}.npy", joints)
     (tmp_path / "test.txt").write_text("a\nb\nMa\n")

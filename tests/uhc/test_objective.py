@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from uhc.humanoid import Humanoid
 from uhc.kinematics import CONTACTS, BodyTree, ReferencePose, forward
-from uhc.objective import Objective, Weights
+from uhc.objective import Evaluation, Objective, Weights
 from uhc.poses import qpos_integrate
 
 Array = NDArray[np.float64]
@@ -54,6 +54,29 @@ def test_gradient(humanoid: Humanoid, weights: Weights) -> None:
     rng = np.random.default_rng(1)
     idle = rng.uniform(0, 1, (FRAMES, 8))
     at = objective.evaluate(deviation, idle)
+    _check_gradient(objective, at, rng)
+
+
+def test_gradient_of_a_body_that_rolls_over_the_floor(body_humanoid: Humanoid) -> None:
+    """All terms together, with load on spheres that slide and turn a fifth of a radian a frame."""
+    rng = np.random.default_rng(4)
+    time = DT * np.arange(FRAMES)[:, None]
+    wave = 0.1 * np.sin(6 * time + rng.normal(size=body_humanoid.nv))
+    wave[:, 3] -= 0.5 * np.pi  # on the back
+    wave[:, 4] += 4.0 * time[:, 0]
+    qpos = qpos_integrate(np.tile(body_humanoid.model.qpos0, (FRAMES, 1)), wave)
+    deviation = 0.005 * rng.normal(size=(FRAMES, body_humanoid.nv))
+    tree = BodyTree.from_humanoid(body_humanoid)
+    points = forward(tree, ReferencePose.from_qpos(qpos), deviation).points[:, CONTACTS, 2]
+    qpos[:, 2] -= np.sort(points, axis=1)[:, 5] - 0.002
+    objective = Objective(tree, qpos, DT, Weights(smoothness=1e-4, effort_speed=2.0))
+    at = objective.evaluate(deviation, rng.uniform(0, 1, (FRAMES, 19)))
+    assert (at.contact.load[:, 8:] > 0.01).any(axis=1).all()
+    _check_gradient(objective, at, rng)
+
+
+def _check_gradient(objective: Objective, at: Evaluation, rng: np.random.Generator) -> None:
+    deviation, idle = at.deviation, at.idle
     gradient, _ = objective.linearise(at)
     assert np.abs(gradient).max() > 1e-4
     step = 1e-6
