@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 MEASURES = tuple(plausibility(np.zeros((2, 22, 3))))
 SECONDS_A_CLIP = 300.0
 """A worker may take this long for a window, of 9.8 s at most: a hundred times the usual."""
+STAGES: tuple[Method, ...] = ("kinematic", "refined")
+"""What is told of beside the result; the refined motion only where it is on the way."""
 Row = dict[str, object]
 
 
@@ -53,14 +55,14 @@ def evaluate(
     """
     request = Request(
         method,
-        ("kinematic",),
+        STAGES if method == "simulated" else STAGES[:1],
         tracker=tracker or TrackerOptions(),
         controller=controller,
         contacts=contacts,
         dump_folder=dump_folder,
     )
     places = [place for place, clip in enumerate(clips) if not clip.fault]
-    rows = [_row(clip, lost := _lost(clip.fault), lost) for clip in clips]
+    rows = [_row(clip, _lost(clip.fault), {}) for clip in clips]
     running = run_batch(
         correct_stages,
         [clips[place].joints for place in places],
@@ -72,8 +74,8 @@ def evaluate(
         for index, found in track(running, f"evaluate {method}", len(places)):
             clip = clips[places[index]]
             if isinstance(found, WorkerLostError):
-                found = dict.fromkeys((method, "kinematic"), _lost(str(found)))
-            rows[places[index]] = _row(clip, found[method], found["kinematic"])
+                found = {method: _lost(str(found))}
+            rows[places[index]] = _row(clip, found[method], found)
     return rows
 
 
@@ -114,7 +116,8 @@ def summary(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
     return lines
 
 
-def _row(clip: Clip, result: Outcome, kinematic: Outcome) -> Row:
+def _row(clip: Clip, result: Outcome, stages: Mapping[Method, Outcome]) -> Row:
+    kinematic, refined = (stages.get(stage, _lost("")) for stage in STAGES)
     return {
         "id": clip.name,
         "frames": len(clip.joints),
@@ -135,6 +138,9 @@ def _row(clip: Clip, result: Outcome, kinematic: Outcome) -> Row:
         "kinematic_root_aligned_mm": kinematic.root_aligned_mm,
         "kinematic_unexplained_force_bw": kinematic.unexplained_force_bw,
         **_measures("kinematic_", kinematic.joints),
+        "refined_mpjpe_mm": refined.mpjpe_mm,
+        "refined_root_aligned_mm": refined.root_aligned_mm,
+        "refined_unexplained_force_bw": refined.unexplained_force_bw,
     }
 
 
