@@ -2,11 +2,11 @@
 
 The controller wants the acceleration `a* = a_ref + 2 zeta w (v_ref - v) + w^2 (q_ref - q)`. Inverse
 dynamics say which generalised force that takes; what the six root coordinates need must come from
-the floor. Forces at the contacts that touch (foot corners, lowest
-points of spheres) are chosen by regularised non-negative least
-squares (friction pyramid), a bounded wrench at the root makes up the rest, and the joints do what
-remains. Ideas: computed torque (Luh, Walker and Paul 1980), contact-force optimisation as in
-PhysCap (Shimada et al. 2020), residual forces (Yuan and Kitani 2020).
+the floor. Forces at the contacts that touch (foot corners, lowest points of spheres) are chosen by
+regularised non-negative least squares (friction pyramid), a bounded wrench at the root makes up the
+rest, and the joints do what remains. Ideas: computed torque (Luh, Walker and Paul 1980),
+contact-force optimisation as in PhysCap (Shimada et al. 2020), residual forces (Yuan and Kitani
+2020).
 """
 
 from __future__ import annotations
@@ -139,24 +139,24 @@ def contact_forces(
 
 @njit(cache=True)
 def _touching_columns(
-    corners: Array, root_position: Array, root_matrix: Array, weight: float
+    contacts: Array, root_position: Array, root_matrix: Array, weight: float
 ) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Root wrench (6, K) of each generator of the touching corners, its direction, and its corner.
+    """Root wrench (6, K) of each generator of the contacts that touch, its direction and its owner.
 
     Force rows in the world, torque rows in the root's frame (MuJoCo's free joint).
     """
     touching = 0
-    for c in range(corners.shape[0]):
-        if corners[c, 2] < 0.0:
+    for c in range(contacts.shape[0]):
+        if contacts[c, 2] < 0.0:
             touching += 1
     columns = np.empty((6, 4 * touching))
     directions = np.empty((4 * touching, 3))
     owners = np.empty(4 * touching, dtype=np.int64)
     k = 0
-    for c in range(corners.shape[0]):
-        if corners[c, 2] >= 0.0:
+    for c in range(contacts.shape[0]):
+        if contacts[c, 2] >= 0.0:
             continue
-        arm = corners[c] - root_position
+        arm = contacts[c] - root_position
         for edge in range(4):
             force = np.zeros(3)
             force[edge // 2] = FRICTION * (1.0 - 2.0 * (edge % 2)) * weight
@@ -178,8 +178,8 @@ def computed_torque(
     passive: Array,
     body_positions: Array,
     body_matrices: Array,
-    corners: Array,
-    corner_bodies: NDArray[np.int64],
+    contacts: Array,
+    contact_bodies: NDArray[np.int64],
     body_parents: NDArray[np.int64],
     torque_limits: Array,
     weight: float,
@@ -194,7 +194,7 @@ def computed_torque(
         implicit_damping: (nv,) time step times joint damping, which the integrator adds to M's
             diagonal.
         body_positions, body_matrices: (17, 3) and (17, 9) body frames in the world.
-        corners, corner_bodies: (C, 3) points that may touch the floor, in the world, and the body
+        contacts, contact_bodies: (C, 3) points that may touch the floor, in the world, and the body
             that carries each.
         body_parents: (17,) parent of each body, -1 for the root.
         torque_limits: (nv,) of the joints, Nm.
@@ -210,7 +210,7 @@ def computed_torque(
         return np.full_like(need, np.nan), dual
     scale = np.array([1.0, 1.0, 1.0, TORQUE_WEIGHT, TORQUE_WEIGHT, TORQUE_WEIGHT]) / weight
     columns, directions, owners = _touching_columns(
-        corners, body_positions[0], body_matrices[0].reshape(3, 3), weight
+        contacts, body_positions[0], body_matrices[0].reshape(3, 3), weight
     )
     demand = need[:6] * scale
     for i in range(6):
@@ -222,9 +222,9 @@ def computed_torque(
             continue
         push = forces[k] * directions[k]
         applied[:6] -= forces[k] * columns[:, k] / scale
-        body = corner_bodies[owners[k]]
+        body = contact_bodies[owners[k]]
         while body > 0:
-            moment = np.cross(corners[owners[k]] - body_positions[body], push)
+            moment = np.cross(contacts[owners[k]] - body_positions[body], push)
             dof = 3 + 3 * body
             applied[dof : dof + 3] -= body_matrices[body].reshape(3, 3).T @ moment
             body = body_parents[body]

@@ -74,8 +74,9 @@ def evaluate(
         for index, found in track(running, f"evaluate {method}", len(places)):
             clip = clips[places[index]]
             if isinstance(found, WorkerLostError):
-                found = {method: _lost(str(found))}
-            rows[places[index]] = _row(clip, found[method], found)
+                rows[places[index]] = _row(clip, _lost(str(found)), {})
+            else:
+                rows[places[index]] = _row(clip, found[method], found)
     return rows
 
 

@@ -105,12 +105,12 @@ class Objective:
         w = self.weights
         state = forward(self.tree, self.reference, deviation)
         demand = demanded_wrench(self.tree, state, self.dt)
-        feet = state.points[:, CONTACTS]
+        places = state.points[:, CONTACTS]
         slid = slip(self.tree, state)
-        height, speed_square = feet[1:-1, :, 2] ** 2, _speed_square(slid, self.dt)
+        height, speed_square = places[1:-1, :, 2] ** 2, _speed_square(slid, self.dt)
         contact = solve_contact_forces(
             demand.wrench,
-            feet[1:-1] - demand.centre[:, None],
+            places[1:-1] - demand.centre[:, None],
             w.effort * (1 + height / w.effort_height**2 + speed_square / w.effort_speed**2),
             0.5 * (w.height * height + w.slip * speed_square),
             friction=w.friction,
@@ -119,8 +119,8 @@ class Objective:
         )
         idle = self.swing_labels(contact) if idle is None else idle
         distance = ((state.points[:, JOINTS] - self.target) ** 2).sum(-1) @ JOINT_WEIGHT
-        below = np.minimum(feet[..., 2], 0.0)
-        short = np.maximum(w.clearance_height - feet[..., 2], 0.0)
+        below = np.minimum(places[..., 2], 0.0)
+        short = np.maximum(w.clearance_height - places[..., 2], 0.0)
         cost = 0.5 * (distance + w.pull * (deviation**2).sum(-1))
         cost += 0.5 * (w.penetration * below**2 + w.clearance * idle * short**2).sum(-1)
         bend = np.diff(deviation, 2, axis=0) / self.dt**2
@@ -157,17 +157,17 @@ class Objective:
 
     def _floor_and_joints(self, at: Evaluation, gradient: Array) -> PentadiagonalBlocks:
         """Terms that are squares of point positions; adds to `gradient`."""
-        w, tree, feet = self.weights, self.tree, at.state.points[:, CONTACTS]
+        w, tree, places = self.weights, self.tree, at.state.points[:, CONTACTS]
         upright, pair = self._contact_stiffness(at)
-        below = feet[..., 2] < 0
-        short = at.idle * (feet[..., 2] < w.clearance_height)
-        push = np.zeros_like(feet)
+        below = places[..., 2] < 0
+        short = at.idle * (places[..., 2] < w.clearance_height)
+        push = np.zeros_like(places)
         slide = pair[..., None] * at.slip
         push[:-1, :, :2] -= slide
         push[1:, :, :2] += slide
-        push[..., 2] = (upright + w.penetration * below) * feet[..., 2]
-        push[..., 2] += w.clearance * short * (feet[..., 2] - w.clearance_height)
-        stiff = np.zeros_like(feet)
+        push[..., 2] = (upright + w.penetration * below) * places[..., 2]
+        push[..., 2] += w.clearance * short * (places[..., 2] - w.clearance_height)
+        stiff = np.zeros_like(places)
         stiff[:-1, :, :2] += pair[..., None]
         stiff[1:, :, :2] += pair[..., None]
         stiff[..., 2] = upright + w.penetration * below + w.clearance * short
@@ -186,9 +186,9 @@ class Objective:
         inertia = np.swapaxes(lever, -1, -2) @ (stiffness[..., None] * lever)
         diagonal = self._couple(at.state.motion, inertia, everything, at.state.motion)
         diagonal[:, *np.diag_indices(diagonal.shape[1])] += w.pull
-        foot_lever = lever[:, CONTACTS]
-        across = np.swapaxes(foot_lever[1:, :, :2], -1, -2) @ (
-            -pair[..., None, None] * foot_lever[:-1, :, :2]
+        contact_lever = lever[:, CONTACTS]
+        across = np.swapaxes(contact_lever[1:, :, :2], -1, -2) @ (
+            -pair[..., None, None] * contact_lever[:-1, :, :2]
         )
         first = self._couple(
             at.state.motion[1:], across, CONTACTS, at.state.motion[:-1], symmetric=False

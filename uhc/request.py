@@ -21,7 +21,7 @@ from uhc.tracker import TrackerOptions
 Method = Literal["none", "kinematic", "refined", "simulated"]
 METHODS: tuple[Method, ...] = get_args(Method)
 ContactChoice: TypeAlias = Contacts | Literal["auto"]
-CONTACTS: tuple[ContactChoice, ...] = ("auto", *get_args(Contacts))
+CONTACT_CHOICES: tuple[ContactChoice, ...] = ("auto", *get_args(Contacts))
 Controller: TypeAlias = SearchOptions | Policy | Faithful
 """Who follows refined motions in simulation; None in its place stands for the tracker."""
 
@@ -50,8 +50,10 @@ class Request:
                 raise InvalidOptionError(
                     "Unknown correction method.", found=method, expected=METHODS
                 )
-        if self.contacts not in CONTACTS:
-            raise InvalidOptionError("Unknown contacts.", found=self.contacts, expected=CONTACTS)
+        if self.contacts not in CONTACT_CHOICES:
+            raise InvalidOptionError(
+                "Unknown contacts.", found=self.contacts, expected=CONTACT_CHOICES
+            )
         check_controller(self.controller, self.playback_rate, self.tracker.teleport)
 
 
