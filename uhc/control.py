@@ -1,15 +1,18 @@
 """One step of computed-torque control with contact forces, compiled.
 
-The controller wants the acceleration `a* = a_ref + 2 zeta w (v_ref - v) + w^2 (q_ref - q)`. Inverse
-dynamics say which generalised force that takes; what the six root coordinates need must come from
-the floor. Forces at the contacts that touch (foot corners, lowest points of spheres) are chosen by
-regularised non-negative least squares (friction pyramid), a bounded wrench at the root makes up the
-rest, and the joints do what remains. Ideas: computed torque (Luh, Walker and Paul 1980),
-contact-force optimisation as in PhysCap (Shimada et al. 2020), residual forces (Yuan and Kitani
-2020).
+The controller wants the acceleration `a* = a_ref + damping (v_ref - v) + stiffness (q_ref - q)`.
+Inverse dynamics say which generalised force that takes; what the six root coordinates need must
+come from the floor. Forces at the contacts that touch (foot corners, lowest points of spheres) are
+chosen by regularised non-negative least squares (friction pyramid), and a bounded wrench at the
+root makes up what it may. What nobody delivers, the body accelerates less: the root, and with it
+torso and arms, which move so as to keep the balance, as those of a person do who sways. Ideas:
+computed torque (Luh, Walker and Paul 1980), contact-force optimisation as in PhysCap (Shimada et
+al. 2020), residual forces (Yuan and Kitani 2020).
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -25,6 +28,41 @@ HUGE = 1e9
 """No force of this size, N or Nm, belongs to a simulation that still makes sense."""
 NEWTON_ITERATIONS = 40
 NEWTON_TOLERANCE = 1e-8
+LEG_BODIES = 6
+"""Bodies after the root that are legs (hips, knees, ankles); the others are torso, head and arms."""
+
+
+class Spring(NamedTuple):
+    """Pull to the reference: stiffness (1/s^2) and damping (1/s)."""
+
+    stiffness: float
+    damping: float
+
+
+class Gains(NamedTuple):
+    """How the controller follows; chosen on CMU's and the demo's training clips, see results/uhc."""
+
+    horizontal: Spring = Spring(400.0, 60.0)
+    """Of the root: overdamped, so that a body off its path slows down before it turns back."""
+    vertical: Spring = Spring(500.0, 35.0)
+    rotation: Spring = Spring(500.0, 45.0)
+    legs: Spring = Spring(625.0, 50.0)
+    """Of the joints of the legs."""
+    upper: Spring = Spring(484.0, 44.0)
+    """Of the joints of torso, head and arms."""
+    anchor: float = 0.6
+    """Rate (1/s) at which the reference gives way: it moves, horizontally, to where the body is, so
+    that a body that was pushed aside goes on beside its path and does not fall back onto it."""
+    upper_yield: float = 5.0
+    """How readily torso, head and arms give up their accelerations when contacts do not deliver
+    what the root needs, in comparison with the root itself; legs never do, they have to land."""
+
+
+def yields(gains: Gains, nv: int) -> Array:
+    """(nv,) as `computed_torque` wants them."""
+    shares = np.full(nv, gains.upper_yield)
+    shares[:6], shares[6 : 6 + 3 * LEG_BODIES] = 1.0, 0.0
+    return shares
 
 
 @njit(cache=True)
@@ -65,32 +103,31 @@ def desired_acceleration(
     ref_qpos: Array,
     ref_qvel: Array,
     ref_qacc: Array,
-    root_rate: float,
-    joint_rate: float,
+    gains: Gains,
 ) -> Array:
-    """Acceleration (nv,) that a critically damped spring to the moving reference asks for.
+    """Acceleration (nv,) that springs to the moving reference ask for.
 
-    `root_rate` and `joint_rate` are its angular frequencies, rad/s. The reference's angular
-    velocities and accelerations are turned into the body's present frame first.
+    Positions, velocities and accelerations as MuJoCo has them. The reference's angular velocities
+    and accelerations are turned into the body's present frame first.
     """
     nv = qvel.shape[0]
     want = np.empty(nv)
     for i in range(3):
+        spring = gains.horizontal if i < 2 else gains.vertical
         want[i] = (
             ref_qacc[i]
-            + 2.0 * root_rate * (ref_qvel[i] - qvel[i])
-            + root_rate**2 * (ref_qpos[i] - qpos[i])
+            + spring.damping * (ref_qvel[i] - qvel[i])
+            + spring.stiffness * (ref_qpos[i] - qpos[i])
         )
     for ball in range((nv - 3) // 3):
-        rate = root_rate if ball == 0 else joint_rate
         p, v = 3 + 4 * ball, 3 + 3 * ball
+        spring = gains.rotation
+        if ball > 0:
+            spring = gains.legs if ball <= LEG_BODIES else gains.upper
         error = rotation_error(qpos[p : p + 4], ref_qpos[p : p + 4])
-        velocity = turn(error, ref_qvel[v : v + 3])
+        speed = turn(error, ref_qvel[v : v + 3]) - qvel[v : v + 3]
         acceleration = turn(error, ref_qacc[v : v + 3])
-        for i in range(3):
-            want[v + i] = (
-                acceleration[i] + 2.0 * rate * (velocity[i] - qvel[v + i]) + rate**2 * error[i]
-            )
+        want[v : v + 3] = acceleration + spring.damping * speed + spring.stiffness * error
     return want
 
 
@@ -184,6 +221,7 @@ def computed_torque(
     torque_limits: Array,
     weight: float,
     clamp: float,
+    yields: Array,
     dual: Array,
 ) -> tuple[Array, Array]:
     """Generalised force (nv,) to apply, and the dual of its contact problem (6,) for a warm start.
@@ -200,6 +238,9 @@ def computed_torque(
         torque_limits: (nv,) of the joints, Nm.
         weight: body weight, N.
         clamp: bound on each axis of the residual root wrench, N and Nm.
+        yields: (nv,) how readily each coordinate gives up its acceleration when neither contacts
+            nor the clamped wrench deliver: the change that costs least, sum of its squares over
+            these. Ones for the root and zeros let the root alone give way.
         dual: (6,) starting point.
 
     The first six numbers of the result are the residual root wrench: force in the world, torque in
@@ -230,9 +271,10 @@ def computed_torque(
             body = body_parents[body]
     delivered = np.minimum(np.maximum(applied[:6], -clamp), clamp)
     missing = applied[:6] - delivered
-    # What nobody delivers, the root accelerates less; the joints keep their own accelerations.
+    # What nobody delivers, the body accelerates less.
     root = np.ascontiguousarray(mass_matrix[:6])
-    applied -= np.linalg.solve(np.ascontiguousarray(root[:, :6]), missing) @ root
+    given_up = yields * (np.linalg.solve((root * yields) @ root.T, missing) @ root)
+    applied -= mass_matrix @ given_up + implicit_damping * given_up
     applied[:6] = delivered
     for i in range(6, applied.shape[0]):
         applied[i] = min(max(applied[i], -torque_limits[i]), torque_limits[i])

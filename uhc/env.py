@@ -19,12 +19,13 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from loop.errors import InvalidMotionError
+from uhc.control import Gains
 from uhc.humanoid import Humanoid
 from uhc.observation import LOOKAHEAD, SIZE, heading, observe
 from uhc.poses import forward_kinematics, qpos_difference
 from uhc.reference import Reference, build_reference
 from uhc.segments import TIMESTEP_S
-from uhc.simulation import ControlRates, Simulation
+from uhc.simulation import Simulation
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
@@ -35,6 +36,14 @@ CONTROL_STEPS = 12
 END_EFFECTORS = (7, 8, 12, 18, 19)
 """Skeleton joints of the bodies ankles, neck (it carries the head), forearms."""
 MAX_ACTION = 3.0
+VARIED_BODIES = 8
+"""Bodies after the root whose targets an action moves: both legs and the lower spine. Arms and head
+follow the reference; to move them as well only makes learning and searching harder."""
+ACTION = 3 + 3 * VARIED_BODIES
+"""Size of an action."""
+DECISION_STEPS = 2
+"""Control steps that a policy holds an action (10 Hz): balance needs no more, and what an action
+did shows more clearly."""
 SETTLE_M, LIFT_M = 0.004, 0.003
 """As the tracker does: the reference is lowered, the start lifted, by so much."""
 
@@ -57,13 +66,16 @@ class EnvOptions:
     """Offset of a joint's target, rad, at an action of 1."""
     root_scale: float = 0.1
     """Offset of the root's target, m and rad, at an action of 1."""
+    gate_m: float = 0.05
+    """Mean distance of the bodies to the reference at which an action has its whole effect; nearer,
+    it has less in proportion, because there the controller needs no correction. 0: always whole."""
     clamp_n: float = 0.0
     """Bound of the residual root wrench, N and Nm an axis: none by default."""
     failure_m: float = 0.3
     """Mean distance of the bodies to the reference that ends an episode."""
     horizon: int = 100
     """Control steps after which an episode is cut, 5 s."""
-    rates: ControlRates = field(default_factory=ControlRates)
+    gains: Gains = Gains()
 
 
 @dataclass(frozen=True)
@@ -94,8 +106,8 @@ def window_of(humanoid: Humanoid, qpos: Array) -> Window:
 class TrackingEnv(gymnasium.Env):
     """One body that follows one window of one clip at a time.
 
-    Observation: `uhc.observation.observe`. Action (54,): offsets of the targets, root position in
-    the heading frame, root rotation, joint rotations, in units of `EnvOptions` scales. Zero is the
+    Observation: `uhc.observation.observe`. Action (ACTION,): offsets of the targets, root position
+    in the heading frame, root rotation, rotations of joints, in units of `EnvOptions` scales. Zero is the
     tracker without a policy. `info` has `distance` (mean of the bodies, m) and, at the end,
     `clip` and `success`.
     """
@@ -108,17 +120,17 @@ class TrackingEnv(gymnasium.Env):
         self.options = options or EnvOptions()
         self._humanoid, self._clips = humanoid, clips
         self.observation_space = spaces.Box(-np.inf, np.inf, (SIZE,), np.float64)
-        self.action_space = spaces.Box(-MAX_ACTION, MAX_ACTION, (humanoid.nv,), np.float32)
+        self.action_space = spaces.Box(-MAX_ACTION, MAX_ACTION, (ACTION,), np.float32)
         joints = list(humanoid.body_joints)
         self._ends = [joints.index(joint) for joint in END_EFFECTORS]
         self._gain = self._acceleration_gain()
         self._clip, self._step = 0, 0
 
     def _acceleration_gain(self) -> Array:
-        """(nv,): acceleration that an action of 1 asks for, the spring's pull on its offset."""
+        """(ACTION,): acceleration that an action of 1 asks for, the spring's pull on its offset."""
         o = self.options
-        gain = np.full(self._humanoid.nv, o.joint_scale * o.rates.joints**2)
-        gain[:6] = o.root_scale * o.rates.root**2
+        gain = np.full(ACTION, o.joint_scale * o.gains.legs.stiffness)
+        gain[:6] = o.root_scale * o.gains.rotation.stiffness
         return gain
 
     def reset(
@@ -141,7 +153,7 @@ class TrackingEnv(gymnasium.Env):
             stop = frame + 2 + round(self.options.horizon * CONTROL_STEPS * TIMESTEP_S * FPS)
         self.window = window_of(self._humanoid, qpos[frame:stop])
         o = self.options
-        self.simulation = Simulation(self._humanoid, self.window.reference, o.clamp_n, o.rates)
+        self.simulation = Simulation(self._humanoid, self.window.reference, o.clamp_n, o.gains)
         self.simulation.data.qpos[2] += LIFT_M
         self._step = 0
         return self._observe(), {}
@@ -150,7 +162,8 @@ class TrackingEnv(gymnasium.Env):
         """Play one control step (1/20 s)."""
         start = self._step * CONTROL_STEPS
         action = np.clip(action, -MAX_ACTION, MAX_ACTION)
-        push = self._gain * np.asarray(action, dtype=np.float64)
+        push = np.zeros(self._humanoid.nv)
+        push[:ACTION] = self._gate() * self._gain * np.asarray(action, dtype=np.float64)
         c = np.cos(yaw := heading(self.simulation.data.qpos[3:7]))
         push[:2] = c * push[0] - np.sin(yaw) * push[1], np.sin(yaw) * push[0] + c * push[1]
         trouble = self.simulation.advance(start, CONTROL_STEPS, push)
@@ -171,15 +184,19 @@ class TrackingEnv(gymnasium.Env):
     def state(self) -> dict[str, Any]:
         """The physics of this moment; with the options of the last `reset`, all of the state."""
         data = self.simulation.data
-        arrays = {name: getattr(data, name) for name in _STATE} | {"dual": self.simulation.dual}
+        arrays = {name: getattr(data, name) for name in _STATE} | {
+            "dual": self.simulation.dual, "shift": self.simulation.shift,
+        }  # fmt: skip
         return {"step": [self._step]} | {name: value.tolist() for name, value in arrays.items()}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from `state()`, after the `reset` that it followed."""
+    def restore(self, state: dict[str, Any]) -> Array:
+        """Go on from `state()`, after the `reset` that it followed; returns what is seen there."""
         self._step = int(state["step"][0])
         self.simulation.dual = np.array(state["dual"])
+        self.simulation.shift = np.array(state["shift"])
         for name in _STATE:
             getattr(self.simulation.data, name)[:] = state[name]
+        return self._observe()
 
     def _observe(self) -> Array:
         data, window = self.simulation.data, self.window
@@ -202,6 +219,11 @@ class TrackingEnv(gymnasium.Env):
     def distance(self) -> float:
         """Mean distance of the bodies to the reference, metres."""
         return float(np.linalg.norm(self._apart(), axis=-1).mean())
+
+    def _gate(self) -> float:
+        """Share of its effect that an action has now."""
+        far = self.options.gate_m
+        return min(1.0, self.distance() / far) if far > 0.0 else 1.0
 
     def _reward(self) -> float:
         """0 to 1; terms as in UHC (pose, velocity, end effectors, root), over global positions."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uhc.batch import run_batch
-from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
+from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid, qpos_to_joints_zup
 from uhc.policy import Policy
 from uhc.simulation import DIVERGED
@@ -28,8 +28,13 @@ CLOSE_M = 0.05
 class Acting(Protocol):
     """What `follow` needs of a policy."""
 
+    @property
+    def hold(self) -> int:
+        """Frames for which an action is held."""
+        ...
+
     def act(self, observation: NDArray[Any]) -> NDArray[Any]:
-        """The action (nv,) for an observation (SIZE,)."""
+        """The action (ACTION,) for an observation (SIZE,)."""
         ...
 
 
@@ -52,11 +57,12 @@ def follow(
     options = replace(options or EnvOptions(), failure_m=FAILURE_M)
     env = TrackingEnv(humanoid, [ReferenceClip("", np.asarray(qpos))], options)
     observation, _ = env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
-    rest = np.zeros(humanoid.nv)
+    action = np.zeros(ACTION)
     poses = [env.simulation.data.qpos.copy()]
     reason = ""
-    for _ in range(len(qpos) - 1):
-        action = rest if policy is None else policy.act(observation)
+    for frame in range(len(qpos) - 1):
+        if policy is not None and frame % policy.hold == 0:
+            action = policy.act(observation)
         observation, _, failed, _, info = env.step(action)
         if failed:
             diverged = not np.isfinite(info["distance"])

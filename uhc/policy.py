@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 
 from loop.atomic import storage, write_bytes
 from loop.errors import CorruptFileError, MissingAssetError
+from uhc.env import ACTION, DECISION_STEPS
 from uhc.observation import SIZE
 
 Array = NDArray[np.float64]
@@ -38,9 +39,10 @@ class Policy:
     deviation: Array
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
+    hold: ClassVar[int] = DECISION_STEPS
 
     def act(self, observation: NDArray[Any]) -> Array:
-        """The mean action (nv,) for an observation (SIZE,), or (N, nv) for (N, SIZE)."""
+        """The mean action (ACTION,) for an observation (SIZE,), or (N, ACTION) for (N, SIZE)."""
         last = len(self.weights) - 1
         # What weights out of bounds give is no number, and a failure of the clip.
         with np.errstate(all="ignore"):
@@ -85,11 +87,11 @@ class Policy:
             policy = Policy(stored["mean"], stored["deviation"], weights, biases)
         except (SafetensorError, KeyError, OSError, ValueError) as error:
             raise CorruptFileError("not the weights of a policy", path=path, found=error) from error
-        if policy.mean.shape != (SIZE,) or not weights:
+        if policy.mean.shape != (SIZE,) or not weights or len(weights[-1]) != ACTION:
             raise CorruptFileError(
-                "these weights are for other observations",
+                "these weights are for other observations or actions",
                 path=path,
-                found=f"{policy.mean.shape}, {layers} layers",
-                expected=(SIZE,),
+                found=f"{policy.mean.shape}, layers {[weight.shape for weight in weights]}",
+                expected=f"({SIZE},), the last layer ({ACTION}, ...)",
             )
         return policy

@@ -22,7 +22,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from loop.streams import integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
-from uhc.env import EnvOptions, ReferenceClip
+from uhc.env import DECISION_STEPS, EnvOptions, ReferenceClip
 from uhc.humanoid import Humanoid
 from uhc.policy import CLIP, Policy
 from uhc.vector_env import TrackingVecEnv
@@ -39,17 +39,18 @@ class PpoOptions:
 
     environments: int = 64
     steps: int = 64
-    batch_size: int = 1024
-    epochs: int = 5
-    learning_rate: float = 5e-5
-    gamma: float = 0.97
+    """Decisions of each between two updates."""
+    batch_size: int = 512
+    epochs: int = 6
+    learning_rate: float = 2e-4
+    gamma: float = 0.95
+    """A decision; two seconds until what happens counts a third."""
     gae_lambda: float = 0.95
     clip_range: float = 0.2
     target_kl: float = 0.02
-    """Where an iteration stops learning. Noise has to be small: more of it fells bodies that
-    would stand; with it, a few steps of 3e-4 leave the region that the samples speak of: two
-    million control steps made a controller so that falls more often than one that does nothing."""
-    log_std: float = -3.0
+    """Where an iteration stops learning: noise has to be small, since more of it fells bodies that
+    would stand, and so few steps are enough to leave the region that the samples speak of."""
+    log_std: float = -2.3
     hidden: tuple[int, ...] = (256, 256)
     seed: int = 0
 
@@ -62,6 +63,7 @@ class Progress(NamedTuple):
     reward: float
     distance_mm: float
     failed: float
+    retries_failed: float
     action: float
 
 
@@ -82,7 +84,7 @@ class Trainer:
         self._by_duration = duration / duration.sum()
         self._arenas = TrackingVecEnv(
             humanoid, clips, env_options or EnvOptions(), options.environments, workers,
-            options.seed,
+            options.seed, reward_scale=1.0 - options.gamma,
         )  # fmt: skip
         self._envs = VecNormalize(self._arenas, norm_reward=False, clip_obs=CLIP)
         self._ppo = self._new_ppo()
@@ -139,10 +141,11 @@ class Trainer:
         ended = [failed for _, failed in recorder.episodes]
         return Progress(
             self.iteration,
-            self.iteration * buffer.rewards.size,
-            float(buffer.rewards.mean()),
+            self.iteration * buffer.rewards.size * DECISION_STEPS,
+            float(buffer.rewards.mean()) / (1.0 - self.options.gamma),
             1000.0 * float(np.mean(recorder.distances)),
             float(np.mean(ended)) if ended else float("nan"),
+            float(np.mean(recorder.retries)) if recorder.retries else float("nan"),
             float(np.abs(buffer.actions).mean()),
         )
 
@@ -199,12 +202,15 @@ class _Recorder(BaseCallback):
     def forget(self) -> None:
         self.distances: list[float] = []
         self.episodes: list[tuple[int, bool]] = []
+        self.retries: list[bool] = []
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
             if np.isfinite(info["distance"]):
                 self.distances.append(info["distance"])
-            if "success" in info:
+            if info.get("retried"):
+                self.retries.append(not info["success"])
+            elif "success" in info:
                 self.episodes.append((info["clip"], not info["success"]))
         return True
 

@@ -86,7 +86,7 @@ def _replay(
     lowered[:, 2] -= options.settle_m
     reference = build_reference(lowered, FPS)
     single = replace(reference, stride=1)
-    simulation = Simulation(humanoid, single, clamp_n, options.rates)
+    simulation = Simulation(humanoid, single, clamp_n, options.gains)
     simulation.data.qpos[2] += options.start_lift_m
     frames = len(qpos)
     poses = np.empty((frames, humanoid.nq))

@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
+from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid
 from uhc.learned import follow
 from uhc.tracker import FAILURE_M, TrackerOptions, Tracking, rank, track
 
 Array = NDArray[np.float64]
 
-SEARCHED_BODIES = 8
-"""Bodies from the root on whose targets are varied: pelvis, both legs, the lowest spine."""
+_ENVIRONMENT = EnvOptions(gate_m=0.0, failure_m=FAILURE_M)
 SPEED_WEIGHT_S, SPIN_WEIGHT_S = 0.1, 0.02
 """What a wrong velocity of the root counts beside metres of distance: errors to come."""
 
@@ -56,8 +55,10 @@ class _Branch:
 class _Sequence:
     """A policy that plays given actions one after the other, then none."""
 
-    def __init__(self, actions: tuple[Array, ...], nv: int) -> None:
-        self._actions, self._rest = iter(actions), np.zeros(nv)
+    hold = 1
+
+    def __init__(self, actions: tuple[Array, ...]) -> None:
+        self._actions, self._rest = iter(actions), np.zeros(ACTION)
 
     def act(self, observation: NDArray[Any]) -> Array:
         """The next action, whatever is seen."""
@@ -92,30 +93,26 @@ def track_with_search(
 
 def search(humanoid: Humanoid, qpos: NDArray[Any], options: SearchOptions) -> Tracking:
     """Follow poses (F, nq) at 20 fps, z up, without help; the same clip gives the same result."""
-    env = TrackingEnv(
-        humanoid, [ReferenceClip("", np.asarray(qpos))], EnvOptions(failure_m=FAILURE_M)
-    )
+    env = TrackingEnv(humanoid, [ReferenceClip("", np.asarray(qpos))], _ENVIRONMENT)
     env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     rng = np.random.default_rng(options.seed)
     front = [_Branch(0.0, env.state(), ())]
     while len(front[0].actions) < env.window.last:
         tried = [
             _play(env, front[i % len(front)], action, options.steps)
-            for i, action in enumerate(_actions(rng, len(front), humanoid.nv, options))
+            for i, action in enumerate(_actions(rng, len(front), options))
         ]
         reached = [branch for branch in tried if branch is not None]
         if not reached:
             break
         front = sorted(reached, key=lambda branch: branch.cost)[: options.survivors]
-    return follow(humanoid, qpos, _Sequence(front[0].actions, humanoid.nv))
+    return follow(humanoid, qpos, _Sequence(front[0].actions), _ENVIRONMENT)
 
 
-def _actions(rng: np.random.Generator, survivors: int, nv: int, options: SearchOptions) -> Array:
-    """(samples, nv): nothing once for each survivor, then random offsets."""
-    actions = np.zeros((options.samples, nv))
-    varied = 3 + 3 * SEARCHED_BODIES
-    noise = rng.normal(size=(options.samples, varied))
-    actions[survivors:, :varied] = options.deviation * noise[survivors:]
+def _actions(rng: np.random.Generator, survivors: int, options: SearchOptions) -> Array:
+    """(samples, ACTION): nothing once for each survivor, then random offsets."""
+    actions = options.deviation * rng.normal(size=(options.samples, ACTION))
+    actions[:survivors] = 0.0
     return actions
 
 

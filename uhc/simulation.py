@@ -14,7 +14,7 @@ import numpy as np
 
 from loop.atomic import write_bytes
 from loop.errors import StorageError
-from uhc.control import computed_torque, desired_acceleration
+from uhc.control import Gains, computed_torque, desired_acceleration, yields
 from uhc.humanoid import Humanoid
 from uhc.reference import Reference
 from uhc.segments import TIMESTEP_S
@@ -26,14 +26,6 @@ MAX_SPEED = 1000.0
 """Generalised velocity, m/s or rad/s, above which the simulation has diverged."""
 DIVERGED = "the simulation diverged"
 _BREAKDOWNS = (mujoco.FatalError, np.linalg.LinAlgError)
-
-
-@dataclass(frozen=True)
-class ControlRates:
-    """Angular frequencies of the springs that draw the body to the reference, rad/s."""
-
-    root: float = 24.0
-    joints: float = 22.0
 
 
 def quieten_mujoco() -> None:
@@ -63,15 +55,17 @@ class Simulation:
     """One body following one reference; the residual root wrench is bounded to `clamp_n` an axis.
 
     `force`, `torque` (of the residual root wrench) and `contact` (vertical) average newtons and
-    newton metres over all physics steps so far.
+    newton metres over all physics steps so far. `shift` (2,) is by how much the reference has given
+    way horizontally (`Gains.anchor`), metres.
     """
 
     def __init__(
-        self, humanoid: Humanoid, reference: Reference, clamp_n: float, rates: ControlRates
+        self, humanoid: Humanoid, reference: Reference, clamp_n: float, gains: Gains
     ) -> None:
         quieten_mujoco()
         self.humanoid, self.reference = humanoid, reference
-        self.clamp, self.rates = clamp_n, rates
+        self.clamp, self.gains = clamp_n, gains
+        self._yields = yields(gains, humanoid.nv)
         self.force, self.torque, self.contact = Average(), Average(), Average()
         self.data = mujoco.MjData(humanoid.model)
         self._mass_matrix = np.zeros((humanoid.nv, humanoid.nv))
@@ -88,7 +82,7 @@ class Simulation:
         mujoco.mj_resetData(self.humanoid.model, self.data)
         self.data.qpos[:] = self.reference.qpos[step]
         self.data.qvel[:] = self.reference.qvel[step]
-        self.dual = np.zeros(6)
+        self.dual, self.shift = np.zeros(6), np.zeros(2)
         self._before = self.data.time, self.data.qpos.copy(), self.data.qvel.copy()
 
     def advance(self, start: int, steps: int | None = None, push: np.ndarray | None = None) -> str:
@@ -128,14 +122,9 @@ class Simulation:
         contacts = data.site_xpos[sites]
         contacts[:, 2] -= radii
         want = desired_acceleration(
-            data.qpos,
-            data.qvel,
-            reference.qpos[step],
-            reference.qvel[step],
-            reference.qacc[step],
-            self.rates.root,
-            self.rates.joints,
-        )
+            data.qpos, data.qvel, self._goal(step), reference.qvel[step], reference.qacc[step],
+            self.gains,
+        )  # fmt: skip
         if self._push is not None:
             want += self._push
         force, self.dual = computed_torque(
@@ -152,9 +141,18 @@ class Simulation:
             humanoid.torque_limits,
             humanoid.body_weight,
             self.clamp,
+            self._yields,
             self.dual,
         )
         return force
+
+    def _goal(self, step: int) -> np.ndarray:
+        """(nq,) the reference's pose, where it has given way to."""
+        goal = self.reference.qpos[step].copy()
+        apart = self.data.qpos[:2] - goal[:2]
+        self.shift += self.gains.anchor * TIMESTEP_S * (apart - self.shift)
+        goal[:2] += self.shift
+        return goal
 
     def dump(self, folder: Path) -> None:
         """Save the state that went wrong, the one a frame before it, and the reference.

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError
+from uhc.control import Gains
 from uhc.humanoid import Humanoid, qpos_to_joints_zup
 from uhc.reference import Reference, build_reference
-from uhc.simulation import ControlRates, Simulation
+from uhc.simulation import Simulation
 
 Array = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ BODIES = tuple(j for j in range(22) if j not in TOES)
 class TrackerOptions:
     """How hard to pull towards the reference, and how much help to allow."""
 
-    rates: ControlRates = field(default_factory=ControlRates)
+    gains: Gains = Gains()
     ladder: tuple[float, ...] = CLAMP_LADDER_N
     """Bounds of the residual root wrench to try in turn, N (forces) and Nm (torques) an axis."""
     accept_error_m: float = 0.05
@@ -126,7 +127,7 @@ def simulate(
     `goals` (F, 22, 3) are the reference's joints, z up, from which failure is judged. It ends at
     the first failure, or goes on from the reference's state if `teleport`.
     """
-    simulation = Simulation(humanoid, reference, clamp_n, options.rates)
+    simulation = Simulation(humanoid, reference, clamp_n, options.gains)
     poses = np.empty((len(goals), humanoid.nq))
     simulation.data.qpos[2] += options.start_lift_m
     poses[0] = simulation.data.qpos

@@ -15,15 +15,35 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
+from uhc.env import DECISION_STEPS, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid
 
 State = dict[str, Any]
+Start = dict[str, Any]
+"""Where an episode starts: `clip`, `fraction` of `TrackingEnv.reset`, and `env`, the state to
+restore after it, if any."""
 Reply = tuple[NDArray[np.float64], float, bool, dict[str, Any]]
 
 
+RETRY_SHARE = 0.5
+"""Share of the episodes that start shortly before an earlier failure, where there is most to learn
+(the others: reference-state initialisation)."""
+RETRY_FROM, RETRY_TO = 10, 40
+"""How long before a failure, control steps: half a second to two."""
+RETRY_STEPS = 60
+"""Control steps after which a retry has succeeded."""
+KEPT_STARTS = 8
+"""Starts that an arena remembers."""
+SNAPSHOT_STEPS = 10
+"""Control steps between the states that it might start from again."""
+
+
 class Arena:
-    """A tracking environment that starts over by itself, on clips drawn with given weights."""
+    """A tracking environment that starts over by itself, and holds actions `DECISION_STEPS` long.
+
+    Half of its episodes start on clips drawn with given weights, the other half from its own states
+    before it failed, until it no longer does.
+    """
 
     def __init__(
         self,
@@ -35,26 +55,68 @@ class Arena:
         self._env = TrackingEnv(humanoid, clips, options)
         self._rng = np.random.default_rng(seed)
         self.weights = np.full(len(clips), 1.0 / len(clips))
-        self._start: dict[str, Any] = {}
+        self._start: Start = {}
+        self._retry = -1
+        self._snapshots: list[Start] = []
+        self._failures: list[Start] = []
 
     def reset(self) -> NDArray[np.float64]:
-        """Start another episode: clip by weight, frame evenly (reference-state initialisation)."""
+        """Start another episode, from a state before a failure or on the reference."""
+        self._snapshots, self._retry = [], -1
+        if self._failures and self._rng.random() < RETRY_SHARE:
+            self._retry = int(self._rng.integers(len(self._failures)))
+            again = self._failures[self._retry]
+            self._start = {name: again[name] for name in ("clip", "fraction")}
+            self._env.reset(options=self._start)
+            return self._env.restore(again["env"])
         clip = int(self._rng.choice(len(self.weights), p=self.weights))
         self._start = {"clip": clip, "fraction": float(self._rng.random())}
         return self._env.reset(options=self._start)[0]
 
     def step(self, action: NDArray[np.float32]) -> Reply:
-        """As `VecEnv` has it: at the end of an episode the observation is the next one's first."""
-        observation, reward, failed, cut, info = self._env.step(action)
+        """As `VecEnv` has it: at the end of an episode the observation is the next one's first.
+
+        `info["retried"]` tells whether the episode started before a failure.
+        """
+        if self._env.place % SNAPSHOT_STEPS == 0:
+            self._snapshots.append(self._start | {"env": self._env.state()})
+        rewards = []
+        for _ in range(DECISION_STEPS):
+            observation, reward, failed, cut, info = self._env.step(action)
+            rewards.append(reward)
+            if failed or cut:
+                break
+        if self._retry >= 0 and not failed:
+            began = self._failures[self._retry]["env"]["step"][0]
+            cut = cut or self._env.place >= began + RETRY_STEPS
         if failed or cut:
+            self._learn_from(failed)
             info |= {"terminal_observation": observation, "TimeLimit.truncated": cut and not failed}
+            info |= {"clip": info.get("clip", self._start["clip"]), "success": not failed}
+            info |= {"retried": self._retry >= 0}
             observation = self.reset()
-        return observation, reward, failed or cut, info
+        return observation, sum(rewards) / DECISION_STEPS, failed or cut, info
+
+    def _learn_from(self, failed: bool) -> None:
+        """Remember where a failure began; forget a start from which there was none."""
+        if self._retry >= 0:
+            if not failed:
+                del self._failures[self._retry]
+        elif failed:
+            self._failures += [
+                start
+                for start in self._snapshots
+                if RETRY_FROM <= self._env.place - start["env"]["step"][0] <= RETRY_TO
+            ]
+            self._failures = self._failures[-KEPT_STARTS:]
 
     def state(self) -> State:
         """All that the next step depends on, as plain values."""
         return {
             "start": self._start,
+            "retry": self._retry,
+            "snapshots": list(self._snapshots),
+            "failures": list(self._failures),
             "env": self._env.state(),
             "rng": self._rng.bit_generator.state,
             "weights": self.weights.tolist(),
@@ -62,7 +124,8 @@ class Arena:
 
     def restore(self, state: State) -> None:
         """Go on from `state()`."""
-        self._start = state["start"]
+        self._start, self._retry = state["start"], state["retry"]
+        self._snapshots, self._failures = state["snapshots"], state["failures"]
         self._env.reset(options=self._start)
         self._env.restore(state["env"])
         self._rng.bit_generator.state = state["rng"]
@@ -80,7 +143,9 @@ class TrackingVecEnv(VecEnv):
         count: int,
         workers: int,
         seed: int,
+        reward_scale: float = 1.0,
     ) -> None:
+        self._scale = reward_scale
         seeds = np.random.SeedSequence(seed).spawn(count)
         shares = np.array_split(np.arange(count), workers)
         context = multiprocessing.get_context("forkserver")
@@ -119,7 +184,7 @@ class TrackingVecEnv(VecEnv):
         """Observations, rewards, ends, infos."""
         replies: list[Reply] = self._ask("step", [self._actions[share] for share in self._shares])
         observations, rewards, ends, infos = zip(*replies, strict=True)
-        return np.stack(observations), np.array(rewards, np.float32), np.array(ends), list(infos)
+        return np.stack(observations), self._scale * np.array(rewards, np.float32), np.array(ends), list(infos)
 
     def set_weights(self, weights: NDArray[np.float64]) -> None:
         """Probabilities of the clips from the next episodes on."""

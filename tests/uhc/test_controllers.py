@@ -10,6 +10,7 @@ import pytest
 
 from loop.errors import InvalidOptionError, MissingAssetError
 from uhc.controllers import controller_named, described
+from uhc.env import ACTION
 from uhc.evaluate import main
 from uhc.imitate import correct_joints, correct_motions
 from uhc.observation import SIZE
@@ -21,8 +22,8 @@ def zero_policy(bias: float = 0.0) -> Policy:
     return Policy(
         np.zeros(SIZE),
         np.ones(SIZE),
-        (np.zeros((8, SIZE)), np.zeros((54, 8))),
-        (np.zeros(8), np.full(54, bias)),
+        (np.zeros((8, SIZE)), np.zeros((ACTION, 8))),
+        (np.zeros(8), np.full(ACTION, bias)),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from loop.errors import InvalidMotionError
-from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
+from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.observation import NEXT, OWN, SIZE
 from uhc.poses import rotvec_to_quat
 from uhc.tracker import TrackerOptions, track
@@ -39,7 +39,7 @@ def test_it_is_a_gymnasium_environment(env):
 def test_no_action_is_the_tracker_without_help(symmetric_humanoid, standing, env):
     env.reset(options=WHOLE)
     for _ in range(len(standing) - 1):
-        _, reward, failed, cut, info = env.step(np.zeros(symmetric_humanoid.nv))
+        _, reward, failed, cut, info = env.step(np.zeros(ACTION))
         assert not failed
     assert cut and info["success"] and reward > 0.95
     tracked = track(symmetric_humanoid, standing, options=TrackerOptions(ladder=(0.0,)))
@@ -68,11 +68,12 @@ def test_on_the_reference_nothing_is_to_be_corrected(env):
 
 
 def test_an_action_moves_the_body_in_its_own_frame(symmetric_humanoid, standing):
-    action = np.zeros(symmetric_humanoid.nv)
+    action = np.zeros(ACTION)
     action[0] = 1.0
     ends = []
     for angle in (0.0, np.pi / 2):
-        here = TrackingEnv(symmetric_humanoid, [ReferenceClip("", turned(standing, angle))])
+        clip = ReferenceClip("", turned(standing, angle))
+        here = TrackingEnv(symmetric_humanoid, [clip], EnvOptions(gate_m=0.0))
         here.reset(options=WHOLE)
         start = here.simulation.data.qpos[:2].copy()
         for _ in range(3):
@@ -82,13 +83,28 @@ def test_an_action_moves_the_body_in_its_own_frame(symmetric_humanoid, standing)
     np.testing.assert_allclose(ends[1], [-ends[0][1], ends[0][0]], atol=1e-3)
 
 
+def test_near_the_reference_an_action_does_less(symmetric_humanoid, standing):
+    action = np.zeros(ACTION)
+    action[0] = 1.0
+    moved = []
+    for gate in (0.0, 0.05, 0.5):
+        here = TrackingEnv(
+            symmetric_humanoid, [ReferenceClip("", standing)], EnvOptions(gate_m=gate)
+        )
+        here.reset(options=WHOLE)
+        for _ in range(3):
+            here.step(action)
+        moved.append(here.distance())
+    assert moved[0] > moved[1] > moved[2]
+
+
 def test_leaving_the_reference_ends_the_episode_as_a_failure(symmetric_humanoid, standing):
     away = standing.copy()
     away[:, 0] += 0.3 * np.arange(len(away))  # 6 m/s without moving a leg
     here = TrackingEnv(symmetric_humanoid, [ReferenceClip("", away)], EnvOptions(failure_m=0.3))
     here.reset(options=WHOLE)
     for _ in range(len(away)):
-        _, _, failed, cut, info = here.step(np.zeros(symmetric_humanoid.nv))
+        _, _, failed, cut, info = here.step(np.zeros(ACTION))
         if failed:
             break
     assert failed and not cut and not info["success"] and info["distance"] > 0.3
@@ -96,7 +112,7 @@ def test_leaving_the_reference_ends_the_episode_as_a_failure(symmetric_humanoid,
 
 def test_a_restored_environment_goes_on_the_same(symmetric_humanoid, standing, env):
     rng = np.random.default_rng(0)
-    actions = rng.normal(0.0, 0.3, (6, symmetric_humanoid.nv))
+    actions = rng.normal(0.0, 0.3, (6, ACTION))
     env.reset(options=WHOLE)
     for action in actions[:3]:
         env.step(action)
@@ -111,7 +127,7 @@ def test_a_restored_environment_goes_on_the_same(symmetric_humanoid, standing, e
 
 def test_an_action_that_is_not_finite_fails_without_poison(env, symmetric_humanoid):
     env.reset(options=WHOLE)
-    observation, reward, failed, _, info = env.step(np.full(symmetric_humanoid.nv, np.nan))
+    observation, reward, failed, _, info = env.step(np.full(ACTION, np.nan))
     assert failed and not info["success"] and np.isfinite(observation).all() and reward == 0.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from uhc.env import ReferenceClip
+from uhc.env import ACTION, ReferenceClip
 from uhc.learned import follow, judge
 from uhc.observation import SIZE
 from uhc.policy import Policy
@@ -27,7 +27,7 @@ def test_without_a_policy_it_is_the_tracker_without_help(symmetric_humanoid, sta
 
 
 def test_a_policy_that_pulls_sideways_moves_the_body(symmetric_humanoid, standing):
-    action = np.zeros(symmetric_humanoid.nv)
+    action = np.zeros(ACTION)
     action[0] = 0.3
     pulled = follow(symmetric_humanoid, standing, constant_policy(action))
     still = follow(symmetric_humanoid, standing, None)
@@ -35,7 +35,7 @@ def test_a_policy_that_pulls_sideways_moves_the_body(symmetric_humanoid, standin
 
 
 def test_a_wild_policy_fails_and_says_when(symmetric_humanoid, standing):
-    wild = follow(symmetric_humanoid, standing, constant_policy(np.full(54, 3.0)))
+    wild = follow(symmetric_humanoid, standing, constant_policy(np.full(ACTION, 3.0)))
     assert not wild.success and wild.reason and 0 < wild.failed_frame < len(standing)
     assert np.isfinite(wild.qpos).all() and len(wild.qpos) == wild.failed_frame
 

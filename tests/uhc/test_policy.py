@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from loop.errors import CorruptFileError, MissingAssetError
+from uhc.env import ACTION
 from uhc.observation import SIZE
 from uhc.policy import Policy
 
@@ -14,7 +15,7 @@ from uhc.policy import Policy
 @pytest.fixture
 def policy():
     rng = np.random.default_rng(0)
-    shapes = [(32, SIZE), (16, 32), (54, 16)]
+    shapes = [(32, SIZE), (16, 32), (ACTION, 16)]
     return Policy(
         rng.normal(size=SIZE),
         rng.uniform(0.5, 2.0, SIZE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from uhc.env import ReferenceClip
+from uhc.env import DECISION_STEPS, ReferenceClip
 from uhc.ppo import PpoOptions, Trainer
 
 OPTIONS = PpoOptions(environments=4, steps=8, batch_size=16, epochs=2, hidden=(16,), seed=3)
@@ -34,7 +34,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(symmetric_humanoid, 
         np.testing.assert_array_equal([resumed.train() for _ in range(2)], expected)  # NaN is NaN
         for ours, theirs in zip(weights(resumed), final, strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    assert expected[-1].control_steps == 3 * 4 * 8
+    assert expected[-1].control_steps == 3 * 4 * 8 * DECISION_STEPS
 
 
 def test_the_first_policy_hardly_acts(symmetric_humanoid, clips):

@@ -53,7 +53,7 @@ def test_a_breakdown_inside_the_physics_is_a_divergence(
 
 def test_the_saved_state_can_be_looked_into(symmetric_humanoid, standing, tmp_path: Path) -> None:
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 25.0, TrackerOptions().rates)
+    simulation = Simulation(symmetric_humanoid, reference, 25.0, TrackerOptions().gains)
     assert simulation.advance(0) == ""
     before = simulation.data.qpos.copy()
     push = np.full(symmetric_humanoid.nv, np.nan)
@@ -74,7 +74,7 @@ def test_a_state_that_cannot_be_saved_costs_a_warning(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 0.0, TrackerOptions().rates)
+    simulation = Simulation(symmetric_humanoid, reference, 0.0, TrackerOptions().gains)
     simulation.dump(tmp_path / "file")
     assert "could not be saved" in caplog.text
 
@@ -90,7 +90,7 @@ def test_no_state_gets_past_the_simulation(
 ) -> None:
     """One spoiled number anywhere is a divergence, or is gone after a frame."""
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 200.0, TrackerOptions().rates)
+    simulation = Simulation(symmetric_humanoid, reference, 200.0, TrackerOptions().gains)
     push = np.zeros(symmetric_humanoid.nv)
     target = push if where == "push" else getattr(simulation.data, where)
     target[place] = value

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from uhc.controllers import controller_named
-from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
+from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.imitate import correct_joints
 from uhc.search import SearchOptions, _actions, _Branch, _play, search, track_with_search
 from uhc.tracker import TrackerOptions, track
@@ -53,7 +53,7 @@ def test_branches_replay_to_the_state_they_stand_for(symmetric_humanoid, standin
     env = TrackingEnv(symmetric_humanoid, [ReferenceClip("", standing[:20])], EnvOptions())
     env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     start = _Branch(0.0, env.state(), ())
-    actions = _actions(np.random.default_rng(0), 1, symmetric_humanoid.nv, QUICK)
+    actions = _actions(np.random.default_rng(0), 1, QUICK)
     branch = start
     for action in actions[1:4]:
         _play(env, start, actions[5], 4)  # another branch in between

@@ -66,7 +66,7 @@ def test_help_never_exceeds_the_clamp_and_is_measured(
     raised = standing[:20].copy()
     raised[:, 2] += 1.0
     reference = build_reference(raised, 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 40.0, TrackerOptions().rates)
+    simulation = Simulation(symmetric_humanoid, reference, 40.0, TrackerOptions().gains)
     for frame in range(5):
         assert simulation.advance(frame * reference.stride) == ""
         assert np.abs(simulation.data.qfrc_applied[:6]).max() <= 40.0 + 1e-9
@@ -89,7 +89,7 @@ def test_contacts_alone_carry_a_walk_and_change_its_momentum(
     """Newton: the impulse of the floor is that of gravity plus the change of momentum."""
     body, qpos = walking
     reference = build_reference(qpos, 20.0)
-    simulation = Simulation(body, reference, 0.0, TrackerOptions().rates)
+    simulation = Simulation(body, reference, 0.0, TrackerOptions().gains)
     speeds = []
     for frame in range(40):
         mujoco.mj_forward(body.model, simulation.data)
@@ -163,7 +163,7 @@ def test_mujoco_writes_no_log_into_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 0.0, TrackerOptions().rates)
+    simulation = Simulation(symmetric_humanoid, reference, 0.0, TrackerOptions().gains)
     simulation.data.qvel[:] = 1e12
     assert simulation.advance(0)
     assert list(tmp_path.iterdir()) == []
