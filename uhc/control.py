@@ -29,7 +29,7 @@ HUGE = 1e9
 NEWTON_ITERATIONS = 40
 NEWTON_TOLERANCE = 1e-8
 LEG_BODIES = 6
-"""Bodies after the root that are legs (hips, knees, ankles); the others are torso, head and arms."""
+"""Bodies after the root that are hips, knees and ankles; the others are torso, head and arms."""
 
 
 class Spring(NamedTuple):
@@ -40,7 +40,7 @@ class Spring(NamedTuple):
 
 
 class Gains(NamedTuple):
-    """How the controller follows; chosen on CMU's and the demo's training clips, see results/uhc."""
+    """How the controller follows; chosen on training clips, see results/uhc."""
 
     horizontal: Spring = Spring(400.0, 60.0)
     """Of the root: overdamped, so that a body off its path slows down before it turns back."""

@@ -75,7 +75,7 @@ class EnvOptions:
     """Mean distance of the bodies to the reference that ends an episode."""
     horizon: int = 100
     """Control steps after which an episode is cut, 5 s."""
-    gains: Gains = Gains()
+    gains: Gains = field(default_factory=Gains)
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ class TrackingEnv(gymnasium.Env):
     """One body that follows one window of one clip at a time.
 
     Observation: `uhc.observation.observe`. Action (ACTION,): offsets of the targets, root position
-    in the heading frame, root rotation, rotations of joints, in units of `EnvOptions` scales. Zero is the
-    tracker without a policy. `info` has `distance` (mean of the bodies, m) and, at the end,
+    in the heading frame, root rotation, rotations of joints, in units of `EnvOptions` scales. Zero
+    is the tracker without a policy. `info` has `distance` (mean of the bodies, m) and, at the end,
     `clip` and `success`.
     """
 

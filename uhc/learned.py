@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,8 @@ CLOSE_M = 0.05
 class Acting(Protocol):
     """What `follow` needs of a policy."""
 
-    @property
-    def hold(self) -> int:
-        """Frames for which an action is held."""
-        ...
+    hold: ClassVar[int]
+    """Frames for which an action is held."""
 
     def act(self, observation: NDArray[Any]) -> NDArray[Any]:
         """The action (ACTION,) for an observation (SIZE,)."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class _Branch:
 class _Sequence:
     """A policy that plays given actions one after the other, then none."""
 
-    hold = 1
+    hold: ClassVar[int] = 1
 
     def __init__(self, actions: tuple[Array, ...]) -> None:
         self._actions, self._rest = iter(actions), np.zeros(ACTION)

@@ -32,7 +32,7 @@ BODIES = tuple(j for j in range(22) if j not in TOES)
 class TrackerOptions:
     """How hard to pull towards the reference, and how much help to allow."""
 
-    gains: Gains = Gains()
+    gains: Gains = field(default_factory=Gains)
     ladder: tuple[float, ...] = CLAMP_LADDER_N
     """Bounds of the residual root wrench to try in turn, N (forces) and Nm (torques) an axis."""
     accept_error_m: float = 0.05

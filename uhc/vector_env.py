@@ -184,7 +184,12 @@ class TrackingVecEnv(VecEnv):
         """Observations, rewards, ends, infos."""
         replies: list[Reply] = self._ask("step", [self._actions[share] for share in self._shares])
         observations, rewards, ends, infos = zip(*replies, strict=True)
-        return np.stack(observations), self._scale * np.array(rewards, np.float32), np.array(ends), list(infos)
+        return (
+            np.stack(observations),
+            self._scale * np.array(rewards, np.float32),
+            np.array(ends),
+            list(infos),
+        )
 
     def set_weights(self, weights: NDArray[np.float64]) -> None:
         """Probabilities of the clips from the next episodes on."""

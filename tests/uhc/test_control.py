@@ -11,11 +11,14 @@ from scipy.spatial.transform import Rotation
 
 from uhc.control import (
     EFFORT,
+    LEG_BODIES,
+    Gains,
     computed_torque,
     contact_forces,
     desired_acceleration,
     rotation_error,
     turn,
+    yields,
 )
 from uhc.humanoid import Humanoid
 
@@ -57,8 +60,26 @@ def test_on_the_reference_the_reference_acceleration_is_wanted(humanoid: Humanoi
     quats = Rotation.random(17, rng=rng).as_quat(scalar_first=True)
     qpos = np.concatenate([rng.normal(size=3), quats.ravel()])
     qvel, qacc = rng.normal(size=humanoid.nv), rng.normal(size=humanoid.nv)
-    want = desired_acceleration(qpos, qvel, qpos, qvel, qacc, 20.0, 25.0)
+    want = desired_acceleration(qpos, qvel, qpos, qvel, qacc, Gains())
     np.testing.assert_allclose(want, qacc, atol=1e-9)
+
+
+def test_springs_pull_as_stiffly_as_they_say(humanoid: Humanoid) -> None:
+    """Away by 1 cm and .01 rad, at rest: accelerations are stiffness times distance."""
+    gains, rest = Gains(), np.zeros(humanoid.nv)
+    goal = np.concatenate([np.zeros(3), np.tile([1.0, 0.0, 0.0, 0.0], 17)])
+    qpos = goal.copy()
+    mujoco.mj_integratePos(humanoid.model, qpos, np.full(humanoid.nv, 0.01), 1.0)
+    want = desired_acceleration(qpos, rest, goal, rest, rest, gains)
+    legs = slice(6, 6 + 3 * LEG_BODIES)
+    expected = np.full(humanoid.nv, gains.upper.stiffness)
+    expected[:6] = (
+        [gains.horizontal.stiffness] * 2
+        + [gains.vertical.stiffness]
+        + [gains.rotation.stiffness] * 3
+    )
+    expected[legs] = gains.legs.stiffness
+    np.testing.assert_allclose(want, -0.01 * expected, rtol=1e-9)
 
 
 def state(humanoid: Humanoid, qpos: NDArray[np.float64]) -> tuple[mujoco.MjData, tuple]:
@@ -91,7 +112,10 @@ def test_standing_needs_no_help_and_gets_what_it_asked_for(
     pose = standing[0].copy()
     pose[2] -= 0.002
     data, terms = state(symmetric_humanoid, pose)
-    applied, _ = computed_torque(np.zeros(symmetric_humanoid.nv), *terms, 1000.0, np.zeros(6))
+    shares = yields(Gains(), symmetric_humanoid.nv)
+    applied, _ = computed_torque(
+        np.zeros(symmetric_humanoid.nv), *terms, 1000.0, shares, np.zeros(6)
+    )
     weight = symmetric_humanoid.body_weight
     # Regularisation leaves a few per mille of the weight to the help.
     assert np.abs(applied[:3]).max() < 0.01 * weight
@@ -104,23 +128,32 @@ def test_in_the_air_all_help_is_clamped(humanoid: Humanoid, standing: NDArray[np
     pose = standing[0].copy()
     pose[2] += 1.0
     _, terms = state(humanoid, pose)
-    applied, _ = computed_torque(np.zeros(humanoid.nv), *terms, 40.0, np.zeros(6))
+    applied, _ = computed_torque(
+        np.zeros(humanoid.nv), *terms, 40.0, yields(Gains(), humanoid.nv), np.zeros(6)
+    )
     assert applied[2] == pytest.approx(40.0)
     assert np.abs(applied[:6]).max() <= 40.0 + 1e-9
 
 
-def test_without_help_the_joints_still_accelerate_as_wanted(
-    humanoid: Humanoid, standing: NDArray[np.float64]
+@pytest.mark.parametrize("share", [0.0, 5.0])
+def test_without_help_as_little_as_possible_is_given_up(
+    humanoid: Humanoid, standing: NDArray[np.float64], share: float
 ) -> None:
-    """Whatever the root lacks, M a + bias = passive + applied still gives the joints' part."""
+    """M a + bias = passive + applied; a differs from what was wanted by the least weighted norm."""
     pose = standing[0].copy()
     pose[2] += 1.0
     data, terms = state(humanoid, pose)
     want = np.random.default_rng(4).normal(size=humanoid.nv)
-    applied, _ = computed_torque(want, *terms, 0.0, np.zeros(6))
+    shares = yields(Gains(upper_yield=share), humanoid.nv)
+    applied, _ = computed_torque(want, *terms, 0.0, shares, np.zeros(6))
     np.testing.assert_allclose(applied[:6], 0.0, atol=1e-9)
     acceleration = np.linalg.solve(terms[0], applied + data.qfrc_passive - data.qfrc_bias)
-    np.testing.assert_allclose(acceleration[6:], want[6:], atol=1e-8)
+    # In the air the root's rows need M a = passive - bias; x = sqrt(share) y with |y| least.
+    rows, root = terms[0][:6], np.sqrt(shares)
+    missing = rows @ want - (data.qfrc_passive - data.qfrc_bias)[:6]
+    least = root * np.linalg.lstsq(rows * root, missing, rcond=None)[0]
+    np.testing.assert_allclose(want - acceleration, least, atol=1e-8)
+    assert np.any(least[6 + 3 * LEG_BODIES :]) == (share > 0.0) and not least[6:24].any()
 
 
 def test_a_state_that_is_not_finite_gives_nan_not_garbage(
@@ -129,5 +162,5 @@ def test_a_state_that_is_not_finite_gives_nan_not_garbage(
     _, terms = state(humanoid, standing[0])
     want = np.zeros(humanoid.nv)
     want[7] = np.nan
-    applied, _ = computed_torque(want, *terms, 100.0, np.zeros(6))
+    applied, _ = computed_torque(want, *terms, 100.0, yields(Gains(), humanoid.nv), np.zeros(6))
     assert np.isnan(applied).all()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError
 from uhc.cleanup import clean, lowest_point, on_feet
-from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
+from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid, qpos_to_joints, qpos_to_joints_zup, qpos_to_spheres
 from uhc.kinodynamic import refine, unexplained_force
 from uhc.observation import SIZE
@@ -151,7 +151,7 @@ def test_search_and_environment_take_such_a_body(
     seen, _ = env.reset(seed=0)
     assert seen.shape == (SIZE,)
     for _ in range(8):
-        seen, reward, failed, _, _ = env.step(np.zeros(body_humanoid.nv))
+        seen, reward, failed, _, _ = env.step(np.zeros(ACTION))
         assert np.isfinite(seen).all() and reward > 0.9 and not failed
     options = SearchOptions(samples=4, survivors=2)
     found = search(body_humanoid, on_all_fours[:12], options)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from uhc import pipeline
-from uhc.env import ReferenceClip, TrackingEnv
+from uhc.env import ACTION, ReferenceClip, TrackingEnv
 from uhc.learned import follow
 from uhc.observation import SIZE
 from uhc.policy import Policy
@@ -107,9 +107,9 @@ def test_no_state_gets_past_the_simulation(
 
 def policy_of(weight: float, bias: float, deviation: float = 1.0) -> Policy:
     """Two layers of 8 units with one number everywhere."""
-    weights = (np.full((8, SIZE), weight), np.full((54, 8), weight))
+    weights = (np.full((8, SIZE), weight), np.full((ACTION, 8), weight))
     return Policy(
-        np.zeros(SIZE), np.full(SIZE, deviation), weights, (np.full(8, bias), np.full(54, bias))
+        np.zeros(SIZE), np.full(SIZE, deviation), weights, (np.full(8, bias), np.full(ACTION, bias))
     )
 
 
@@ -155,7 +155,7 @@ def test_no_policy_gets_a_bad_number_out_of_the_environment(
     env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     rng = np.random.default_rng(seed)
     for _ in range(11):
-        action = scale * rng.normal(size=54)
+        action = scale * rng.normal(size=ACTION)
         observation, reward, failed, cut, info = env.step(action)
         assert np.isfinite(observation).all() and 0.0 <= reward <= 1.0
         if failed or cut:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from uhc.controllers import controller_named
-from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
+from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
 from uhc.imitate import correct_joints
 from uhc.search import SearchOptions, _actions, _Branch, _play, search, track_with_search
 from uhc.tracker import TrackerOptions, track
