@@ -64,6 +64,8 @@ class Simulation:
     ) -> None:
         quieten_mujoco()
         self.humanoid, self.reference = humanoid, reference
+        if humanoid.contacts == "body":  # arms bear load, and what lies cannot topple
+            gains = gains._replace(upper_yield=0.0, anchor=0.0)
         self.clamp, self.gains = clamp_n, gains
         self._yields = yields(gains, humanoid.nv)
         self.force, self.torque, self.contact = Average(), Average(), Average()
