@@ -23,7 +23,6 @@ from uhc.tracker import FAILURE_M, TrackerOptions, Tracking, rank, track
 
 Array = NDArray[np.float64]
 
-_ENVIRONMENT = EnvOptions(gate_m=0.0, failure_m=FAILURE_M)
 SPEED_WEIGHT_S, SPIN_WEIGHT_S = 0.1, 0.02
 """What a wrong velocity of the root counts beside metres of distance: errors to come."""
 
@@ -93,7 +92,9 @@ def track_with_search(
 
 def search(humanoid: Humanoid, qpos: NDArray[Any], options: SearchOptions) -> Tracking:
     """Follow poses (F, nq) at 20 fps, z up, without help; the same clip gives the same result."""
-    env = TrackingEnv(humanoid, [ReferenceClip("", np.asarray(qpos))], _ENVIRONMENT)
+    env = TrackingEnv(
+        humanoid, [ReferenceClip("", np.asarray(qpos))], EnvOptions(failure_m=FAILURE_M)
+    )
     env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     rng = np.random.default_rng(options.seed)
     front = [_Branch(0.0, env.state(), ())]
@@ -106,7 +107,7 @@ def search(humanoid: Humanoid, qpos: NDArray[Any], options: SearchOptions) -> Tr
         if not reached:
             break
         front = sorted(reached, key=lambda branch: branch.cost)[: options.survivors]
-    return follow(humanoid, qpos, _Sequence(front[0].actions), _ENVIRONMENT)
+    return follow(humanoid, qpos, _Sequence(front[0].actions))
 
 
 def _actions(rng: np.random.Generator, survivors: int, options: SearchOptions) -> Array:

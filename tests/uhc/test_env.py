@@ -69,11 +69,11 @@ def test_on_the_reference_nothing_is_to_be_corrected(env):
 
 def test_an_action_moves_the_body_in_its_own_frame(symmetric_humanoid, standing):
     action = np.zeros(ACTION)
-    action[0] = 1.0
+    action[0] = 3.0
     ends = []
     for angle in (0.0, np.pi / 2):
         clip = ReferenceClip("", turned(standing, angle))
-        here = TrackingEnv(symmetric_humanoid, [clip], EnvOptions(gate_m=0.0))
+        here = TrackingEnv(symmetric_humanoid, [clip])
         here.reset(options=WHOLE)
         start = here.simulation.data.qpos[:2].copy()
         for _ in range(3):
@@ -81,21 +81,6 @@ def test_an_action_moves_the_body_in_its_own_frame(symmetric_humanoid, standing)
         ends.append(here.simulation.data.qpos[:2] - start)
     assert ends[0][0] > 0.01
     np.testing.assert_allclose(ends[1], [-ends[0][1], ends[0][0]], atol=1e-3)
-
-
-def test_near_the_reference_an_action_does_less(symmetric_humanoid, standing):
-    action = np.zeros(ACTION)
-    action[0] = 1.0
-    moved = []
-    for gate in (0.0, 0.05, 0.5):
-        here = TrackingEnv(
-            symmetric_humanoid, [ReferenceClip("", standing)], EnvOptions(gate_m=gate)
-        )
-        here.reset(options=WHOLE)
-        for _ in range(3):
-            here.step(action)
-        moved.append(here.distance())
-    assert moved[0] > moved[1] > moved[2]
 
 
 def test_leaving_the_reference_ends_the_episode_as_a_failure(symmetric_humanoid, standing):
