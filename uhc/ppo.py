@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecNormalize
 
 from loop.streams import integer_seed
@@ -42,7 +43,10 @@ class PpoOptions:
     """Decisions of each between two updates."""
     batch_size: int = 512
     epochs: int = 6
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-4
+    critic_rate: float = 1e-3
+    """The value function learns apart: it must follow what the policy sees even where a policy's
+    iteration stops early. Without this it explained .15 of the variance of returns, with it .7."""
     gamma: float = 0.95
     """A decision; two seconds until what happens counts a third."""
     gae_lambda: float = 0.95
@@ -64,6 +68,8 @@ class Progress(NamedTuple):
     distance_mm: float
     failed: float
     retries_failed: float
+    explained: float
+    """Share of the variance of the returns that the value function knew before."""
     action: float
 
 
@@ -88,6 +94,11 @@ class Trainer:
         )  # fmt: skip
         self._envs = VecNormalize(self._arenas, norm_reward=False, clip_obs=CLIP)
         self._ppo = self._new_ppo()
+        network = self._ppo.policy
+        self._critic = torch.optim.Adam(
+            [*network.mlp_extractor.value_net.parameters(), *network.value_net.parameters()],
+            lr=options.critic_rate,
+        )
         self._recorder = _Recorder()
         self._arenas.set_weights(self._by_duration)
         self._ppo._setup_learn(0, self._recorder)  # it resets the environments
@@ -105,6 +116,7 @@ class Trainer:
             gae_lambda=o.gae_lambda,
             clip_range=o.clip_range,
             target_kl=o.target_kl,
+            vf_coef=0.0,  # see `_fit_critic`
             policy_kwargs={
                 "net_arch": list(o.hidden),
                 "activation_fn": torch.nn.SiLU,
@@ -131,6 +143,7 @@ class Trainer:
         recorder.forget()
         ppo.collect_rollouts(self._envs, recorder, ppo.rollout_buffer, self.options.steps)
         ppo.train()
+        self._fit_critic()
         self.iteration += 1
         for clip, failed in recorder.episodes:
             self._failure[clip] = FORGET * self._failure[clip] + (1 - FORGET) * failed
@@ -142,12 +155,24 @@ class Trainer:
         return Progress(
             self.iteration,
             self.iteration * buffer.rewards.size * DECISION_STEPS,
-            float(buffer.rewards.mean()) / (1.0 - self.options.gamma),
+            float(np.mean(recorder.rewards)) / (1.0 - self.options.gamma),
             1000.0 * float(np.mean(recorder.distances)),
             float(np.mean(ended)) if ended else float("nan"),
             float(np.mean(recorder.retries)) if recorder.retries else float("nan"),
+            float(explained_variance(buffer.values.flatten(), buffer.returns.flatten())),
             float(np.abs(buffer.actions).mean()),
         )
+
+    def _fit_critic(self) -> None:
+        """Fit the value function to the returns of this iteration."""
+        ppo = self._ppo
+        for _ in range(self.options.epochs):
+            for batch in ppo.rollout_buffer.get(ppo.batch_size):
+                values = ppo.policy.predict_values(batch.observations).flatten()
+                loss = torch.nn.functional.mse_loss(values, batch.returns)
+                self._critic.zero_grad()
+                loss.backward()
+                self._critic.step()
 
     def policy(self) -> Policy:
         """The present policy, without its noise."""
@@ -170,6 +195,7 @@ class Trainer:
                 "iteration": self.iteration,
                 "network": ppo.policy.state_dict(),
                 "optimizer": ppo.policy.optimizer.state_dict(),
+                "critic": self._critic.state_dict(),
                 "mean": torch.from_numpy(statistics.mean),  # type: ignore[union-attr]
                 "variance": torch.from_numpy(statistics.var),  # type: ignore[union-attr]
                 "count": float(statistics.count),  # type: ignore[union-attr]
@@ -187,6 +213,7 @@ class Trainer:
         self.iteration = stored["iteration"]
         ppo.policy.load_state_dict(stored["network"])
         ppo.policy.optimizer.load_state_dict(stored["optimizer"])
+        self._critic.load_state_dict(stored["critic"])
         statistics.mean = stored["mean"].numpy()  # type: ignore[union-attr]
         statistics.var = stored["variance"].numpy()  # type: ignore[union-attr]
         statistics.count = stored["count"]  # type: ignore[union-attr]
@@ -201,10 +228,13 @@ class _Recorder(BaseCallback):
 
     def forget(self) -> None:
         self.distances: list[float] = []
+        self.rewards: list[float] = []
         self.episodes: list[tuple[int, bool]] = []
         self.retries: list[bool] = []
 
     def _on_step(self) -> bool:
+        # Here, because the buffer's rewards hold the values of states where episodes were cut, too.
+        self.rewards.append(float(self.locals["rewards"].mean()))
         for info in self.locals["infos"]:
             if np.isfinite(info["distance"]):
                 self.distances.append(info["distance"])

@@ -37,7 +37,7 @@ class SearchOptions:
     """of them go on"""
     steps: int = 4
     """control steps (1/20 s) of a segment"""
-    deviation: float = 0.3
+    deviation: float = 0.4
     """of the random offsets, in units of the actions of `uhc.env.TrackingEnv`"""
     seed: int = 0
 
