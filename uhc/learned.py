@@ -14,7 +14,7 @@ from uhc.batch import run_batch
 from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid, qpos_to_joints_zup
 from uhc.policy import Policy
-from uhc.simulation import DIVERGED
+from uhc.simulation import DIVERGED, Watch
 from uhc.tracker import FAILURE_M, Tracking
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def follow(
     policy: Acting | None,
     options: EnvOptions | None = None,
     dump_folder: Path | None = None,
+    watch: Watch | None = None,
 ) -> Tracking:
     """Play poses (F, nq) at 20 fps, z up, from their start to their end or to a failure.
 
@@ -51,10 +52,12 @@ def follow(
         policy: the learned controller; None follows without one (the tracker, one rung).
         options: bound of the residual root wrench (none by default).
         dump_folder: where the state of a diverged simulation is saved.
+        watch: makes the observer of the simulation; it comes along with the result.
     """
     options = replace(options or EnvOptions(), failure_m=FAILURE_M)
     env = TrackingEnv(humanoid, [ReferenceClip("", np.asarray(qpos))], options)
     observation, _ = env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
+    env.simulation.observe = None if watch is None else watch(env.simulation)
     action = np.zeros(ACTION)
     poses = [env.simulation.data.qpos.copy()]
     reason = ""
@@ -84,6 +87,7 @@ def follow(
         torque_bwm=simulation.torque.mean / weight,
         contact_bw=simulation.contact.mean / weight,
         error_m=float(apart.mean()),
+        observer=simulation.observe,
     )
 
 

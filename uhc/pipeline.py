@@ -31,6 +31,7 @@ from uhc.reference import MIN_FRAMES
 from uhc.request import ContactChoice, Method, Outcome, Request
 from uhc.search import SearchOptions, track_with_search
 from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
+from uhc.simulation import Watch
 from uhc.tracker import Tracking, track
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
@@ -161,7 +162,7 @@ def _simulated(
     given: NDArray[np.float64],
 ) -> Outcome:
     """Track refined poses; when that fails, the outcome holds them instead."""
-    joints, tracked = _follow(clip, qpos, request, given)
+    joints, tracked = follow_refined(clip, qpos, request, given)
     if tracked.success or tracked.teleports:
         done = replace(done, method_used="simulated", unexplained_force_bw=float("nan"))
     else:
@@ -169,22 +170,27 @@ def _simulated(
     return _deliver(_with_tracking(done, tracked), joints, given)
 
 
-def _follow(
-    clip: Prepared, qpos: NDArray[np.float64], request: Request, given: NDArray[np.float64]
+def follow_refined(
+    clip: Prepared,
+    qpos: NDArray[np.float64],
+    request: Request,
+    given: NDArray[np.float64],
+    watch: Watch | None = None,
 ) -> tuple[NDArray[np.float32], Tracking]:
-    """Joints (N, 22, 3), y up, that the controller reached, and how it went."""
-    controller = request.controller
+    """Joints (N, 22, 3), y up, reached by following refined poses (F, nq), and how it went.
+
+    The published controller follows `given`, and lets nobody `watch` (see `uhc.tracker.track`).
+    """
+    controller, dumps = request.controller, request.dump_folder
     if isinstance(controller, Faithful):  # it has a body and contacts of its own
         return follow_faithful(given, controller)
     if isinstance(controller, SearchOptions):
-        tracked = track_with_search(
-            clip.humanoid, qpos, controller, request.tracker, request.dump_folder
-        )
+        tracked = track_with_search(clip.humanoid, qpos, controller, request.tracker, dumps, watch)
     elif isinstance(controller, Policy):
-        tracked = follow(clip.humanoid, qpos, controller, dump_folder=request.dump_folder)
+        tracked = follow(clip.humanoid, qpos, controller, dump_folder=dumps, watch=watch)
     else:
         tracked = track(
-            clip.humanoid, qpos, FPS, request.tracker, request.playback_rate, request.dump_folder
+            clip.humanoid, qpos, FPS, request.tracker, request.playback_rate, dumps, watch
         )
     reached = tracked.qpos.copy()
     reached[:, 2] += SINK_M

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from body_models.skeleton import Skeleton, check_joints
-from loop.errors import SimulationError
+from body_models.skeleton import check_joints
+from loop.errors import InvalidOptionError, SimulationError
+from uhc.faithful import Faithful
 from uhc.humanoid import Humanoid
-from uhc.kinodynamic import RefineOptions, refine
-from uhc.pipeline import FPS, SINK_M, prepare
-from uhc.reference import build_reference
-from uhc.segments import SOLE_BELOW_TOE_M
+from uhc.kinodynamic import refine
+from uhc.pipeline import FPS, SINK_M, follow_refined, prepare
+from uhc.request import Request
+from uhc.segments import ANKLES, SOLE_BELOW_TOE_M
 from uhc.simulation import Simulation
-from uhc.tracker import TrackerOptions, track
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
@@ -30,9 +30,10 @@ class Recording:
     Attributes:
         humanoid: the body.
         qpos: (F, nq) the poses it took.
-        contact_points: (F, 2, 3) where the floor pushes each foot (left, right): the centre of its
-            contacts weighted by load; NaN without contact.
-        contact_forces: (F, 2, 3) mean force of the floor on each foot over the frame.
+        contact_geoms: (P,) MuJoCo's geoms that may touch the floor: left foot, right foot, others.
+        contact_points: (F, P, 3) where the floor pushes each of them: the centre of its contacts
+            weighted by load; NaN without contact.
+        contact_forces: (F, P, 3) mean force of the floor on each over the frame.
         residual_force: (F, 3) mean force at the root from outside the physics.
         clamp_n: its bound on each axis.
         rest_toe: height that a resting toe has in the corrected motion, metres.
@@ -40,6 +41,7 @@ class Recording:
 
     humanoid: Humanoid
     qpos: Array
+    contact_geoms: NDArray[np.int64]
     contact_points: Array
     contact_forces: Array
     residual_force: Array
@@ -52,97 +54,105 @@ class Recording:
         return SOLE_BELOW_TOE_M - SINK_M - self.rest_toe
 
 
-def record(
-    joints: NDArray[Any],
-    skeleton: Skeleton | None = None,
-    options: TrackerOptions | None = None,
-) -> Recording:
-    """Correct joints (F, 22, 3), metres, y up, 20 fps, as `uhc.imitate` does, and keep the forces.
+def record(joints: NDArray[Any], request: Request | None = None) -> Recording:
+    """Correct joints (F, 22, 3), metres, y up, 20 fps, as `uhc.pipeline` does; keep the forces.
 
-    The controller is deterministic, so the poses are those that the correction delivers.
+    What is recorded is the very simulation that the correction delivers, whoever controls it.
 
     Raises:
         InvalidMotionError: no motion, or too short.
+        InvalidOptionError: the published controller, whose body is another.
         SimulationError: the controller could not follow it.
     """
-    options = options or TrackerOptions()
-    clip = prepare(check_joints(joints), skeleton)
-    refined = refine(clip.humanoid, clip.qpos, FPS, RefineOptions())
-    tracked = track(clip.humanoid, refined.qpos, FPS, options)
+    request = request or Request()
+    if isinstance(request.controller, Faithful):
+        raise no_recording()
+    positions = check_joints(joints)
+    clip = prepare(positions, request.skeleton, request.contacts)
+    refined = refine(clip.humanoid, clip.qpos, FPS, request.refine)
+    _, tracked = follow_refined(clip, refined.qpos, request, positions, _Log)
     if not tracked.success:
         raise SimulationError(
             "the controller could not follow this motion",
             found=f"{tracked.reason} in frame {tracked.failed_frame}",
             remedy="draw it without forces",
         )
-    return _replay(clip.humanoid, refined.qpos, tracked.clamp_n, options, clip.rest_toe)
+    assert isinstance(tracked.observer, _Log)
+    return tracked.observer.recording(tracked.qpos, clip.rest_toe)
 
 
-def _replay(
-    humanoid: Humanoid, qpos: Array, clamp_n: float, options: TrackerOptions, rest_toe: float
-) -> Recording:
-    """The attempt that `track` kept, once more, one physics step at a time."""
-    lowered = qpos.copy()
-    lowered[:, 2] -= options.settle_m
-    reference = build_reference(lowered, FPS)
-    single = replace(reference, stride=1)
-    simulation = Simulation(humanoid, single, clamp_n, options.gains)
-    simulation.data.qpos[2] += options.start_lift_m
-    frames = len(qpos)
-    poses = np.empty((frames, humanoid.nq))
-    poses[0] = simulation.data.qpos
-    loads = np.zeros((frames, 2))
-    points, forces = np.zeros((frames, 2, 3)), np.zeros((frames, 2, 3))
-    residual = np.zeros((frames, 3))
-    feet = _feet(humanoid)
-    for frame in range(1, frames):
-        for step in range((frame - 1) * reference.stride, frame * reference.stride):
-            trouble = simulation.advance(step)
-            if trouble:
-                raise SimulationError(trouble, found=f"in frame {frame}")
-            _add_contacts(humanoid, simulation.data, feet, points, forces, loads, frame)
-            residual[frame] += simulation.data.qfrc_applied[:3]
-        poses[frame] = simulation.data.qpos
-    with np.errstate(invalid="ignore"):  # no contact, no place of it
-        points /= np.where(loads > 0, loads, np.nan)[..., None]
-    # The first frame is before the first step; it looks like the second.
-    for array in (points, forces, residual):
-        array[0] = array[1]
-    return Recording(
-        humanoid, poses, points, forces / reference.stride, residual / reference.stride,
-        clamp_n, rest_toe,
-    )  # fmt: skip
+def no_recording() -> InvalidOptionError:
+    """Why there are no forces of what the published controller does."""
+    return InvalidOptionError(
+        "forces are not recorded of the published controller: it moves SMPL's robot, not the "
+        "humanoid, and is helped by forces on each of 24 bodies",
+        found="faithful",
+        expected="tracker, search or policy",
+        remedy="draw the corrected motion without forces, or choose another controller",
+    )
 
 
-def _feet(humanoid: Humanoid) -> dict[int, int]:
-    """MuJoCo's body of each foot (left 0, right 1); the world is its body 0."""
-    left, right = humanoid.corner_bodies[0] + 1, humanoid.corner_bodies[4] + 1
-    return {int(left): 0, int(right): 1}
+class _Log:
+    """Forces of one simulation, summed over each frame; called after every physics step."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        reference = simulation.reference
+        self._simulation, self._steps, self._stride = simulation, 0, reference.stride
+        frames = (len(reference.qpos) - 1) // reference.stride + 1
+        self._geoms = _touching(simulation.humanoid)
+        self._places = {geom: place for place, geom in enumerate(self._geoms)}
+        count = len(self._geoms)
+        self._loads = np.zeros((frames, count))
+        self._points, self._forces = np.zeros((2, frames, count, 3))
+        self._residual = np.zeros((frames, 3))
+
+    def __call__(self) -> None:
+        frame = self._steps // self._stride + 1
+        self._steps += 1
+        self._add_contacts(frame)
+        self._residual[frame] += self._simulation.data.qfrc_applied[:3]
+
+    def _add_contacts(self, frame: int) -> None:
+        """Sum this step's forces of the floor; nothing else can be touched."""
+        model, data, wrench = self._simulation.humanoid.model, self._simulation.data, np.zeros(6)
+        for index in range(data.ncon):
+            contact = data.contact[index]
+            first, second = (int(geom) for geom in contact.geom)
+            mujoco.mj_contactForce(model, data, index, wrench)
+            # The wrench acts on the second geom, in the contact's frame (rows of `frame`).
+            force = contact.frame.reshape(3, 3).T @ wrench[:3]
+            if second not in self._places:
+                second, force = first, -force
+            place = self._places[second]
+            self._forces[frame, place] += force
+            load = max(force[2], 0.0)
+            self._points[frame, place] += load * contact.pos
+            self._loads[frame, place] += load
+
+    def recording(self, qpos: Array, rest_toe: float) -> Recording:
+        """What was seen of a simulation that took the poses (F, nq)."""
+        with np.errstate(invalid="ignore"):  # no contact, no place of it
+            points = self._points / np.where(self._loads > 0, self._loads, np.nan)[..., None]
+        forces, residual = self._forces / self._stride, self._residual / self._stride
+        # The first frame is before the first step; it looks like the second.
+        for array in (points, forces, residual):
+            array[0] = array[1]
+        return Recording(
+            self._simulation.humanoid,
+            qpos,
+            np.array(self._geoms),
+            points,
+            forces,
+            residual,
+            self._simulation.clamp,
+            rest_toe,
+        )
 
 
-def _add_contacts(
-    humanoid: Humanoid,
-    data: Any,
-    feet: dict[int, int],
-    points: Array,
-    forces: Array,
-    loads: Array,
-    frame: int,
-) -> None:
-    """Sum this step's forces on the feet; any other contact counts for no foot."""
-    wrench = np.zeros(6)
-    for index in range(data.ncon):
-        contact = data.contact[index]
-        first, second = (int(humanoid.model.geom_bodyid[geom]) for geom in contact.geom)
-        foot = feet.get(second, feet.get(first))
-        if foot is None:
-            continue
-        mujoco.mj_contactForce(humanoid.model, data, index, wrench)
-        # The wrench acts on the second geom, in the contact's frame (rows of `frame`).
-        force = contact.frame.reshape(3, 3).T @ wrench[:3]
-        if second not in feet:
-            force = -force
-        forces[frame, foot] += force
-        load = max(force[2], 0.0)
-        points[frame, foot] += load * contact.pos
-        loads[frame, foot] += load
+def _touching(humanoid: Humanoid) -> list[int]:
+    """MuJoCo's geoms that can meet the floor, left and right foot first."""
+    model = humanoid.model
+    feet = [int(model.geom(f"geom_{ankle}_0").id) for ankle in ANKLES]
+    floor = int(model.geom("floor").id)
+    others = [geom for geom in range(model.ngeom) if model.geom_contype[geom] and geom != floor]
+    return feet + [geom for geom in others if geom not in feet]

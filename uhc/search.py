@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid
 from uhc.learned import follow
+from uhc.simulation import Watch
 from uhc.tracker import FAILURE_M, TrackerOptions, Tracking, rank, track
 
 Array = NDArray[np.float64]
@@ -70,28 +71,34 @@ def track_with_search(
     options: SearchOptions,
     tracker: TrackerOptions,
     dump_folder: Path | None = None,
+    watch: Watch | None = None,
 ) -> Tracking:
     """Poses (F, nq) at 20 fps: tracked unaided, else searched unaided, else tracked with help.
 
     The rungs of the tracker's ladder above 0 N are climbed only when neither follows the clip
-    within `tracker.accept_error_m`.
+    within `tracker.accept_error_m`. `watch` makes the observers, as in `uhc.tracker.track`.
     """
     close = tracker.accept_error_m
-    best = track(humanoid, qpos, options=replace(tracker, ladder=(0.0,)), dump_folder=dump_folder)
+    unaided = replace(tracker, ladder=(0.0,))
+    best = track(humanoid, qpos, options=unaided, dump_folder=dump_folder, watch=watch)
     if best.success and best.error_m <= close:
         return best
-    best = max(best, search(humanoid, qpos, options), key=rank)
+    best = max(best, search(humanoid, qpos, options, watch), key=rank)
     help_n = tuple(clamp for clamp in tracker.ladder if clamp > 0.0)
     if help_n and not (best.success and best.error_m <= close):
-        helped = track(
-            humanoid, qpos, options=replace(tracker, ladder=help_n), dump_folder=dump_folder
-        )
+        aided = replace(tracker, ladder=help_n)
+        helped = track(humanoid, qpos, options=aided, dump_folder=dump_folder, watch=watch)
         best = max(best, helped, key=rank)
     return best
 
 
-def search(humanoid: Humanoid, qpos: NDArray[Any], options: SearchOptions) -> Tracking:
-    """Follow poses (F, nq) at 20 fps, z up, without help; the same clip gives the same result."""
+def search(
+    humanoid: Humanoid, qpos: NDArray[Any], options: SearchOptions, watch: Watch | None = None
+) -> Tracking:
+    """Follow poses (F, nq) at 20 fps, z up, without help; the same clip gives the same result.
+
+    `watch` makes the observer of the winner, which is played once more from the start.
+    """
     env = TrackingEnv(
         humanoid, [ReferenceClip("", np.asarray(qpos))], EnvOptions(failure_m=FAILURE_M)
     )
@@ -107,7 +114,7 @@ def search(humanoid: Humanoid, qpos: NDArray[Any], options: SearchOptions) -> Tr
         if not reached:
             break
         front = sorted(reached, key=lambda branch: branch.cost)[: options.survivors]
-    return follow(humanoid, qpos, _Sequence(front[0].actions))
+    return follow(humanoid, qpos, _Sequence(front[0].actions), watch=watch)
 
 
 def _actions(rng: np.random.Generator, survivors: int, options: SearchOptions) -> Array:

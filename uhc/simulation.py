@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import mujoco as _mujoco
 import numpy as np
@@ -26,6 +27,11 @@ MAX_SPEED = 1000.0
 """Generalised velocity, m/s or rad/s, above which the simulation has diverged."""
 DIVERGED = "the simulation diverged"
 _BREAKDOWNS = (mujoco.FatalError, np.linalg.LinAlgError)
+
+Observer: TypeAlias = Callable[[], None]
+"""Called after every physics step of the simulation that it looks at."""
+Watch: TypeAlias = Callable[["Simulation"], Observer]
+"""Makes the observer of a simulation that is about to begin."""
 
 
 def quieten_mujoco() -> None:
@@ -56,7 +62,7 @@ class Simulation:
 
     `force`, `torque` (of the residual root wrench) and `contact` (vertical) average newtons and
     newton metres over all physics steps so far. `shift` (2,) is by how much the reference has given
-    way horizontally (`Gains.anchor`), metres.
+    way horizontally (`Gains.anchor`), metres. `observe`, if any, is called after each physics step.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Simulation:
         if humanoid.contacts == "body":  # arms bear load, and what lies cannot topple
             gains = gains._replace(upper_yield=0.0, anchor=0.0)
         self.clamp, self.gains = clamp_n, gains
+        self.observe: Observer | None = None
         self._yields = yields(gains, humanoid.nv)
         self.force, self.torque, self.contact = Average(), Average(), Average()
         self.data = mujoco.MjData(humanoid.model)
@@ -113,6 +120,8 @@ class Simulation:
             self.force.add(float(np.sqrt(force[0] ** 2 + force[1] ** 2 + force[2] ** 2)))
             self.torque.add(float(np.sqrt(force[3] ** 2 + force[4] ** 2 + force[5] ** 2)))
             self.contact.add(float(constraint[2]))
+            if self.observe is not None:
+                self.observe()
         finite = np.isfinite(data.qpos).all() and np.abs(data.qvel).max() < MAX_SPEED
         return "" if finite else DIVERGED
 

@@ -17,7 +17,7 @@ from loop.errors import InvalidOptionError
 from uhc.control import Gains
 from uhc.humanoid import Humanoid, qpos_to_joints_zup
 from uhc.reference import Reference, build_reference
-from uhc.simulation import Simulation
+from uhc.simulation import Observer, Simulation, Watch
 
 Array = NDArray[np.float64]
 
@@ -68,6 +68,8 @@ class Tracking:
     """Mean vertical contact force, body weights."""
     error_m: float
     """Mean distance of all 22 joints to the reference."""
+    observer: Observer | None = None
+    """Who watched this attempt."""
 
 
 def track(
@@ -77,6 +79,7 @@ def track(
     options: TrackerOptions | None = None,
     playback_rate: float = 1.0,
     dump_folder: Path | None = None,
+    watch: Watch | None = None,
 ) -> Tracking:
     """Track poses (F, nq), z up with the soles at floor height, with as little help as it takes.
 
@@ -84,7 +87,8 @@ def track(
     within `accept_error_m` is kept; when several follow it but none that closely, the closest one.
     When none does, the attempt that came nearest is returned with `success` False.
 
-    When the simulation diverges its state is written to `dump_folder`, if given.
+    When the simulation diverges its state is written to `dump_folder`, if given. `watch` makes an
+    observer for each attempt; that of the one returned comes along.
     """
     options = options or TrackerOptions()
     if not options.ladder:
@@ -95,7 +99,9 @@ def track(
     goals = qpos_to_joints_zup(humanoid, qpos)
     best: Tracking | None = None
     for clamp in options.ladder:
-        attempt = simulate(humanoid, reference, goals, clamp, options, dump_folder=dump_folder)
+        attempt = simulate(
+            humanoid, reference, goals, clamp, options, dump_folder=dump_folder, watch=watch
+        )
         if attempt.success and attempt.error_m <= options.accept_error_m:
             return attempt
         if best is None or rank(attempt) > rank(best):
@@ -103,7 +109,7 @@ def track(
     assert best is not None
     if options.teleport and not best.success:
         top = options.ladder[-1]
-        return simulate(humanoid, reference, goals, top, options, teleport=True)
+        return simulate(humanoid, reference, goals, top, options, teleport=True, watch=watch)
     return best
 
 
@@ -121,6 +127,7 @@ def simulate(
     *,
     teleport: bool = False,
     dump_folder: Path | None = None,
+    watch: Watch | None = None,
 ) -> Tracking:
     """One attempt with the residual wrench bounded to `clamp_n` N and Nm on each axis.
 
@@ -128,6 +135,7 @@ def simulate(
     the first failure, or goes on from the reference's state if `teleport`.
     """
     simulation = Simulation(humanoid, reference, clamp_n, options.gains)
+    simulation.observe = None if watch is None else watch(simulation)
     poses = np.empty((len(goals), humanoid.nq))
     simulation.data.qpos[2] += options.start_lift_m
     poses[0] = simulation.data.qpos
@@ -164,4 +172,5 @@ def simulate(
         torque_bwm=simulation.torque.mean / humanoid.body_weight,
         contact_bw=simulation.contact.mean / humanoid.body_weight,
         error_m=float(errors[:reached].mean()),
+        observer=simulation.observe,
     )

@@ -38,7 +38,8 @@ def look_frames(
         size: pixels of a panel.
         view: `side` (ours), or the published cameras `a` and `b`.
         columns: panels in a row; None for at most four, in rows of about equal length.
-        forces: let the simulator track each motion anew, and draw the forces (look `simulator`).
+        forces: correct each motion anew in the simulator, as its `request` says, and draw the
+            forces (look `simulator`).
 
     Raises InvalidMotionError for a bad motion, InvalidOptionError for options that do not fit,
     MissingAssetError without OpenGL or a body.

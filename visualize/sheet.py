@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,9 @@ from body_models.skeleton import check_joints
 from loop.errors import InvalidOptionError
 from visualize.colours import Colour
 from visualize.labels import INK, readout, title_strips
+
+if TYPE_CHECKING:
+    from uhc.request import Request
 
 GAP_PX = 4
 COLUMNS = 4
@@ -30,11 +34,13 @@ class Clip:
         title: stands above its picture.
         joints: (F, 22, 3) in metres, y up.
         colour: of its arm, on the title and the body; None for no arm.
+        request: how to correct it where forces are drawn; None: by default.
     """
 
     title: str
     joints: ArrayLike
     colour: Colour | None = None
+    request: Request | None = None
 
 
 def prepare(

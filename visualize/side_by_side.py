@@ -21,9 +21,10 @@ from visualize.skeleton_video import render_side_by_side
 logger = logging.getLogger("scsc")
 
 
-def read_joints(path: Path) -> NDArray[np.float32]:
+def read_joints(path: Path, *, append_next: bool = False) -> NDArray[np.float32]:
     """Joints (F, 22, 3) in metres, y up, of a .npy file with joints or HumanML3D vectors (F, 263).
 
+    `append_next` adds the frame F + 1 that vectors lead to, which the correction sees as well.
     Raises MissingAssetError, CorruptFileError or InvalidMotionError, each with the path.
     """
     try:
@@ -35,7 +36,7 @@ def read_joints(path: Path) -> NDArray[np.float32]:
             "not a readable .npy file", path=path, found=error, expected="an array of numbers"
         ) from error
     if array.ndim == 2 and array.shape[1] == VECTOR_SIZE:
-        return vectors_to_joints(array)
+        return vectors_to_joints(array, append_next=append_next)
     if array.ndim == 3 and array.shape[1:] == (22, 3):
         return array.astype(np.float32)
     raise InvalidMotionError(

@@ -14,9 +14,10 @@ from PIL import Image
 from loop.errors import InvalidOptionError
 from loop.progress import track
 from translation.ik import solve_ik
-from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
+from uhc.humanoid import Contacts, Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
 from uhc.pipeline import FPS, MAX_REST_TOE_M, foot_drop
 from uhc.recording import Recording, record
+from uhc.request import Request
 from uhc.segments import SOLE_BELOW_TOE_M
 from visualize.camera import Camera, View, follow_each
 from visualize.colours import ARM_COLOURS, Colour
@@ -32,12 +33,13 @@ RESIDUAL: Colour = (150, 70, 160)
 METRES_PER_BODY_WEIGHT = 0.6
 """Length of an arrow; the residual force is small, so that its arrows are twice as long."""
 RESIDUAL_SCALE = 2.0
-SEE_THROUGH = 0.4
-"""Opacity of a body with forces: the arrows from a foot run up inside its leg."""
+SEE_THROUGH: dict[Contacts, float] = {"feet": 0.4, "body": 0.2}
+"""Opacity of a body with forces: the arrows from a foot run up inside its leg, those from hands and
+knees are short and under a trunk of many capsules."""
 LEAST_BODY_WEIGHTS = 0.02
 """Weaker forces get no arrow."""
 SIGNS = (
-    ("floor pushes foot (0.6 m = body weight)", CONTACT, False),
+    ("floor pushes (0.6 m = body weight)", CONTACT, False),
     ("help from outside (1.2 m = body weight)", RESIDUAL, False),
 )
 
@@ -81,16 +83,17 @@ def simulator_frames(
 ) -> Iterator[NDArray[np.uint8]]:
     """Frames (H, W, 3) of the clips on the humanoid; arguments as in `visualize.looks`.
 
-    With `forces` each motion is tracked in the simulator first, and what is drawn is what the
-    simulated body did.
+    With `forces` each motion is corrected in the simulator first, as its `request` says, and what
+    is drawn is what the simulated body did.
 
-    Raises SimulationError where the controller cannot follow a motion.
+    Raises SimulationError where the controller cannot follow a motion, InvalidOptionError where its
+    forces are not recorded.
     """
     motions, lengths = prepare(clips, fps, size)
     performances = []
-    for motion, length in track(list(zip(motions, lengths, strict=True)), "posing"):
+    for clip, motion, length in track(list(zip(clips, motions, lengths, strict=True)), "posing"):
         own = motion[:length]
-        performances.append(_recorded(own, fps) if forces else perform(own))
+        performances.append(_recorded(own, fps, clip.request) if forces else perform(own))
     shown = [
         hold(qpos_to_joints(p.humanoid, p.qpos).astype(np.float64), len(motions[0]))
         for p in performances
@@ -106,10 +109,10 @@ def simulator_frames(
     return Sheet(clips, lengths, fps, size, columns, legend).frames(painters)
 
 
-def _recorded(joints: Array, fps: float) -> Performance:
+def _recorded(joints: Array, fps: float, request: Request | None) -> Performance:
     if fps != FPS:
         raise InvalidOptionError("the simulator tracks 20 frames a second", found=fps)
-    recording = record(joints)
+    recording = record(joints, request)
     return Performance(recording.humanoid, recording.qpos, recording)
 
 
@@ -141,7 +144,7 @@ def _shape(performance: Performance, data: Any, geom: int, colour: Colour) -> Sh
         np.array(data.geom_xpos[geom]),
         np.array(data.geom_xmat[geom]).reshape(3, 3),
         colour,
-        1.0 if performance.recording is None else SEE_THROUGH,
+        1.0 if performance.recording is None else SEE_THROUGH[performance.humanoid.contacts],
     )
 
 

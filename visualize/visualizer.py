@@ -16,7 +16,8 @@ if __package__ in (None, ""):  # `python visualize/visualizer.py`, as published
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from loop.command import command
-from loop.errors import MissingAssetError
+from loop.errors import InvalidOptionError, MissingAssetError
+from visualize.arm_request import ControllerName, request_at, sampled_at
 from visualize.colours import ARM_COLOURS, colour_of_arm
 from visualize.looks import Look, ViewName, render
 from visualize.sheet import Clip
@@ -33,20 +34,43 @@ def gather(motions: tuple[Path, ...], colour: ColourName) -> list[Clip]:
 
     Raises MissingAssetError for a folder without motions.
     """
+    return [Clip(path.stem, read_joints(path), _colour(path, colour)) for path in files_in(motions)]
+
+
+def gather_simulated(
+    motions: tuple[Path, ...],
+    colour: ColourName,
+    controller: ControllerName = "by_path",
+    weights: Path | None = None,
+) -> list[Clip]:
+    """As `gather`, to be corrected anew: what the model sampled, not what came out of physics.
+
+    Raises as `visualize.arm_request.request_at`, too.
+    """
+    return [
+        Clip(
+            path.stem,
+            read_joints(sampled_at(path), append_next=True),
+            _colour(path, colour),
+            request_at(path, controller, weights),
+        )
+        for path in files_in(motions)
+    ]
+
+
+def files_in(motions: tuple[Path, ...]) -> list[Path]:
+    """The files, and for each folder all .npy files in it. Raises MissingAssetError if none."""
     files: list[Path] = []
     for path in motions:
         found = sorted(path.glob("*.npy")) if path.is_dir() else [path]
         if not found:
             raise MissingAssetError("no motions here", path=path, expected=".npy files")
         files += found
-    return [
-        Clip(
-            path.stem,
-            read_joints(path),
-            _arm_in(path) if colour == "by_path" else ARM_COLOURS[colour],
-        )
-        for path in files
-    ]
+    return files
+
+
+def _colour(path: Path, colour: ColourName) -> tuple[int, ...]:
+    return _arm_in(path) if colour == "by_path" else ARM_COLOURS[colour]
 
 
 def _arm_in(path: Path) -> tuple[int, ...]:
@@ -62,6 +86,8 @@ def main(
     view: ViewName = "side",
     colour: ColourName = "by_path",
     forces: bool = False,
+    controller: ControllerName = "by_path",
+    controller_weights: Path | None = None,
     fps: float = 20.0,
     size: int = PANEL_PX,
     columns: int | None = None,
@@ -75,14 +101,26 @@ def main(
         view: side (ours), or the published cameras a and b.
         colour: baseline orange, finetune green, corrected blue, real grey; by_path: what the folder
             of the arm says.
-        forces: let the simulator track the motion, and draw contact and outside forces as arrows.
+        forces: correct the motion in the simulator, and draw contact and outside forces as arrows;
+            of a corrected motion in an arm's folder, those that made it.
+        controller: with --forces, who follows it: tracker, search or policy; by_path: whoever did
+            in the arm, elsewhere the tracker.
+        controller_weights: of the policy; default: where train_uhc.sh puts them.
         fps: frames a second of motion and film.
         size: pixels of a panel.
         columns: panels in a row.
     """
     if not motions:
         raise MissingAssetError("no motions were named", expected=".npy files or folders")
-    render(gather(motions, colour), out, look, fps, size, view, columns, forces)
+    if not forces and (controller != "by_path" or controller_weights is not None):
+        raise InvalidOptionError(
+            "a controller makes a film of forces only", found=controller, remedy="add --forces"
+        )
+    if forces:
+        clips = gather_simulated(motions, colour, controller, controller_weights)
+    else:
+        clips = gather(motions, colour)
+    render(clips, out, look, fps, size, view, columns, forces)
     logger.info("wrote %s", out)
 
 

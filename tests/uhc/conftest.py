@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from body_models.skeleton import DEFAULT_SKELETON, MIRROR, Skeleton
+from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import BodyModel, load_body_model
 from tests.body_models.bodies import body_content, write_npz
-from uhc.humanoid import Contacts, Humanoid, build_humanoid, qpos_to_corners, qpos_to_spheres
+from tests.uhc.bodies import all_fours, held, symmetric_body
+from uhc.humanoid import Humanoid, build_humanoid, qpos_to_corners
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def humanoid() -> Humanoid:
 @pytest.fixture(scope="session")
 def symmetric_humanoid() -> Humanoid:
     """A body with equal legs, so that its rest pose stands on both feet."""
-    return _symmetric("feet")
+    return symmetric_body("feet")
 
 
 @pytest.fixture(scope="session")
@@ -62,42 +62,16 @@ def smpl_body(tmp_path_factory: pytest.TempPathFactory) -> BodyModel:
 @pytest.fixture(scope="session")
 def body_humanoid() -> Humanoid:
     """The body with equal legs, all of which may bear load."""
-    return _symmetric("body")
+    return symmetric_body("body")
 
 
 @pytest.fixture(scope="session")
 def lying(body_humanoid: Humanoid) -> NDArray[np.float64]:
     """(40, nq): two seconds flat on the back, arms spread, lowest points at height 0."""
-    return _held(body_humanoid, {0: [-90.0, 0.0, 0.0]})
+    return held(body_humanoid, {0: [-90.0, 0.0, 0.0]})
 
 
 @pytest.fixture(scope="session")
 def on_all_fours(body_humanoid: Humanoid) -> NDArray[np.float64]:
     """(40, nq): two seconds on hands and knees, thighs and arms upright, insteps off the floor."""
-    tilt, foot = 10.4, [62.0, 0.0, 0.0]  # arms are longer than thighs
-    thigh, shank = [tilt - 90.0, 0.0, 0.0], [90.0, 0.0, 0.0]
-    turns = {0: [90.0 - tilt, 0.0, 0.0], 1: thigh, 2: thigh, 4: shank, 5: shank, 7: foot, 8: foot}
-    for shoulder, side in ((16, -90.0), (17, 90.0)):
-        down = Rotation.from_euler("Z", side, degrees=True)
-        upright = Rotation.from_euler("X", tilt, degrees=True) * down
-        turns[shoulder] = upright.as_rotvec(degrees=True).tolist()
-    return _held(body_humanoid, turns)
-
-
-def _symmetric(contacts: Contacts) -> Humanoid:
-    offsets = DEFAULT_SKELETON.offsets
-    mirrored = offsets[list(MIRROR)] * [-1.0, 1.0, 1.0]
-    return build_humanoid(Skeleton(0.5 * (offsets + mirrored)), contacts=contacts)
-
-
-def _held(humanoid: Humanoid, turns: dict[int, list[float]]) -> NDArray[np.float64]:
-    """(40, nq) of one pose: joints turned from rest by rotation vectors in degrees, z up."""
-    qpos = np.zeros((1, humanoid.nq))
-    qpos[:, 3::4] = 1.0
-    for joint, turn in turns.items():
-        start = 3 + 4 * list(humanoid.body_joints).index(joint)
-        rotation = Rotation.from_rotvec(turn, degrees=True)
-        qpos[0, start : start + 4] = rotation.as_quat(scalar_first=True)
-    points = qpos_to_corners(humanoid, qpos), qpos_to_spheres(humanoid, qpos)
-    qpos[:, 2] -= np.concatenate(points, axis=1)[..., 2].min()
-    return np.repeat(qpos, 40, axis=0)
+    return held(body_humanoid, all_fours())
