@@ -19,17 +19,15 @@ from numpy.typing import NDArray
 from body_models.skeleton import Skeleton, check_joints
 from loop.errors import InvalidMotionError, ScscError
 from translation.ik import solve_ik
+from uhc.attempts import track_with
 from uhc.cleanup import clean, on_feet
 from uhc.faithful import Faithful, follow_faithful
 from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
 from uhc.kinodynamic import refine, unexplained_force
-from uhc.learned import follow
 from uhc.motions import floor_height, upright
 from uhc.plausibility import mpjpe_mm
-from uhc.policy import Policy
 from uhc.reference import MIN_FRAMES
 from uhc.request import ContactChoice, Method, Outcome, Request
-from uhc.search import SearchOptions, track_with_search
 from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
 from uhc.simulation import Watch
 from uhc.tracker import Tracking, track
@@ -184,14 +182,11 @@ def follow_refined(
     controller, dumps = request.controller, request.dump_folder
     if isinstance(controller, Faithful):  # it has a body and contacts of its own
         return follow_faithful(given, controller)
-    if isinstance(controller, SearchOptions):
-        tracked = track_with_search(clip.humanoid, qpos, controller, request.tracker, dumps, watch)
-    elif isinstance(controller, Policy):
-        tracked = follow(clip.humanoid, qpos, controller, dump_folder=dumps, watch=watch)
+    body, tracker = clip.humanoid, request.tracker
+    if controller is None:
+        tracked = track(body, qpos, FPS, tracker, request.playback_rate, dumps, watch)
     else:
-        tracked = track(
-            clip.humanoid, qpos, FPS, request.tracker, request.playback_rate, dumps, watch
-        )
+        tracked = track_with(controller, body, qpos, tracker, dumps, watch)
     reached = tracked.qpos.copy()
     reached[:, 2] += SINK_M
     return _joints(clip, reached), tracked

@@ -9,8 +9,7 @@ computed torque instead of PD control. A correction may do this because it knows
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +19,7 @@ from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid
 from uhc.learned import follow
 from uhc.simulation import Watch
-from uhc.tracker import FAILURE_M, TrackerOptions, Tracking, rank, track
+from uhc.tracker import FAILURE_M, Tracking
 
 Array = NDArray[np.float64]
 
@@ -63,33 +62,6 @@ class _Sequence:
     def act(self, observation: NDArray[Any]) -> Array:
         """The next action, whatever is seen."""
         return next(self._actions, self._rest)
-
-
-def track_with_search(
-    humanoid: Humanoid,
-    qpos: NDArray[Any],
-    options: SearchOptions,
-    tracker: TrackerOptions,
-    dump_folder: Path | None = None,
-    watch: Watch | None = None,
-) -> Tracking:
-    """Poses (F, nq) at 20 fps: tracked unaided, else searched unaided, else tracked with help.
-
-    The rungs of the tracker's ladder above 0 N are climbed only when neither follows the clip
-    within `tracker.accept_error_m`. `watch` makes the observers, as in `uhc.tracker.track`.
-    """
-    close = tracker.accept_error_m
-    unaided = replace(tracker, ladder=(0.0,))
-    best = track(humanoid, qpos, options=unaided, dump_folder=dump_folder, watch=watch)
-    if best.success and best.error_m <= close:
-        return best
-    best = max(best, search(humanoid, qpos, options, watch), key=rank)
-    help_n = tuple(clamp for clamp in tracker.ladder if clamp > 0.0)
-    if help_n and not (best.success and best.error_m <= close):
-        aided = replace(tracker, ladder=help_n)
-        helped = track(humanoid, qpos, options=aided, dump_folder=dump_folder, watch=watch)
-        best = max(best, helped, key=rank)
-    return best
 
 
 def search(

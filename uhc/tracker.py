@@ -102,7 +102,7 @@ def track(
         attempt = simulate(
             humanoid, reference, goals, clamp, options, dump_folder=dump_folder, watch=watch
         )
-        if attempt.success and attempt.error_m <= options.accept_error_m:
+        if close(attempt, options):
             return attempt
         if best is None or rank(attempt) > rank(best):
             best = attempt
@@ -111,6 +111,11 @@ def track(
         top = options.ladder[-1]
         return simulate(humanoid, reference, goals, top, options, teleport=True, watch=watch)
     return best
+
+
+def close(attempt: Tracking, options: TrackerOptions) -> bool:
+    """Whether an attempt is kept at once."""
+    return attempt.success and attempt.error_m <= options.accept_error_m
 
 
 def rank(attempt: Tracking) -> tuple[bool, float]:

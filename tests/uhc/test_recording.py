@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import uhc.attempts
 import uhc.search
 from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidOptionError, SimulationError
@@ -139,7 +140,9 @@ def test_a_search_is_recorded_as_it_was_found_and_searched_once(
     assert corrected.success and corrected.joints is not None
     calls = []
     search = uhc.search.search
-    monkeypatch.setattr(uhc.search, "search", lambda *a: calls.append(found := search(*a)) or found)
+    monkeypatch.setattr(
+        uhc.attempts, "search", lambda *a: calls.append(found := search(*a)) or found
+    )
     found = record(swaying(), request)
     assert len(calls) == 1
     np.testing.assert_allclose(delivered(found), corrected.joints, atol=1e-6)

@@ -9,18 +9,12 @@ import numpy as np
 from uhc.controllers import controller_named
 from uhc.env import EnvOptions, ReferenceClip, TrackingEnv
 from uhc.imitate import correct_joints
-from uhc.search import SearchOptions, _actions, _Branch, _play, search, track_with_search
-from uhc.tracker import TrackerOptions, track
+from uhc.search import SearchOptions, _actions, _Branch, _play, search
+from uhc.tracker import TrackerOptions
 
 QUICK = SearchOptions(samples=6, survivors=2)
 UNAIDED = TrackerOptions(ladder=(0.0,))
 NEVER_CLOSE = replace(UNAIDED, accept_error_m=0.0)
-
-
-def test_what_the_tracker_follows_unaided_is_not_searched(symmetric_humanoid, standing) -> None:
-    found = track_with_search(symmetric_humanoid, standing, QUICK, TrackerOptions())
-    alone = track(symmetric_humanoid, standing, options=UNAIDED)
-    assert found.success and found.qpos.tobytes() == alone.qpos.tobytes()
 
 
 def test_a_search_is_one_unaided_motion_and_repeats_itself(symmetric_humanoid, standing) -> None:
@@ -29,23 +23,6 @@ def test_a_search_is_one_unaided_motion_and_repeats_itself(symmetric_humanoid, s
     assert first.success and len(first.qpos) == len(clip)
     assert first.clamp_n == first.force_bw == first.torque_bwm == 0.0
     assert first.qpos.tobytes() == second.qpos.tobytes()
-
-
-def test_help_comes_only_after_a_search_that_was_not_close(symmetric_humanoid, standing) -> None:
-    lifted = standing[:20].copy()
-    lifted[:, 2] += 1.0  # in the air: nothing can stay there without help
-    unaided = track_with_search(symmetric_humanoid, lifted, QUICK, UNAIDED)
-    assert not unaided.success and 0 < unaided.failed_frame == len(unaided.qpos)
-    helped = track_with_search(
-        symmetric_humanoid, lifted, QUICK, replace(UNAIDED, ladder=(0.0, 2000.0))
-    )
-    assert helped.success and helped.clamp_n == 2000.0 and helped.force_bw > 0.5
-
-
-def test_never_farther_than_the_tracker_alone(symmetric_humanoid, standing) -> None:
-    found = track_with_search(symmetric_humanoid, standing[:20], QUICK, NEVER_CLOSE)
-    alone = track(symmetric_humanoid, standing[:20], options=UNAIDED)
-    assert found.success and found.error_m <= alone.error_m
 
 
 def test_branches_replay_to_the_state_they_stand_for(symmetric_humanoid, standing) -> None:

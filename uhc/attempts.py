@@ -1,0 +1,63 @@
+"""Which controllers are tried on a motion, and in which order: the first that is close wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from uhc.humanoid import Humanoid
+from uhc.learned import follow
+from uhc.policy import Policy
+from uhc.search import SearchOptions, search
+from uhc.simulation import Watch
+from uhc.tracker import TrackerOptions, Tracking, close, rank, track
+
+Attempt = Callable[[], Tracking]
+
+
+def track_with(
+    controller: SearchOptions | Policy,
+    humanoid: Humanoid,
+    qpos: NDArray[Any],
+    options: TrackerOptions,
+    dump_folder: Path | None = None,
+    watch: Watch | None = None,
+) -> Tracking:
+    """Follow poses (F, nq) at 20 fps with a controller that needs no help, else with the tracker.
+
+    Search is dear, so the tracker goes first without help, and again with it if the search finds no
+    way. A policy goes first; where it falls, or strays, the tracker climbs its whole ladder.
+    Arguments and result are as in `uhc.tracker.track`.
+    """
+
+    def tracked(ladder: tuple[float, ...]) -> Attempt:
+        rungs = replace(options, ladder=ladder)
+        return partial(
+            track, humanoid, qpos, options=rungs, dump_folder=dump_folder, watch=watch
+        )  # fmt: skip
+
+    if isinstance(controller, SearchOptions):
+        attempts = [tracked((0.0,)), partial(search, humanoid, qpos, controller, watch)]
+        help_n = tuple(clamp for clamp in options.ladder if clamp > 0.0)
+        attempts += [tracked(help_n)] if help_n else []
+    else:
+        alone = partial(
+            follow, humanoid, qpos, controller, dump_folder=dump_folder, watch=watch
+        )  # fmt: skip
+        attempts = [alone, tracked(options.ladder)]
+    return _first_close(attempts, options)
+
+
+def _first_close(attempts: Sequence[Attempt], options: TrackerOptions) -> Tracking:
+    """The first attempt within `options.accept_error_m`; without one, the best of all."""
+    done: list[Tracking] = []
+    for attempt in attempts:
+        done.append(attempt())
+        if close(done[-1], options):
+            return done[-1]
+    return max(done, key=rank)
