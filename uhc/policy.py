@@ -77,7 +77,7 @@ class Policy:
                 "the weights of the learned controller are not there",
                 path=path,
                 expected="safetensors written by exp_scripts/train_uhc.sh",
-                remedy="train them, or use the controller `tracker`, which needs none",
+                remedy="train them, name those in results/uhc, or use `tracker`, which needs none",
             )
         try:
             stored = {k: v.astype(np.float64) for k, v in load_file(path).items()}
