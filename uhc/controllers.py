@@ -2,8 +2,9 @@
 
 `tracker` computes torques and needs no weights; `search` looks for a way without help before it
 lets the tracker have some, which takes up to five times as long; `policy` adds what was learned by
-`exp_scripts/train_uhc.sh`, and gives way to the tracker where it falls; `faithful` is the published controller on SMPL's robot, whose files each
-user has to bring. Which one is the default, and why: results/uhc.
+`exp_scripts/train_uhc.sh`, and gives way to the tracker where it falls; `faithful` is the published
+controller on SMPL's robot, whose files each user has to bring. Which one is the default, and why:
+results/uhc.
 """
 
 from __future__ import annotations
