@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 ./setup.sh --test
 . .venv/bin/activate
 
-echo "== ruff";         ruff check . && ruff format --check .
+echo "== ruff";         ruff check .; ruff format --check .
 echo "== pyright";      pyright
 echo "== import-linter"; lint-imports
 echo "== pytest"
