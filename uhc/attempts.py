@@ -37,18 +37,14 @@ def track_with(
 
     def tracked(ladder: tuple[float, ...]) -> Attempt:
         rungs = replace(options, ladder=ladder)
-        return partial(
-            track, humanoid, qpos, options=rungs, dump_folder=dump_folder, watch=watch
-        )  # fmt: skip
+        return partial(track, humanoid, qpos, options=rungs, dump_folder=dump_folder, watch=watch)
 
     if isinstance(controller, SearchOptions):
         attempts = [tracked((0.0,)), partial(search, humanoid, qpos, controller, watch)]
         help_n = tuple(clamp for clamp in options.ladder if clamp > 0.0)
         attempts += [tracked(help_n)] if help_n else []
     else:
-        alone = partial(
-            follow, humanoid, qpos, controller, dump_folder=dump_folder, watch=watch
-        )  # fmt: skip
+        alone = partial(follow, humanoid, qpos, controller, dump_folder=dump_folder, watch=watch)
         attempts = [alone, tracked(options.ladder)]
     return _first_close(attempts, options)
 
