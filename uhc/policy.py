@@ -27,8 +27,8 @@ CLIP = 5.0
 
 
 @dataclass(frozen=True)
-class Policy:
-    """Observation (SIZE,) to action: layers of weights (out, in) and biases (out,), SiLU between.
+class Network:
+    """Function of an observation (SIZE,): weights (out, in) and biases (out,), SiLU between.
 
     Attributes:
         mean, deviation: (SIZE,) of the observations seen in training.
@@ -39,10 +39,9 @@ class Policy:
     deviation: Array
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
-    hold: ClassVar[int] = DECISION_STEPS
 
-    def act(self, observation: NDArray[Any]) -> Array:
-        """The mean action (ACTION,) for an observation (SIZE,), or (N, ACTION) for (N, SIZE)."""
+    def __call__(self, observation: NDArray[Any]) -> Array:
+        """(SIZE,) to (OUT,), or (N, SIZE) to (N, OUT)."""
         last = len(self.weights) - 1
         # What weights out of bounds give is no number, and a failure of the clip.
         with np.errstate(all="ignore"):
@@ -52,6 +51,16 @@ class Policy:
                 if layer < last:
                     x = x / (1.0 + np.exp(-x))
         return x
+
+
+class Policy(Network):
+    """Observation (SIZE,) to the mean action (ACTION,)."""
+
+    hold: ClassVar[int] = DECISION_STEPS
+
+    def act(self, observation: NDArray[Any]) -> Array:
+        """The mean action (ACTION,) for an observation (SIZE,), or (N, ACTION) for (N, SIZE)."""
+        return self(observation)
 
     def save(self, path: Path) -> None:
         """Write single-precision safetensors. Raises StorageError."""

@@ -7,8 +7,8 @@ iteration), and the environments' states are kept, so that a run that was stoppe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,9 +23,11 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from loop.streams import integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
+from uhc.branching import BranchOptions, Guide
 from uhc.env import DECISION_STEPS, EnvOptions, ReferenceClip
 from uhc.humanoid import Humanoid
-from uhc.policy import CLIP, Policy
+from uhc.lessons import Lessons
+from uhc.policy import CLIP, Network, Policy
 from uhc.vector_env import TrackingVecEnv
 
 FORGET = 0.9
@@ -56,6 +58,11 @@ class PpoOptions:
     would stand, and so few steps are enough to leave the region that the samples speak of."""
     log_std: float = -2.3
     hidden: tuple[int, ...] = (256, 256)
+    branching: BranchOptions = field(default_factory=BranchOptions)
+    lesson_rate: float = 3e-4
+    """Learning rate of what branches teach."""
+    lessons: int = 8192
+    """Improved actions that are remembered."""
     seed: int = 0
 
 
@@ -71,6 +78,14 @@ class Progress(NamedTuple):
     explained: float
     """Share of the variance of the returns that the value function knew before."""
     action: float
+
+
+class Lesson(NamedTuple):
+    """An action that was found to be better than the policy's, and where in the buffer."""
+
+    step: int
+    environment: int
+    improved: NDArray[np.float64]
 
 
 class Trainer:
@@ -99,6 +114,7 @@ class Trainer:
             [*network.mlp_extractor.value_net.parameters(), *network.value_net.parameters()],
             lr=options.critic_rate,
         )
+        self._lessons = Lessons(network, options.lesson_rate, options.lessons, options.batch_size)
         self._recorder = _Recorder()
         self._arenas.set_weights(self._by_duration)
         self._ppo._setup_learn(0, self._recorder)  # it resets the environments
@@ -141,9 +157,14 @@ class Trainer:
         np.random.seed(seed % 2**32)  # noqa: NPY002  (stable-baselines3 shuffles with it)
         ppo, recorder = self._ppo, self._recorder
         recorder.forget()
+        o = self.options
+        if self.iteration >= o.branching.after:
+            self._arenas.set_guide(Guide(self.policy(), self._value(), o.gamma, o.branching))
         ppo.collect_rollouts(self._envs, recorder, ppo.rollout_buffer, self.options.steps)
+        self._remember(recorder.lessons)  # before the buffer is shuffled
         ppo.train()
         self._fit_critic()
+        self._lessons.teach()
         self.iteration += 1
         for clip, failed in recorder.episodes:
             self._failure[clip] = FORGET * self._failure[clip] + (1 - FORGET) * failed
@@ -174,12 +195,30 @@ class Trainer:
                 loss.backward()
                 self._critic.step()
 
+    def _remember(self, lessons: Sequence[Lesson]) -> None:
+        """Keep this iteration's improved actions."""
+        seen = self._ppo.rollout_buffer.observations
+        if lessons:
+            self._lessons.add(
+                np.array([seen[lesson.step, lesson.environment] for lesson in lessons]),
+                np.array([lesson.improved for lesson in lessons]),
+            )
+
     def policy(self) -> Policy:
         """The present policy, without its noise."""
-        network, statistics = self._ppo.policy, self._envs.obs_rms
-        layers = [m for m in network.mlp_extractor.policy_net if isinstance(m, torch.nn.Linear)]
-        layers.append(network.action_net)  # type: ignore[arg-type]
-        return Policy(
+        network = self._ppo.policy
+        return Policy(*self._layers(network.mlp_extractor.policy_net, network.action_net))
+
+    def _value(self) -> Network:
+        """The present value function."""
+        network = self._ppo.policy
+        return Network(*self._layers(network.mlp_extractor.value_net, network.value_net))
+
+    def _layers(self, hidden: Iterable[torch.nn.Module], last: Any) -> tuple[Any, ...]:
+        """Fields of a `Network` that does as these layers do on normalised observations."""
+        statistics = self._envs.obs_rms
+        layers = [module for module in hidden if isinstance(module, torch.nn.Linear)] + [last]
+        return (
             statistics.mean.copy(),  # type: ignore[union-attr]
             np.sqrt(statistics.var + self._envs.epsilon),  # type: ignore[union-attr]
             tuple(_numpy(layer.weight) for layer in layers),
@@ -196,6 +235,7 @@ class Trainer:
                 "network": ppo.policy.state_dict(),
                 "optimizer": ppo.policy.optimizer.state_dict(),
                 "critic": self._critic.state_dict(),
+                "lessons": self._lessons.state(),
                 "mean": torch.from_numpy(statistics.mean),  # type: ignore[union-attr]
                 "variance": torch.from_numpy(statistics.var),  # type: ignore[union-attr]
                 "count": float(statistics.count),  # type: ignore[union-attr]
@@ -214,6 +254,7 @@ class Trainer:
         ppo.policy.load_state_dict(stored["network"])
         ppo.policy.optimizer.load_state_dict(stored["optimizer"])
         self._critic.load_state_dict(stored["critic"])
+        self._lessons.restore(stored["lessons"])
         statistics.mean = stored["mean"].numpy()  # type: ignore[union-attr]
         statistics.var = stored["variance"].numpy()  # type: ignore[union-attr]
         statistics.count = stored["count"]  # type: ignore[union-attr]
@@ -231,11 +272,14 @@ class _Recorder(BaseCallback):
         self.rewards: list[float] = []
         self.episodes: list[tuple[int, bool]] = []
         self.retries: list[bool] = []
+        self.lessons: list[Lesson] = []
 
     def _on_step(self) -> bool:
         # Here, because the buffer's rewards hold the values of states where episodes were cut, too.
         self.rewards.append(float(self.locals["rewards"].mean()))
-        for info in self.locals["infos"]:
+        for env, info in enumerate(self.locals["infos"]):
+            if "improved" in info:
+                self.lessons.append(Lesson(len(self.rewards) - 1, env, info["improved"]))
             if np.isfinite(info["distance"]):
                 self.distances.append(info["distance"])
             if info.get("retried"):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from uhc.branching import Guide, improved
 from uhc.env import DECISION_STEPS, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.humanoid import Humanoid
 
@@ -73,11 +74,13 @@ class Arena:
         self._start = {"clip": clip, "fraction": float(self._rng.random())}
         return self._env.reset(options=self._start)[0]
 
-    def step(self, action: NDArray[np.float32]) -> Reply:
+    def step(self, action: NDArray[np.float32], guide: Guide | None = None) -> Reply:
         """As `VecEnv` has it: at the end of an episode the observation is the next one's first.
 
-        `info["retried"]` tells whether the episode started before a failure.
+        `info["retried"]` tells whether the episode started before a failure and, with a `guide`,
+        `info["improved"]` which action would have been better.
         """
+        lesson = {} if guide is None else {"improved": improved(self._env, guide, self._rng)}
         if self._env.place % SNAPSHOT_STEPS == 0:
             self._snapshots.append(self._start | {"env": self._env.state()})
         rewards = []
@@ -95,7 +98,7 @@ class Arena:
             info |= {"clip": info.get("clip", self._start["clip"]), "success": not failed}
             info |= {"retried": self._retry >= 0}
             observation = self.reset()
-        return observation, sum(rewards) / DECISION_STEPS, failed or cut, info
+        return observation, sum(rewards) / DECISION_STEPS, failed or cut, info | lesson
 
     def _learn_from(self, failed: bool) -> None:
         """Remember where a failure began; forget a start from which there was none."""
@@ -160,6 +163,7 @@ class TrackingVecEnv(VecEnv):
             self._pipes.append(ours)
             self._processes.append(process)
         self._shares = shares
+        self._guide_every, self._turn = 0, 0
         template = TrackingEnv(humanoid, clips, options)
         super().__init__(count, template.observation_space, template.action_space)
 
@@ -182,7 +186,12 @@ class TrackingVecEnv(VecEnv):
 
     def step_wait(self) -> Any:
         """Observations, rewards, ends, infos."""
-        replies: list[Reply] = self._ask("step", [self._actions[share] for share in self._shares])
+        guided = np.zeros(self.num_envs, dtype=bool)
+        if self._guide_every:  # in turns, so that processes have as much to do
+            guided[self._turn % self._guide_every :: self._guide_every] = True
+            self._turn += 1
+        steps = [(self._actions[share], guided[share]) for share in self._shares]
+        replies: list[Reply] = self._ask("step", steps)
         observations, rewards, ends, infos = zip(*replies, strict=True)
         return (
             np.stack(observations),
@@ -194,6 +203,11 @@ class TrackingVecEnv(VecEnv):
     def set_weights(self, weights: NDArray[np.float64]) -> None:
         """Probabilities of the clips from the next episodes on."""
         self._everybody("weights", weights)
+
+    def set_guide(self, guide: Guide) -> None:
+        """What improved actions are looked for with from the next decision on."""
+        self._guide_every, self._turn = guide.options.every, 0
+        self._everybody("guide", guide)
 
     def states(self) -> list[State]:
         """The state of every environment."""
@@ -236,24 +250,38 @@ def _serve(
     seeds: Sequence[np.random.SeedSequence],
 ) -> None:
     """A process's share of the environments; ends when the pipe closes."""
-    arenas = [Arena(humanoid, clips, options, seed) for seed in seeds]
+    served = _Served([Arena(humanoid, clips, options, seed) for seed in seeds])
     try:
         while True:
-            command, argument = pipe.recv()
-            pipe.send(_obey(arenas, command, argument))
+            pipe.send(served.obey(*pipe.recv()))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
 
 
-def _obey(arenas: Sequence[Arena], command: str, argument: Any) -> list[Any]:
-    if command == "step":
-        return [arena.step(action) for arena, action in zip(arenas, argument, strict=True)]
-    if command == "reset":
-        return [arena.reset() for arena in arenas]
-    if command == "weights":
-        for arena in arenas:
-            arena.weights = argument
-    elif command == "restore":
-        for arena, state in zip(arenas, argument, strict=True):
-            arena.restore(state)
-    return [arena.state() if command == "state" else None for arena in arenas]
+class _Served:
+    """Arenas of one process, and what they are guided by."""
+
+    def __init__(self, arenas: Sequence[Arena]) -> None:
+        self._arenas = arenas
+        self._guide: Guide | None = None
+
+    def obey(self, command: str, argument: Any) -> list[Any]:
+        """One reply an arena."""
+        arenas = self._arenas
+        if command == "step":
+            guides = [self._guide if guided else None for guided in argument[1]]
+            return [
+                arena.step(action, guide)
+                for arena, action, guide in zip(arenas, argument[0], guides, strict=True)
+            ]
+        if command == "reset":
+            return [arena.reset() for arena in arenas]
+        if command == "guide":
+            self._guide = argument
+        elif command == "weights":
+            for arena in arenas:
+                arena.weights = argument
+        elif command == "restore":
+            for arena, state in zip(arenas, argument, strict=True):
+                arena.restore(state)
+        return [arena.state() if command == "state" else None for arena in arenas]

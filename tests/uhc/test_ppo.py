@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from uhc.branching import BranchOptions
 from uhc.env import DECISION_STEPS, ReferenceClip
 from uhc.ppo import PpoOptions, Trainer
 
-OPTIONS = PpoOptions(environments=4, steps=8, batch_size=16, epochs=2, hidden=(16,), seed=3)
+BRANCHING = BranchOptions(after=1, every=2, pairs=1, decisions=1)
+OPTIONS = PpoOptions(
+    environments=4, steps=8, batch_size=16, epochs=2, hidden=(16,), branching=BRANCHING, seed=3
+)
 
 
 @pytest.fixture(scope="module")
