@@ -72,7 +72,7 @@ class Arguments:
     help first; policy was learned by exp_scripts/train_uhc.sh; faithful is the published one, whose
     files you bring"""
     controller_weights: Path | None = None
-    """default: where train_uhc.sh or prepare/download_uhc.sh puts them"""
+    """default: the policy's that come along, or where prepare/download_uhc.sh puts the published"""
     mixing: str = "latest"
     """mixing policy: latest (published), accumulate, accumulate_subsample, triangular, replace,
     fresh_data"""

@@ -87,6 +87,7 @@ def run(arguments: Arguments) -> None:
         policy = Policy.load(out / "policy.safetensors")
         for name, controller in (("tracker, no help", None), ("policy", policy)):
             logger.info("%s", judge(name, held_out, body, controller, arguments.workers))
+    logger.info("Use it: --controller policy --controller_weights %s", out / "policy.safetensors")
 
 
 def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[ReferenceClip], Body]:

@@ -1,7 +1,7 @@
 """Who follows a refined motion in simulation: `tracker | search | policy | faithful`.
 
 `tracker` computes torques and needs no weights; `search` looks for a way without help before it
-lets the tracker have some, which takes up to five times as long; `policy` adds what was learned by
+lets the tracker have some, which takes up to five times as long; `policy` was learned by
 `exp_scripts/train_uhc.sh`, and gives way to the tracker where it falls; `faithful` is the published
 controller on SMPL's robot, whose files each user has to bring. Which one is the default, and why:
 results/uhc.
@@ -25,10 +25,10 @@ from uhc.search import SearchOptions
 Name = Literal["tracker", "search", "policy", "faithful"]
 
 WEIGHTS: dict[Name, Path] = {
-    "policy": Path("exp_outputs/uhc/policy.safetensors"),
+    "policy": Path(__file__).resolve().parents[1] / "results" / "uhc" / "policy.safetensors",
     "faithful": PUBLISHED_WEIGHTS,
 }
-"""Where `exp_scripts/train_uhc.sh` and `prepare/download_uhc.sh` leave their results."""
+"""The policy that comes with this project, and where `prepare/download_uhc.sh` puts the other."""
 
 
 def controller_named(

@@ -195,7 +195,8 @@ def main(
         choice: which of them.
         method: none, kinematic, refined or simulated.
         controller: who follows in simulation.
-        controller_weights: default: where the commands that make or fetch them put them.
+        controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
+            them.
         most_help: largest bound of the residual root wrench that the tracker may try, N and Nm an
             axis; 0 is no help at all, as the policy gets none.
         contacts: what may bear load, the feet or the body; auto: the body in floor work.

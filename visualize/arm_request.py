@@ -35,7 +35,7 @@ def request_at(
     Args:
         path: the file.
         controller: who follows it; `by_path`: the arm's, outside of an arm the tracker.
-        weights: of the controller; default: where the commands put them.
+        weights: of the controller; default: those that come along.
 
     Raises:
         InvalidOptionError: forces of that controller are not recorded, or by `by_path`: these are

@@ -105,7 +105,7 @@ def main(
             of a corrected motion in an arm's folder, those that made it.
         controller: with --forces, who follows it: tracker, search or policy; by_path: whoever did
             in the arm, elsewhere the tracker.
-        controller_weights: of the policy; default: where train_uhc.sh puts them.
+        controller_weights: of the policy; default: those that come along.
         fps: frames a second of motion and film.
         size: pixels of a panel.
         columns: panels in a row.

@@ -50,7 +50,14 @@ def test_missing_weights_say_which_command_makes_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingAssetError, match=told):
-        controller_named(name)  # type: ignore[arg-type]
+        controller_named(name, Path("not_there"))  # type: ignore[arg-type]
+
+
+def test_the_policy_that_is_shipped_needs_no_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(controller_named("policy"), Policy)
 
 
 def test_unknown_names_are_refused() -> None:
