@@ -86,7 +86,7 @@ class Policy(Network):
                 "the weights of the learned controller are not there",
                 path=path,
                 expected="safetensors written by exp_scripts/train_uhc.sh",
-                remedy="train them, leave the option out for those that come along, or use `tracker`",
+                remedy="train them, or leave the option out and use those that come along",
             )
         try:
             stored = {k: v.astype(np.float64) for k, v in load_file(path).items()}
