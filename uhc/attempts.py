@@ -27,12 +27,13 @@ def track_with(
     options: TrackerOptions,
     dump_folder: Path | None = None,
     watch: Watch | None = None,
+    alone: bool = False,
 ) -> Tracking:
-    """Follow poses (F, nq) at 20 fps with a controller that needs no help, else with the tracker.
+    """Follow poses (F, nq) at 20 fps: the tracker without help, the controller, the tracker helped.
 
-    Search is dear, so the tracker goes first without help, and again with it if the search finds no
-    way. A policy goes first; where it falls, or strays, the tracker climbs its whole ladder.
-    Arguments and result are as in `uhc.tracker.track`.
+    The tracker stays closest where it needs no help; where it does, a controller that never gets
+    any may find a way. With `alone` only that controller tries. Other arguments, and the result,
+    are as in `uhc.tracker.track`.
     """
 
     def tracked(ladder: tuple[float, ...]) -> Attempt:
@@ -40,13 +41,14 @@ def track_with(
         return partial(track, humanoid, qpos, options=rungs, dump_folder=dump_folder, watch=watch)
 
     if isinstance(controller, SearchOptions):
-        attempts = [tracked((0.0,)), partial(search, humanoid, qpos, controller, watch)]
-        help_n = tuple(clamp for clamp in options.ladder if clamp > 0.0)
-        attempts += [tracked(help_n)] if help_n else []
+        unaided = partial(search, humanoid, qpos, controller, watch)
     else:
-        alone = partial(follow, humanoid, qpos, controller, dump_folder=dump_folder, watch=watch)
-        attempts = [alone, tracked(options.ladder)]
-    return _first_close(attempts, options)
+        unaided = partial(follow, humanoid, qpos, controller, dump_folder=dump_folder, watch=watch)
+    if alone:
+        return unaided()
+    help_n = tuple(clamp for clamp in options.ladder if clamp > 0.0)
+    helped = [tracked(help_n)] if help_n else []
+    return _first_close([tracked((0.0,)), unaided, *helped], options)
 
 
 def _first_close(attempts: Sequence[Attempt], options: TrackerOptions) -> Tracking:

@@ -1,9 +1,9 @@
 """Who follows a refined motion in simulation: `tracker | search | policy | faithful`.
 
-`tracker` computes torques and needs no weights; `search` looks for a way without help before it
-lets the tracker have some, which takes up to five times as long; `policy` was learned by
-`exp_scripts/train_uhc.sh`, and gives way to the tracker where it falls; `faithful` is the published
-controller on SMPL's robot, whose files each user has to bring. Which one is the default, and why:
+`tracker` computes torques and needs no weights. Where it would need help, `policy` and `search` try
+without before it gets any: what was learned by `exp_scripts/train_uhc.sh`, and many small changes,
+which takes up to five times as long. `faithful` is the published controller on SMPL's robot, whose
+files each user has to bring. Which one is the default, and why:
 results/uhc.
 """
 

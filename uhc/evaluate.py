@@ -45,12 +45,14 @@ def evaluate(
     workers: int = 2,
     tracker: TrackerOptions | None = None,
     controller: Controller | None = None,
+    alone: bool = False,
     contacts: ContactChoice = "auto",
     dump_folder: Path | None = None,
 ) -> list[Row]:
     """One row a clip, in order; numbers that do not exist are None.
 
-    `controller` follows refined motions; without one the tracker does, as its options say.
+    `controller` follows refined motions, `alone` or where the tracker needs help; without one the
+    tracker does, as its options say.
     `contacts` may bear load. States of simulations that diverged are saved in `dump_folder`.
     """
     request = Request(
@@ -58,6 +60,7 @@ def evaluate(
         STAGES if method == "simulated" else STAGES[:1],
         tracker=tracker or TrackerOptions(),
         controller=controller,
+        alone=alone,
         contacts=contacts,
         dump_folder=dump_folder,
     )
@@ -182,6 +185,7 @@ def main(
     method: Method = "simulated",
     controller: controllers.Name = "tracker",
     controller_weights: Path | None = None,
+    alone: bool = False,
     most_help: float = CLAMP_LADDER_N[-1],
     contacts: ContactChoice = "auto",
     workers: int = 2,
@@ -197,6 +201,8 @@ def main(
         controller: who follows in simulation.
         controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
             them.
+        alone: without the tracker, which otherwise goes before a policy or a search, and helps
+            where they fall.
         most_help: largest bound of the residual root wrench that the tracker may try, N and Nm an
             axis; 0 is no help at all, as the policy gets none.
         contacts: what may bear load, the feet or the body; auto: the body in floor work.
@@ -210,6 +216,7 @@ def main(
         workers=workers,
         tracker=TrackerOptions(ladder=tuple(n for n in CLAMP_LADDER_N if n <= most_help)),
         controller=controllers.controller_named(controller, controller_weights),
+        alone=alone,
         contacts=contacts,
         dump_folder=out.parent / "diverged",
     )

@@ -186,7 +186,7 @@ def follow_refined(
     if controller is None:
         tracked = track(body, qpos, FPS, tracker, request.playback_rate, dumps, watch)
     else:
-        tracked = track_with(controller, body, qpos, tracker, dumps, watch)
+        tracked = track_with(controller, body, qpos, tracker, dumps, watch, request.alone)
     reached = tracked.qpos.copy()
     reached[:, 2] += SINK_M
     return _joints(clip, reached), tracked

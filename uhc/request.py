@@ -40,6 +40,8 @@ class Request:
     """The body of all clips; None measures each clip's own."""
     dump_folder: Path | None = None
     controller: Controller | None = None
+    alone: bool = False
+    """Whether a controller has to do without the tracker before and after it."""
     contacts: ContactChoice = "auto"
     """What may bear load; `auto`: the feet if a clip is `uhc.motions.upright`, else the body."""
 
@@ -53,6 +55,11 @@ class Request:
         if self.contacts not in CONTACT_CHOICES:
             raise InvalidOptionError(
                 "Unknown contacts.", found=self.contacts, expected=CONTACT_CHOICES
+            )
+        if self.alone and not isinstance(self.controller, Policy | SearchOptions):
+            raise InvalidOptionError(
+                "only a policy or a search can be left alone: no other is helped by the tracker",
+                found=self.controller or "tracker",
             )
         check_controller(self.controller, self.playback_rate, self.tracker.teleport)
 

@@ -45,17 +45,35 @@ def test_never_farther_than_the_tracker_alone(symmetric_humanoid, standing) -> N
     assert found.success and found.error_m <= alone.error_m
 
 
-def test_a_policy_goes_first(symmetric_humanoid, standing) -> None:
+def test_a_policy_goes_where_the_tracker_is_not_close(symmetric_humanoid, standing) -> None:
     faint = policy_that_always(0.02)
     done = track_with(faint, symmetric_humanoid, standing, TrackerOptions())
-    alone = follow(symmetric_humanoid, standing, faint)
-    assert done.success and done.qpos.tobytes() == alone.qpos.tobytes()
+    unaided = track(symmetric_humanoid, standing, options=UNAIDED)
+    assert done.success and done.qpos.tobytes() == unaided.qpos.tobytes()
+    limit = replace(TrackerOptions(), accept_error_m=0.9 * unaided.error_m)
+    lifts = policy_that_always(0.0)
+    lifts.biases[0][2] = 0.05  # nearer to the reference, over which the body stands too low
+    lifted = follow(symmetric_humanoid, standing, lifts)
+    assert lifted.error_m < limit.accept_error_m
+    done = track_with(lifts, symmetric_humanoid, standing, limit)
+    assert done.success and done.qpos.tobytes() == lifted.qpos.tobytes()
+
+
+def test_a_policy_alone_is_judged_as_it_is(symmetric_humanoid, standing) -> None:
+    for action, success in ((0.02, True), (3.0, False)):
+        policy = policy_that_always(action)
+        done = track_with(policy, symmetric_humanoid, standing, TrackerOptions(), alone=True)
+        as_it_is = follow(symmetric_humanoid, standing, policy)
+        assert done.success == success and done.qpos.tobytes() == as_it_is.qpos.tobytes()
 
 
 @pytest.mark.parametrize("action", [3.0, np.nan])
-def test_where_a_policy_falls_the_tracker_climbs_its_ladder(
+def test_where_tracker_and_policy_fall_there_is_help(
     symmetric_humanoid, standing, action: float
 ) -> None:
-    done = track_with(policy_that_always(action), symmetric_humanoid, standing, TrackerOptions())
-    alone = track(symmetric_humanoid, standing)
+    airborne = standing[:20].copy()
+    airborne[:, 2] += 1.0
+    options = replace(UNAIDED, ladder=(0.0, 2000.0))
+    done = track_with(policy_that_always(action), symmetric_humanoid, airborne, options)
+    alone = track(symmetric_humanoid, airborne, options=replace(UNAIDED, ladder=(2000.0,)))
     assert done.success and done.qpos.tobytes() == alone.qpos.tobytes()

@@ -15,6 +15,7 @@ from uhc.evaluate import main
 from uhc.imitate import correct_joints, correct_motions
 from uhc.observation import SIZE
 from uhc.policy import Policy
+from uhc.request import Request
 from uhc.tracker import TrackerOptions
 
 
@@ -97,6 +98,11 @@ def test_only_the_tracker_teleports_or_plays_faster() -> None:
     for options in ({"teleport": True}, {"playback_rate": 1.5}):
         with pytest.raises(InvalidOptionError, match="only the tracker"):
             correct_motions([], controller=zero_policy(), **options)  # type: ignore[arg-type]
+
+
+def test_only_who_is_helped_can_be_left_alone() -> None:
+    with pytest.raises(InvalidOptionError, match="left alone"):
+        Request(alone=True)
 
 
 def test_evaluate_judges_a_policy_and_the_tracker_without_help(

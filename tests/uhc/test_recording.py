@@ -152,7 +152,7 @@ def test_a_search_is_recorded_as_it_was_found_and_searched_once(
 
 
 def test_a_policy_is_recorded(recorded: Recording) -> None:
-    request = Request(controller=faint_policy())
+    request = Request(controller=faint_policy(), alone=True)
     found = record(swaying(), request)
     corrected = correct_clip(swaying(), request)
     assert corrected.success and corrected.joints is not None
