@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from uhc.ppo import PpoOptions, Progress, Trainer
 from uhc.references import (
     Body,
     build_references,
+    is_clean,
     load_references,
     save_references,
     shared_body,
@@ -42,7 +44,7 @@ class Arguments:
     """Learn to track motions in simulation, without residual forces."""
 
     motions: tuple[Path, ...]
-    """data sets in HumanML3D layout (their train.txt trains, their test.txt judges), or folders of
+    """data sets in HumanML3D layout (their train.txt trains, their test.txt judges, too), or folders of
     (F, 22, 3) joints at 20 fps, which train"""
     out: Path = Path("exp_outputs/uhc")
     """folder of the run; policy.safetensors in it is the result"""
@@ -59,7 +61,7 @@ class Arguments:
 
 
 def run(arguments: Arguments) -> None:
-    """Build the references, train, judge on held-out clips. Raises ScscError."""
+    """Build the references, train, judge. Raises ScscError."""
     out = arguments.out
     clips, body = _references(arguments, "train", arguments.noisy)
     options = PpoOptions(environments=arguments.environments, seed=arguments.seed)
@@ -83,11 +85,28 @@ def run(arguments: Arguments) -> None:
         trainer.save(checkpoint)
         trainer.policy().save(out / "policy.safetensors")
     held_out, body = _references(arguments, "test", 0)
-    if held_out:
-        policy = Policy.load(out / "policy.safetensors")
-        for name, controller in (("tracker, no help", None), ("policy", policy)):
-            logger.info("%s", judge(name, held_out, body, controller, arguments.workers))
+    _judge(
+        {
+            "trained on, clean": [clip for clip in clips if is_clean(clip)],
+            "trained on, noisy": [clip for clip in clips if not is_clean(clip)],
+            "held out": held_out,
+        },
+        body,
+        Policy.load(out / "policy.safetensors"),
+        arguments.workers,
+    )
     logger.info("Use it: --controller policy --controller_weights %s", out / "policy.safetensors")
+
+
+def _judge(
+    sets: Mapping[str, Sequence[ReferenceClip]], body: Body, policy: Policy, workers: int
+) -> None:
+    """Tell how the policy does on its own, beside the tracker without help."""
+    for which, clips in sets.items():
+        for name, controller in (("tracker, no help", None), ("policy", policy)):
+            if clips:
+                line = judge(name, clips, body, controller, workers)
+                logger.info("%s: %s", which, line)
 
 
 def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[ReferenceClip], Body]:

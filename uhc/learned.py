@@ -103,7 +103,7 @@ def judge(
     found = run_batch(_follow, clips, (body, policy), workers=workers, time_limits=limits)
     errors = [result for _, result in found if isinstance(result, float)]
     done = np.array([error for error in errors if np.isfinite(error)])
-    line = f"{name}: {len(done)} of {len(clips)} held-out clips to the end"
+    line = f"{name}: {len(done)} of {len(clips)} clips to the end"
     if not len(done):
         return line
     median, close = 1000.0 * np.median(done), np.sum(done < CLOSE_M)

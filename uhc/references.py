@@ -60,6 +60,10 @@ def shared_body(clips: Sequence[Clip]) -> Body:
     return Body(DEFAULT_SKELETON, foot_drop(some))
 
 
+CLEAN = "clean"
+"""After the ~ in the name of a reference without noise; the others have a number."""
+
+
 def build_references(
     clips: Sequence[Clip], body: Body, noisy: int, workers: int
 ) -> list[ReferenceClip]:
@@ -69,7 +73,7 @@ def build_references(
     """
     draws = [None, *range(noisy)]
     tasks = [_Task(clip.joints.astype(np.float64), draw) for clip in clips for draw in draws]
-    names = [f"{clip.name}~{'clean' if d is None else d}" for clip in clips for d in draws]
+    names = [f"{clip.name}~{CLEAN if d is None else d}" for clip in clips for d in draws]
     found: dict[int, NDArray[np.float64]] = {}
     limits = [SECONDS_A_CLIP] * len(tasks)
     running = run_batch(_refined, tasks, body, workers=workers, time_limits=limits)
@@ -90,6 +94,11 @@ def _refined(task: _Task, body: Body) -> NDArray[np.float64] | Exception:
         return refine(humanoid, clean(humanoid, raw, FPS), FPS).qpos
     except CLIP_FAULTS as error:
         return error
+
+
+def is_clean(reference: ReferenceClip) -> bool:
+    """Whether `build_references` added no noise."""
+    return reference.name.endswith(f"~{CLEAN}")
 
 
 def save_references(path: Path, clips: Sequence[ReferenceClip], body: Body) -> None:

@@ -27,4 +27,7 @@ def test_trains_resumes_and_judges(tmp_path, caplog):
     with (out / "progress.csv").open() as file:
         assert [row["iteration"] for row in csv.DictReader(file)] == ["1", "2"]
     assert len(Policy.load(out / "policy.safetensors").weights) == 3
-    assert "policy: 1 of 1 held-out clips to the end" in caplog.text
+    for which in ("trained on, clean", "held out"):
+        for name in ("tracker, no help", "policy"):
+            assert f"{which}: {name}: 1 of 1 clips to the end" in caplog.text
+    assert "noisy" not in caplog.text  # there are no such copies

@@ -47,4 +47,4 @@ def test_judging_counts_ends_and_closeness(standing, symmetric_humanoid):
     mirrored = offsets[list(MIRROR)] * [-1.0, 1.0, 1.0]
     body = Body(Skeleton(0.5 * (offsets + mirrored)), 0.045)
     line = judge("tracker", [ReferenceClip("standing", standing)], body, None, workers=1)
-    assert line.startswith("tracker: 1 of 1 held-out clips to the end") and "1 within 50 mm" in line
+    assert line.startswith("tracker: 1 of 1 clips to the end") and "1 within 50 mm" in line
