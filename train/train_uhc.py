@@ -44,7 +44,7 @@ class Arguments:
     """Learn to track motions in simulation, without residual forces."""
 
     motions: tuple[Path, ...]
-    """data sets in HumanML3D layout (their train.txt trains, their test.txt judges, too), or folders of
+    """data sets in HumanML3D layout (their train.txt trains, their test.txt judges), or folders of
     (F, 22, 3) joints at 20 fps, which train"""
     out: Path = Path("exp_outputs/uhc")
     """folder of the run; policy.safetensors in it is the result"""
