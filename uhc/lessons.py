@@ -19,12 +19,10 @@ class Lessons:
     Each is noisy, because few offsets were tried for it; what states have in common is not.
     """
 
-    def __init__(
-        self, policy: ActorCriticPolicy, learning_rate: float, size: int, batch_size: int
-    ) -> None:
+    def __init__(self, policy: ActorCriticPolicy, size: int, batch_size: int) -> None:
         """Of `policy` the layers that lead to the mean action learn; `size` lessons are kept."""
         self._layers = torch.nn.Sequential(policy.mlp_extractor.policy_net, policy.action_net)
-        self._optimizer = torch.optim.Adam(self._layers.parameters(), lr=learning_rate)
+        self._optimizer = torch.optim.Adam(self._layers.parameters())
         self._size, self._batch_size = size, batch_size
         self._seen = torch.empty((0, SIZE))
         self._improved = torch.empty((0, ACTION))
@@ -37,10 +35,12 @@ class Lessons:
             for old, new in pairs
         )
 
-    def teach(self) -> float:
+    def teach(self, learning_rate: float) -> float:
         """Go through all lessons once, shuffled; how far the policy was from them (mean square)."""
         if not len(self._seen):
             return float("nan")
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
         total = 0.0
         for batch in torch.randperm(len(self._seen)).split(self._batch_size):
             acted = self._layers(self._seen[batch])

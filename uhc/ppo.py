@@ -60,7 +60,10 @@ class PpoOptions:
     hidden: tuple[int, ...] = (256, 256)
     branching: BranchOptions = field(default_factory=BranchOptions)
     lesson_rate: float = 3e-4
-    """Learning rate of what branches teach."""
+    """Learning rate of what branches teach, at first."""
+    lesson_halving: int = 20
+    """Iterations until it is half of that, as many more until a third and so on: lessons are noisy,
+    and what one rate learns of their noise goes on growing."""
     lessons: int = 8192
     """Improved actions that are remembered."""
     seed: int = 0
@@ -114,7 +117,7 @@ class Trainer:
             [*network.mlp_extractor.value_net.parameters(), *network.value_net.parameters()],
             lr=options.critic_rate,
         )
-        self._lessons = Lessons(network, options.lesson_rate, options.lessons, options.batch_size)
+        self._lessons = Lessons(network, options.lessons, options.batch_size)
         self._recorder = _Recorder()
         self._arenas.set_weights(self._by_duration)
         self._ppo._setup_learn(0, self._recorder)  # it resets the environments
@@ -164,7 +167,7 @@ class Trainer:
         self._remember(recorder.lessons)  # before the buffer is shuffled
         ppo.train()
         self._fit_critic()
-        self._lessons.teach()
+        self._lessons.teach(self._lesson_rate())
         self.iteration += 1
         for clip, failed in recorder.episodes:
             self._failure[clip] = FORGET * self._failure[clip] + (1 - FORGET) * failed
@@ -203,6 +206,10 @@ class Trainer:
                 np.array([seen[lesson.step, lesson.environment] for lesson in lessons]),
                 np.array([lesson.improved for lesson in lessons]),
             )
+
+    def _lesson_rate(self) -> float:
+        taught = self.iteration - self.options.branching.after
+        return self.options.lesson_rate / (1.0 + max(0, taught) / self.options.lesson_halving)
 
     def policy(self) -> Policy:
         """The present policy, without its noise."""
