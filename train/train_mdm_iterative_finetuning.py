@@ -39,6 +39,7 @@ from train.published_flags import translate
 from train.starting import check_finished, check_start
 from train.team import TrainingTeam, device_named, joined_team
 from uhc import controllers
+from uhc.request import Controller
 
 logger = logging.getLogger("scsc")
 
@@ -67,10 +68,10 @@ class Arguments:
     correction: Literal["kinematic", "refined", "simulated"] = "simulated"
     """the correction function of imitation_output and filter: simulated = physics; kinematic = its
     control without physics; refined = made dynamically feasible, but not simulated"""
-    controller: controllers.Name = "tracker"
-    """who follows a motion in simulation: tracker needs no weights; search looks for a way without
-    help first; policy was learned by exp_scripts/train_uhc.sh; faithful is the published one, whose
-    files you bring"""
+    controller: controllers.Name | None = None
+    """who follows a motion in simulation: tracker needs no weights; where it would need help,
+    policy (learned by exp_scripts/train_uhc.sh) and search (slower) first try without; faithful is
+    the published one, whose files you bring. Default: policy, and tracker with --faithful"""
     controller_weights: Path | None = None
     """default: the policy's that come along, or where prepare/download_uhc.sh puts the published"""
     mixing: str = "latest"
@@ -164,7 +165,7 @@ def run(arguments: Arguments) -> None:
         evaluator=arguments.evaluator,
         evaluator_root=arguments.evaluator_root,
         filters=arguments.augmentation_type == "filter",
-        controller=controllers.controller_named(arguments.controller, arguments.controller_weights),
+        controller=_controller(arguments),
         fresh_data=arguments.fresh_data_dir,
     )
     with joined_team() as team:
@@ -253,7 +254,7 @@ def _settings(
         "protocol": dataclasses.asdict(experiment.protocol),
         "faithful": arguments.faithful,
         "correction": experiment.correction,
-        **_controller(arguments),
+        **_described_controller(arguments),
         "text_encoder": {
             "kind": experiment.text_encoder,
             "source": experiment.text_encoder_source,
@@ -270,11 +271,18 @@ def _settings(
     }
 
 
-def _controller(arguments: Arguments) -> dict[str, str]:
+def _controller(arguments: Arguments) -> Controller | None:
+    name = controllers.or_default(arguments.controller, arguments.faithful)
+    return controllers.controller_named(name, arguments.controller_weights)
+
+
+def _described_controller(arguments: Arguments) -> dict[str, str]:
     """Which weights follow motions; nothing for the tracker, so that older runs go on."""
-    if arguments.controller == "tracker":
+    name = controllers.or_default(arguments.controller, arguments.faithful)
+    simulates = arguments.augmentation_type != "raw_mdm_output"
+    if name == "tracker" or not simulates or arguments.correction != "simulated":
         return {}
-    return {"controller": controllers.described(arguments.controller, arguments.controller_weights)}
+    return {"controller": controllers.described(name, arguments.controller_weights)}
 
 
 def main() -> None:

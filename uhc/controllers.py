@@ -24,11 +24,21 @@ from uhc.search import SearchOptions
 
 Name = Literal["tracker", "search", "policy", "faithful"]
 
+DEFAULT: Name = "policy"
+"""Of the loop (but see `or_default`) and of the measurements."""
 WEIGHTS: dict[Name, Path] = {
     "policy": Path(__file__).resolve().parents[1] / "results" / "uhc" / "policy.safetensors",
     "faithful": PUBLISHED_WEIGHTS,
 }
 """The policy that comes with this project, and where `prepare/download_uhc.sh` puts the other."""
+
+
+def or_default(name: Name | None, faithful: bool) -> Name:
+    """The controller that was asked for; without one `DEFAULT`, or in faithful mode the tracker.
+
+    Only the tracker plays motions faster and puts fallen bodies back, as the published code does.
+    """
+    return name or ("tracker" if faithful else DEFAULT)
 
 
 def controller_named(

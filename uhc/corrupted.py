@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from loop.command import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.progress import track
+from uhc import controllers
 from uhc.batch import WorkerLostError, run_batch
 from uhc.evaluate import write_csv
 from uhc.motions import Choice, Clip, choose
+from uhc.request import Request
 from uhc.trials import COLUMNS, KINDS, STAGES, Row, Trials, run_trials
 
 logger = logging.getLogger(__name__)
@@ -101,6 +103,8 @@ def main(
     motions: Path,
     out: Path,
     choice: Choice = Choice(),  # noqa: B008 - frozen, and tyro reads its fields from it
+    controller: controllers.Name = controllers.DEFAULT,
+    controller_weights: Path | None = None,
     corruptions: tuple[str, ...] = KINDS,
     seeds: int = 2,
     workers: int = 2,
@@ -112,6 +116,9 @@ def main(
             metres, y up, at 20 fps.
         out: CSV file to write.
         choice: which of them.
+        controller: who follows in simulation.
+        controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
+            them.
         corruptions: kinds to try; clean is none.
         seeds: draws a clip of each kind that draws.
         workers: processes.
@@ -120,7 +127,9 @@ def main(
         raise InvalidOptionError("Unknown corruption.", found=sorted(unknown), expected=KINDS)
     if min(workers, seeds) < 1:
         raise InvalidOptionError("There must be a worker and a seed.", expected=">= 1")
-    rows = try_clips(choose(motions, choice), Trials(corruptions, seeds), workers=workers)
+    follows = controllers.controller_named(controller, controller_weights)
+    trials = Trials(corruptions, seeds, Request(also=STAGES, controller=follows))
+    rows = try_clips(choose(motions, choice), trials, workers=workers)
     if not rows:
         raise MissingAssetError("None of these clips is a motion.", path=motions)
     write_csv(rows, out, digits=2)

@@ -183,7 +183,7 @@ def main(
     out: Path,
     choice: Choice = Choice(),  # noqa: B008 - frozen, and tyro reads its fields from it
     method: Method = "simulated",
-    controller: controllers.Name = "tracker",
+    controller: controllers.Name = controllers.DEFAULT,
     controller_weights: Path | None = None,
     alone: bool = False,
     most_help: float = CLAMP_LADDER_N[-1],

@@ -120,3 +120,22 @@ def test_metrics_are_the_same_with_a_sink(arguments: Arguments) -> None:
     ]
     assert found[0] == found[1] and len(set(found[0])) == 3
     assert list((again / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"augmentation_type": "imitation_output"}, "policy "),
+        ({"augmentation_type": "imitation_output", "controller": "tracker"}, None),
+        ({"augmentation_type": "imitation_output", "faithful": True}, None),
+        ({"augmentation_type": "imitation_output", "correction": "kinematic"}, None),
+        ({"augmentation_type": "raw_mdm_output"}, None),
+    ],
+)
+def test_an_arm_keeps_who_followed_its_motions(
+    arguments: Arguments, changes: dict, named: str | None
+) -> None:
+    """With a digest of the weights; nothing for the tracker, nor where nothing is simulated."""
+    run(replace(arguments, num_generations=0, **changes))
+    kept = json.loads((arguments.save_dir / "args.json").read_text()).get("controller")
+    assert kept is None if named is None else kept.startswith(named) and len(kept) == 7 + 16

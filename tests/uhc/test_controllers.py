@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loop.errors import InvalidOptionError, MissingAssetError
-from uhc.controllers import controller_named, described
+from uhc.controllers import controller_named, described, or_default
 from uhc.env import ACTION
 from uhc.evaluate import main
 from uhc.imitate import correct_joints, correct_motions
@@ -59,6 +59,12 @@ def test_the_policy_that_is_shipped_needs_no_path(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert isinstance(controller_named("policy"), Policy)
+
+
+def test_the_default_is_the_policy_but_only_the_tracker_is_faithful() -> None:
+    assert or_default(None, faithful=False) == "policy"
+    assert or_default(None, faithful=True) == "tracker"
+    assert or_default("search", faithful=True) == "search"  # which is refused with its reason
 
 
 def test_unknown_names_are_refused() -> None:
