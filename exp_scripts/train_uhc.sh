@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains the learned controller of the humanoid on the demo clips and, where they were built, the CMU
 # clips (python -m dataset.cmu); other folders as arguments. Ctrl-C at any moment; repeat to go on.
+# About two and a half hours on two cores: an hour for the first 480 iterations, then 40 s for each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./setup.sh
@@ -11,4 +12,4 @@ if [ $# -eq 0 ]; then
   set -- dataset/demo
   if [ -d dataset/cmu_max ]; then set -- "$@" dataset/cmu_max; fi
 fi
-python -m train.train_uhc --motions "$@" --out exp_outputs/uhc --iterations "${ITERATIONS:-1000}"
+python -m train.train_uhc --motions "$@" --out exp_outputs/uhc --iterations "${ITERATIONS:-600}"

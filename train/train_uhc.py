@@ -48,7 +48,7 @@ class Arguments:
     (F, 22, 3) joints at 20 fps, which train"""
     out: Path = Path("exp_outputs/uhc")
     """folder of the run; policy.safetensors in it is the result"""
-    iterations: int = 1000
+    iterations: int = 600
     """in all, counting those of earlier runs of this command"""
     noisy: int = 1
     """noisy copies of each training clip"""
