@@ -47,14 +47,17 @@ class Guide:
 
     policy: Policy
     value: Network
-    """Observation to the discounted return, in units of 1 / (1 - gamma) of the rewards."""
+    """Observation to (1 - gamma) times the discounted return."""
     gamma: float
     """Discount of a decision."""
     options: BranchOptions
 
 
 def improved(env: TrackingEnv, guide: Guide, rng: np.random.Generator) -> Array:
-    """An action (ACTION,) that is better than the policy's in the present state, which is kept."""
+    """An action (ACTION,) that earns more than the policy's, as far as a few draws can tell.
+
+    The present state is kept.
+    """
     o = guide.options
     state = env.state()
     action = guide.policy.act(env.restore(state))

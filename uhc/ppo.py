@@ -21,6 +21,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecNormalize
 
+from loop.errors import CorruptFileError
 from loop.streams import integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
 from uhc.branching import BranchOptions, Guide
@@ -234,29 +235,36 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Everything that the next iteration depends on. Raises StorageError."""
+        save_checkpoint(path, self._state())
+
+    def _state(self) -> dict[str, Any]:
         ppo, statistics = self._ppo, self._envs.obs_rms
-        save_checkpoint(
-            path,
-            {
-                "iteration": self.iteration,
-                "network": ppo.policy.state_dict(),
-                "optimizer": ppo.policy.optimizer.state_dict(),
-                "critic": self._critic.state_dict(),
-                "lessons": self._lessons.state(),
-                "mean": torch.from_numpy(statistics.mean),  # type: ignore[union-attr]
-                "variance": torch.from_numpy(statistics.var),  # type: ignore[union-attr]
-                "count": float(statistics.count),  # type: ignore[union-attr]
-                "failure": torch.from_numpy(self._failure),
-                "observation": torch.from_numpy(np.array(ppo._last_obs)),
-                "starts": torch.from_numpy(np.array(ppo._last_episode_starts)),
-                "arenas": self._arenas.states(),
-            },
-        )
+        return {
+            "iteration": self.iteration,
+            "network": ppo.policy.state_dict(),
+            "optimizer": ppo.policy.optimizer.state_dict(),
+            "critic": self._critic.state_dict(),
+            "lessons": self._lessons.state(),
+            "mean": torch.from_numpy(statistics.mean),  # type: ignore[union-attr]
+            "variance": torch.from_numpy(statistics.var),  # type: ignore[union-attr]
+            "count": float(statistics.count),  # type: ignore[union-attr]
+            "failure": torch.from_numpy(self._failure),
+            "observation": torch.from_numpy(np.array(ppo._last_obs)),
+            "starts": torch.from_numpy(np.array(ppo._last_episode_starts)),
+            "arenas": self._arenas.states(),
+        }
 
     def load(self, path: Path) -> None:
         """Go on from `save`. Raises MissingAssetError, CorruptFileError."""
         ppo, statistics = self._ppo, self._envs.obs_rms
         stored = load_checkpoint(path, torch.device("cpu"))
+        if missing := self._state().keys() - stored.keys():
+            raise CorruptFileError(
+                "this checkpoint is of another trainer, perhaps an older one",
+                path=path,
+                found=f"no {', '.join(sorted(missing))}",
+                remedy="train in another folder (--out), or with the code that wrote it",
+            )
         self.iteration = stored["iteration"]
         ppo.policy.load_state_dict(stored["network"])
         ppo.policy.optimizer.load_state_dict(stored["optimizer"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from loop.errors import CorruptFileError
 from uhc.branching import BranchOptions
 from uhc.env import DECISION_STEPS, ReferenceClip
 from uhc.ppo import PpoOptions, Trainer
@@ -39,6 +41,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(symmetric_humanoid, 
         for ours, theirs in zip(weights(resumed), final, strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert expected[-1].control_steps == 3 * 4 * 8 * DECISION_STEPS
+
+
+def test_the_checkpoint_of_an_older_trainer_is_refused(symmetric_humanoid, clips, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    with Trainer(symmetric_humanoid, clips, OPTIONS, workers=1) as trainer:
+        trainer.save(path)
+        stored = torch.load(path, weights_only=True)
+        del stored["lessons"]
+        torch.save(stored, path)
+        with pytest.raises(CorruptFileError, match="no lessons"):
+            trainer.load(path)
 
 
 def test_the_first_policy_hardly_acts(symmetric_humanoid, clips):
