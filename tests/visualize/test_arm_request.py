@@ -75,9 +75,10 @@ def test_the_film_is_what_the_arm_delivered(arm: Arm, dataset: Path, tmp_path: P
     assert [clip.title for clip in clips] == [sample.stem, result.stem]
     assert np.array_equal(clips[0].joints, clips[1].joints)  # both show what was simulated
     request = clips[1].request
-    assert request is not None
-    for controller, same in ((request.controller, True), (None, False)):
-        found = record(np.asarray(clips[1].joints), replace(request, controller=controller))
+    assert request is not None and isinstance(request.controller, Policy)
+    np.testing.assert_array_equal(request.controller.weights[0], Policy.load(weights).weights[0])
+    for body_of_arm, same in ((request.skeleton, True), (None, False)):
+        found = record(np.asarray(clips[1].joints), replace(request, skeleton=body_of_arm))
         shown = delivered(found)[:-1]
         shown -= shown[:1, :1] * [1.0, 0.0, 1.0]  # vectors begin at the origin
         apart = np.abs(shown - vectors_to_joints(corrected)).max()
