@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from uhc import pipeline
 from uhc.env import ACTION, ReferenceClip, TrackingEnv
+from uhc.imitate import correct_joints
 from uhc.learned import follow
 from uhc.observation import SIZE
 from uhc.policy import Policy
@@ -161,3 +162,17 @@ def test_no_policy_gets_a_bad_number_out_of_the_environment(
         if failed or cut:
             assert info["success"] == cut
             break
+
+
+@pytest.mark.slow
+def test_ten_thousand_frames(shared: Path) -> None:
+    """The real clip to and fro for more than eight minutes: some 130 s on one core."""
+    path = shared / "data" / "humanml3d_sample" / "new_joints" / "012314.npy"
+    once = np.load(path)
+    there_and_back = np.concatenate([once, once[::-1]])
+    frames = 10_000
+    long = np.tile(there_and_back, (frames // len(there_and_back) + 1, 1, 1))[:frames]
+    (found,) = correct_joints([long], workers=2)
+    assert found.joints is not None and found.joints.shape == long.shape
+    assert np.isfinite(found.joints).all()
+    assert found.success and found.method_used == "simulated"
