@@ -271,16 +271,24 @@ def _settings(
     }
 
 
+def _follower(arguments: Arguments) -> controllers.Name | None:
+    """Who follows motions in simulation; None where nothing is simulated."""
+    if arguments.augmentation_type == "raw_mdm_output" or arguments.correction != "simulated":
+        return None
+    return controllers.or_default(arguments.controller, arguments.faithful)
+
+
 def _controller(arguments: Arguments) -> Controller | None:
-    name = controllers.or_default(arguments.controller, arguments.faithful)
+    name = _follower(arguments)
+    if name is None:
+        return None
     return controllers.controller_named(name, arguments.controller_weights)
 
 
 def _described_controller(arguments: Arguments) -> dict[str, str]:
     """Which weights follow motions; nothing for the tracker, so that older runs go on."""
-    name = controllers.or_default(arguments.controller, arguments.faithful)
-    simulates = arguments.augmentation_type != "raw_mdm_output"
-    if name == "tracker" or not simulates or arguments.correction != "simulated":
+    name = _follower(arguments)
+    if name is None or name == "tracker":
         return {}
     return {"controller": controllers.described(name, arguments.controller_weights)}
 

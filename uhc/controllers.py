@@ -3,8 +3,7 @@
 `tracker` computes torques and needs no weights. Where it would need help, `policy` and `search` try
 without before it gets any: what was learned by `exp_scripts/train_uhc.sh`, and many small changes,
 which takes up to five times as long. `faithful` is the published controller on SMPL's robot, whose
-files each user has to bring. Which one is the default, and why:
-results/uhc.
+files each user has to bring. Which one is the default, and why: results/uhc.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ def evaluate(
     """One row a clip, in order; numbers that do not exist are None.
 
     `controller` follows refined motions, `alone` or where the tracker needs help; without one the
-    tracker does, as its options say.
-    `contacts` may bear load. States of simulations that diverged are saved in `dump_folder`.
+    tracker does, as its options say. `contacts` may bear load. States of simulations that diverged
+    are saved in `dump_folder`.
     """
     request = Request(
         method,

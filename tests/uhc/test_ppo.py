@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,18 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(symmetric_humanoid, 
         for ours, theirs in zip(weights(resumed), final, strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert expected[-1].control_steps == 3 * 4 * 8 * DECISION_STEPS
+
+
+def test_branches_change_what_is_learned_from_their_first_iteration_on(symmetric_humanoid, clips):
+    never = replace(OPTIONS, branching=replace(BRANCHING, after=99))
+    found = []
+    for options in (OPTIONS, never):
+        with Trainer(symmetric_humanoid, clips, options, workers=1) as trainer:
+            found.append([trainer.train() and weights(trainer) for _ in range(2)])
+    (first, taught), (also_first, untaught) = found
+    for ours, theirs in zip(first, also_first, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert any(not np.array_equal(*pair) for pair in zip(taught[2:], untaught[2:], strict=True))
 
 
 def test_the_checkpoint_of_an_older_trainer_is_refused(symmetric_humanoid, clips, tmp_path):
