@@ -77,7 +77,7 @@ import numpy as np
 import torch
 
 from body_models.skeleton import DEFAULT_SKELETON
-from uhc.imitate import correct_joints
+from uhc.correct import correct_joints
 
 assert torch.ones(3).sum().item() == 3, "torch does not compute"
 # A person who stands still, through inverse kinematics, refinement and simulation. It also compiles

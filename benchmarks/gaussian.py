@@ -16,7 +16,7 @@ from scipy.linalg import sqrtm
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 
-from train.gaussian import PUBLISHED_GAMMAS, GaussianSettings, run_gaussian
+from domains.gaussian.domain import PUBLISHED_GAMMAS, GaussianSettings, run_gaussian
 
 
 def reference_curve(settings: GaussianSettings, gamma: float, seed: int) -> list[float]:

@@ -19,11 +19,11 @@ import torch
 import tyro
 from torch import nn
 
+from domains.mnist.denoiser import CHANNELS_LAST_FROM
+from domains.mnist.precision import multiplies_bfloat16
 from model.compiled import frozen
 from model.context_unet import ContextUNet, ContextUNetConfig
 from model.seeding import seeded
-from train.mnist_denoiser import CHANNELS_LAST_FROM
-from train.mnist_precision import multiplies_bfloat16
 
 STEPS, GUIDANCE_WEIGHT = 400, 0.5
 DDIM_STEPS = 50

@@ -18,15 +18,15 @@ from torch import Tensor
 
 from dataset.mnist import Digits, load_mnist
 from diffusion.guidance import guided
-from eval.reference import Reference
-from eval.statistics import mean_interval
-from loop.streams import Stream
+from domains.mnist.classifier import FILE_NAME
+from domains.mnist.denoiser import DigitDenoiser, new_denoiser
+from domains.mnist.generator import model_file
+from domains.mnist.presets import CORRECTED, FAITHFUL, preset_named
+from eval.metrics.reference import Reference
+from eval.metrics.statistics import mean_interval
+from loop.rng import Stream
 from model.checkpoint import load_checkpoint, load_state
 from model.lenet import LeNet, LeNetFeatures
-from train.mnist_classifier import FILE_NAME
-from train.mnist_denoiser import DigitDenoiser, new_denoiser
-from train.mnist_generator import model_file
-from train.mnist_presets import CORRECTED, FAITHFUL, preset_named
 
 
 @dataclass(frozen=True)

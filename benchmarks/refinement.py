@@ -21,13 +21,19 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
 from translation.ik import solve_ik
-from uhc.cleanup import clean
-from uhc.corruptions import UP, corrupt
-from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_corners, qpos_to_joints
-from uhc.kinodynamic import refine, unexplained_force
-from uhc.plausibility import jitter_mm, mpjpe_mm, skate_mm
-from uhc.segments import SOLE_BELOW_TOE_M
-from uhc.tracker import track
+from uhc.controllers.tracker import track
+from uhc.humanoid.cleanup import clean
+from uhc.humanoid.model import (
+    Humanoid,
+    build_humanoid,
+    pose_to_qpos,
+    qpos_to_corners,
+    qpos_to_joints,
+)
+from uhc.humanoid.segments import SOLE_BELOW_TOE_M
+from uhc.measure.corruptions import UP, corrupt
+from uhc.measure.plausibility import jitter_mm, mpjpe_mm, skate_mm
+from uhc.refine.solve import refine, unexplained_force
 from uhc.trials import CLEAN, KINDS, WITHOUT_DRAWS
 
 Array = NDArray[np.float64]

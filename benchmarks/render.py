@@ -14,11 +14,11 @@ import numpy as np
 import tyro
 
 from body_models.skeleton import DEFAULT_SKELETON
-from loop.command import command
+from loop.cli import command
 from loop.errors import MissingAssetError
-from visualize.looks import Look, look_frames
-from visualize.sheet import Clip
-from visualize.video import write_video
+from visualize.video.encode import write_video
+from visualize.video.looks import Look, look_frames
+from visualize.video.sheet import Clip
 
 TARGETS: dict[Look, float] = {"skeleton": 20.0, "simulator": 10.0, "body": 10.0}
 

@@ -28,7 +28,7 @@ from dataset.captions import Caption
 from dataset.cmu_captions import Take, captions_of, read_index, reason_to_exclude
 from dataset.tagging import mirror_caption
 from dataset.writer import DatasetClip, Moments, check_replaceable, staged_folder, write_layout
-from loop.command import command
+from loop.cli import command
 from loop.errors import InvalidMotionError, InvalidOptionError, MissingAssetError
 from loop.progress import track
 from translation.asf_amc import FPS as AMC_FPS

@@ -21,7 +21,7 @@ from dataset.findings import Finding
 from dataset.humanml3d import FPS, SPLITS, read_ids, read_motion, read_statistics
 from dataset.published_humanml3d import published_findings
 from dataset.writer import STD_GROUPS, Moments
-from loop.command import command
+from loop.cli import command
 from loop.errors import (
     CorruptFileError,
     InvalidCaptionError,

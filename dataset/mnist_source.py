@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from loop.atomic import storage, write_bytes
 from loop.errors import MissingAssetError
+from loop.rundir.files import storage, write_bytes
 
 SIDE = 28
 FILES = {

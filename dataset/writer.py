@@ -15,8 +15,8 @@ import numpy as np
 
 from dataset.captions import Caption, format_captions
 from dataset.humanml3d import MOTION_DIM
-from loop.atomic import storage
 from loop.errors import InvalidMotionError, InvalidOptionError
+from loop.rundir.files import storage
 from translation.humanml import vectors_to_joints
 
 MARKER = "dataset.json"

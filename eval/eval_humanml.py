@@ -1,12 +1,202 @@
-"""The published name of a command: `python -m eval.eval_humanml --help`.
+"""Evaluate a text-to-motion model: `python -m eval.eval_humanml --model_path ...`.
 
-The protocol is `eval.protocol`. Drawing from a model belongs to the room above, so the command
-itself is `train.eval_humanml`, and this file only starts it.
+A published checkpoint (`.pt`, args.json beside it) is judged by the published evaluator unless told
+otherwise, a finished generation of our own (a folder) by the evaluator that its arm was measured
+with.
 """
 
 from __future__ import annotations
 
-import importlib
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import tyro
+
+from dataset.humanml3d import MotionSet, load_split
+from domains.motion.checkpoints.published import GUIDANCE, published_denoiser
+from domains.motion.checkpoints.stored import load_denoiser
+from domains.motion.denoiser import Denoiser
+from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator
+from domains.motion.evaluator.protocol import (
+    PROTOCOLS,
+    Estimate,
+    EvaluationProtocol,
+    as_json,
+    evaluate,
+)
+from loop.cli import command
+from loop.errors import InvalidOptionError, RunStateError
+from loop.rng import Stream
+from loop.rundir.files import read_json, storage, write_json
+
+logger = logging.getLogger("scsc")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Evaluate a model with repetitions and 95 % intervals."""
+
+    model_path: Path
+    """published checkpoint such as save/humanml_trans_enc_512/model000475000.pt, or the folder of a
+    finished generation"""
+    data_dir: Path | None = None
+    """data set in HumanML3D layout; default: dataset/HumanML3D, or what the arm was trained on"""
+    eval_split: str = "test"
+    """its split with the real motions"""
+    eval_mode: Literal["standard", "wo_mm", "mm_short", "debug", "in_loop"] = "wo_mm"
+    """standard: 20 repetitions with multimodality; the others:
+    domains/motion/evaluator/protocol.py"""
+    repetitions: int | None = None
+    """default: the mode's"""
+    samples: int | None = None
+    """motions drawn in a repetition; default: the mode's"""
+    diversity_pairs: int | None = None
+    """default: the mode's"""
+    multimodal_texts: int | None = None
+    """texts of the multimodality metric, 0 for none; default: the mode's"""
+    guidance_param: float | None = None
+    """classifier-free guidance scale; default: 2.5, or the arm's"""
+    evaluator: EvaluatorKind | None = None
+    """published: comparable with published tables; trained: ours; default: published for published
+    checkpoints, else the arm's"""
+    evaluator_root: Path = Path()
+    """folder that holds t2m/, glove/ and dataset/t2m_*.npy of the published evaluator"""
+    evaluator_preset: str = "paper"
+    """size of a trained evaluator (domains/motion/evaluator/training.py), for published
+    checkpoints"""
+    evaluator_cache: Path = Path("exp_outputs/evaluator")
+    """folder that keeps a trained evaluator, for published checkpoints"""
+    text_encoder: Path | None = None
+    """folder of the model's text encoder; default: the arm's, or the Hugging Face cache"""
+    out: Path = Path("exp_outputs/eval_humanml.json")
+    """where the result goes"""
+    seed: int = 10
+    """fixes everything"""
+    device: str = "cpu"
+    """torch device"""
+
+
+def run(arguments: Arguments) -> dict[str, Estimate]:
+    """Evaluate, write the result, and return it.
+
+    Raises:
+        ScscError: bad options, files missing or damaged, a test set too small for the mode.
+    """
+    if not arguments.model_path.exists():
+        raise InvalidOptionError(
+            "there is no such model",
+            path=arguments.model_path,
+            expected="a published .pt file, or the folder of a finished generation",
+        )
+    denoiser, judge, test = (_own if arguments.model_path.is_dir() else _published)(arguments)
+    evaluator = motion_evaluator(
+        judge.kind,
+        trained_on=judge.trained_on,
+        cache=judge.cache,
+        preset=judge.preset,
+        root=arguments.evaluator_root,
+        captions=(caption for item in test.items for caption in item.captions),
+        device=denoiser.device,
+    )
+    protocol = _protocol(arguments)
+
+    def sample(texts: Sequence[str], frames: Sequence[int], noise: Stream) -> list[np.ndarray]:
+        return denoiser.sample(texts, frames, noise, "evaluate")
+
+    metrics = evaluate(sample, evaluator, test.items, protocol, arguments.seed)
+    settings: dict[str, Any] = {
+        "model": str(arguments.model_path),
+        "dataset": str(test.root),
+        "split": arguments.eval_split,
+        "evaluator": judge.kind,
+        "guidance": denoiser.guidance,
+        "seed": arguments.seed,
+        **asdict(protocol),
+    }
+    with storage(arguments.out):
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(arguments.out, {"settings": settings, "metrics": as_json(metrics)})
+    return metrics
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Which evaluator, and what a trained one was (or will be) trained on."""
+
+    kind: EvaluatorKind
+    trained_on: Path
+    cache: Path
+    preset: str
+
+
+def _protocol(arguments: Arguments) -> EvaluationProtocol:
+    changes = {
+        "repetitions": arguments.repetitions,
+        "samples": arguments.samples,
+        "diversity_pairs": arguments.diversity_pairs,
+        "multimodal_texts": arguments.multimodal_texts,
+    }
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    return replace(PROTOCOLS[arguments.eval_mode], **given)
+
+
+def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
+    data = arguments.data_dir or Path("dataset/HumanML3D")
+    test = load_split(data, arguments.eval_split)
+    guidance = GUIDANCE if arguments.guidance_param is None else arguments.guidance_param
+    denoiser = published_denoiser(
+        arguments.model_path,
+        (test.mean, test.std),
+        torch.device(arguments.device),
+        guidance,
+        arguments.text_encoder,
+    )
+    judge = _Judge(
+        arguments.evaluator or "published",
+        data,
+        arguments.evaluator_cache,
+        arguments.evaluator_preset,
+    )
+    return denoiser, judge, test
+
+
+def _own(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
+    denoiser = load_denoiser(
+        arguments.model_path,
+        torch.device(arguments.device),
+        arguments.guidance_param,
+        arguments.text_encoder,
+    )
+    arm = arguments.model_path.resolve().parent
+    stored = read_json(arm / "args.json")
+    try:
+        judge = _Judge(
+            arguments.evaluator or stored.get("evaluator", "trained"),
+            Path(stored["dataset"]),
+            arm.parent / "cache" / "evaluator",
+            stored["preset"]["evaluator"],
+        )
+    except (KeyError, TypeError) as error:
+        raise RunStateError(
+            "args.json does not name dataset and evaluator", path=arm / "args.json"
+        ) from error
+    return denoiser, judge, load_split(arguments.data_dir or judge.trained_on, arguments.eval_split)
+
+
+def main() -> None:
+    """Command line."""
+    arguments = tyro.cli(Arguments, prog="python -m eval.eval_humanml")
+    with command():
+        metrics = run(arguments)
+        for name, estimate in metrics.items():
+            logger.info("%s: %s", name, estimate)
+        logger.info("wrote %s", arguments.out)
+
 
 if __name__ == "__main__":
-    importlib.import_module("train.eval_humanml").main()
+    main()

@@ -9,4 +9,4 @@ if [ ! -f .venv/bin/activate ]; then
   exit 1
 fi
 . .venv/bin/activate
-exec python -m train.arm "$@"
+exec python -m domains.motion.scripts "$@"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tyro
 
-from loop.command import command
-from train.copy_generation_0 import copy_generation_0
+from domains.motion.copy_generation_0 import copy_generation_0
+from loop.cli import command
 
 if __name__ == "__main__":
     os.chdir(Path(__file__).absolute().parents[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from loop.command import command
+from loop.cli import command
 from sample.install import install
 
 
@@ -17,7 +17,8 @@ def main(
     out: Path = Path("weights"),
     name: str | None = None,
 ) -> None:
-    """Install weights that `python -m train.shipped_denoiser` wrote: a folder, or a zip of it.
+    """Install weights that `python -m domains.motion.checkpoints.shipped` wrote: a folder, or a
+    zip of it.
 
     Args:
         source: folder, .zip file, or https:// address of a .zip file.

@@ -13,7 +13,7 @@ from pathlib import Path
 import tyro
 
 from dataset.subsets import draw_training_clips, write_2794, write_small
-from loop.command import command
+from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 
 DATASETS = Path("dataset")

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import tyro
 
+from domains.gaussian.domain import GaussianSettings, run_gaussian
+from domains.gaussian.results import write_map, write_result
+from domains.gaussian.theory import measure_contraction, stability_map, well_apart
 from loop.errors import ScscError
 from loop.progress import setup_logging
-from train.gaussian import GaussianSettings, run_gaussian
-from train.gaussian_record import write_map, write_result
-from train.gaussian_theory import measure_contraction, stability_map, well_apart
-from visualize.figures import save_figure
-from visualize.gaussian import draw_experiment
-from visualize.gaussian_map import draw_maps
+from visualize.curves.figures import save_figure
+from visualize.curves.gaussian import draw_experiment
+from visualize.curves.gaussian_map import draw_maps
 
 logger = logging.getLogger("scsc")
 

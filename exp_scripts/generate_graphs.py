@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tyro
 
-from loop.command import command
-from visualize.experiment_graphs import generate_graphs
+from loop.cli import command
+from visualize.curves.experiment import generate_graphs
 
 if __name__ == "__main__":
     os.chdir(Path(__file__).absolute().parents[1])

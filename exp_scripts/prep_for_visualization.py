@@ -7,9 +7,9 @@ from pathlib import Path
 
 import tyro
 
-from loop.command import command
+from domains.motion.experiments import experiment_named
+from loop.cli import command
 from sample.prepare import prepare
-from train.experiments import experiment_named
 
 
 def main(size: tyro.conf.Positional[str], clips: tyro.conf.Positional[int], seed: int = 0) -> None:

@@ -26,10 +26,10 @@ from loop.interfaces import (
     Metrics,
     Mixture,
 )
-from loop.keeping import Keep, keep_named
 from loop.mixing import READ_OLD_SETS, fresh_data, policy_named
-from loop.rundir import Run, Work
-from loop.streams import Streams
+from loop.rng import Streams
+from loop.rundir.directory import Run, Work
+from loop.rundir.retention import Keep, keep_named
 
 logger = logging.getLogger("scsc.loop")
 
@@ -47,7 +47,7 @@ class LoopSettings:
         mixing: name of the mixing policy (`loop.mixing`).
         start_weights: every generation is fine-tuned from the `last` one (published), or trained
             from `scratch` as generation 0 was.
-        keep: which older generations keep their checkpoints (`loop.keeping`).
+        keep: which older generations keep their checkpoints (`loop.rundir.retention`).
         keep_samples: which of them keep their synthetic sets; where the mixing policy reads old
             sets, all do.
     """

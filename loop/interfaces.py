@@ -13,7 +13,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from loop.streams import Stream
+from loop.rng import Stream
 
 Rows = slice | np.ndarray
 Metric = float | list[float]
@@ -84,8 +84,8 @@ class Generator(Protocol[BatchT]):
     """A generative model that can sample itself and be (re)trained.
 
     Here and below, `scratch` is a folder that outlives an interruption but not its stage: what is
-    written there (`loop.pieces`, a checkpoint) lets the same call continue where a killed one
-    stopped, with the same result. None where nothing can be kept.
+    written there (`loop.rundir.partial_results`, a checkpoint) lets the same call continue where a
+    killed one stopped, with the same result. None where nothing can be kept.
     """
 
     def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> BatchT:

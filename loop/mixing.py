@@ -13,7 +13,7 @@ import numpy as np
 
 from loop.errors import InvalidOptionError
 from loop.interfaces import Rows
-from loop.streams import Stream
+from loop.rng import Stream
 
 ALL = slice(None)
 NONE = slice(0, 0)

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from loop.atomic import write_bytes
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
+from loop.rundir.files import write_bytes
 
 SHOWN_NAMES = 4
 

@@ -22,7 +22,7 @@ POSITIONS = 5000
 
 @dataclass(frozen=True)
 class MDMConfig:
-    """Sizes of the denoiser; presets live in `train.presets`.
+    """Sizes of the denoiser; presets live in `domains.motion.presets`.
 
     Attributes:
         features: numbers a frame.

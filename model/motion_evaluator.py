@@ -25,7 +25,7 @@ CONTACTS = 4
 
 @dataclass(frozen=True)
 class EvaluatorConfig:
-    """Sizes of the evaluator; presets live in `train.train_evaluator`.
+    """Sizes of the evaluator; presets live in `domains.motion.evaluator.train`.
 
     Attributes:
         features: numbers a frame, with the contacts.

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from body_models.damage import DAMAGE
-from loop.atomic import read_json
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
+from loop.rundir.files import read_json
 from model.checkpoint import load_state
 from model.mdm import MDM, MDMConfig, published_state
 from model.mdm_decoder import MDMDecoder

@@ -19,8 +19,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from loop.atomic import write_bytes
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+from loop.rundir.files import write_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -29,17 +29,17 @@ if __package__ in (None, ""):  # `python sample/checkpoint_visual_sampler.py`, a
 
 from dataset.captions import read_captions
 from dataset.humanml3d import FPS, read_motion
-from loop.atomic import read_json, storage, write_bytes, write_json
-from loop.command import command
+from domains.motion.denoiser import Denoiser
+from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.streams import Stream
+from loop.rng import Stream
+from loop.rundir.files import read_json, storage, write_bytes, write_json
 from sample.models import load_model
 from sample.outputs import write_motion
-from train.denoiser import Denoiser
 from translation.humanml import vectors_to_joints
-from visualize.colours import ARM_COLOURS, colour_of_arm
-from visualize.looks import Look, render
-from visualize.sheet import Clip
+from visualize.video.colours import ARM_COLOURS, colour_of_arm
+from visualize.video.looks import Look, render
+from visualize.video.sheet import Clip
 
 logger = logging.getLogger("scsc")
 

@@ -16,15 +16,15 @@ if __package__ in (None, ""):  # `python sample/generate.py`, as the published R
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataset.humanml3d import FPS
-from loop.atomic import storage, write_json
-from loop.command import command
+from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.streams import Stream
+from loop.rng import Stream
+from loop.rundir.files import storage, write_json
 from sample.models import default_model, load_model
 from sample.outputs import VIDEOS, Format, write_motion
 from translation.humanml import vectors_to_joints
-from visualize.looks import Look, ViewName, render
-from visualize.sheet import Clip
+from visualize.video.looks import Look, ViewName, render
+from visualize.video.sheet import Clip
 
 logger = logging.getLogger("scsc")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from loop.atomic import storage
+from domains.motion.checkpoints.shipped import CONFIG, METRICS, WEIGHTS, digest, load_shipped
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
-from train.shipped_denoiser import CONFIG, METRICS, WEIGHTS, digest, load_shipped
+from loop.rundir.files import storage
 
 TIMEOUT_S = 60
 ADDRESSES = ("https://", "http://", "file://")

@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from dataset.humanml3d import read_statistics
-from loop.atomic import read_json
+from domains.motion.checkpoints.published import GUIDANCE, published_denoiser
+from domains.motion.checkpoints.shipped import WEIGHTS, load_shipped
+from domains.motion.checkpoints.stored import denoiser_from, load_denoiser
+from domains.motion.denoiser import Denoiser
+from domains.motion.experiments import DATASETS, GENERATION_0, OUTPUTS
 from loop.errors import MissingAssetError
-from loop.rundir import EVALUATION
-from train.denoiser import Denoiser
-from train.experiments import DATASETS, GENERATION_0, OUTPUTS
-from train.published_denoiser import GUIDANCE, published_denoiser
-from train.shipped_denoiser import WEIGHTS, load_shipped
-from train.stored_denoiser import denoiser_from, load_denoiser
+from loop.rundir.directory import EVALUATION
+from loop.rundir.files import read_json
 
 logger = logging.getLogger("scsc")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset.humanml3d import FPS
-from loop.atomic import storage, write_bytes
+from loop.rundir.files import storage, write_bytes
 from translation.amass import write_amass
 from translation.bvh_export import write_bvh
 from translation.humanml import vectors_to_joints

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from dataset.humanml3d import read_ids
-from loop.atomic import read_json, storage, write_json
+from domains.motion.experiments import Experiment
+from domains.motion.generator import model_file
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.rundir import EVALUATION
+from loop.rundir.directory import EVALUATION
+from loop.rundir.files import read_json, storage, write_json
 from sample.models import CHECKPOINT, SETTINGS
-from train.experiments import Experiment
-from train.motion_generator import model_file
 
 logger = logging.getLogger("scsc")
 

@@ -16,16 +16,11 @@ from typing import Any, Literal
 
 import tyro
 
-from loop.command import command
-from loop.cycle import LoopSettings, run_loop
-from loop.hand_over import hand_over
-from loop.rundir import RunDirectory
-from loop.sinks import SinkName, check_sinks, open_sinks
-from model.clip_encoder import TextEncoderName, text_encoder_named
-from train.motion import MotionExperiment, build_domain, synthetic_count
-from train.motion_evaluators import EvaluatorKind
-from train.motion_files import MotionBatch
-from train.presets import (
+from domains.motion.distributed import TrainingTeam, device_named, joined_team
+from domains.motion.domain import MotionExperiment, build_domain, synthetic_count
+from domains.motion.evaluator.choice import EvaluatorKind
+from domains.motion.files import MotionBatch
+from domains.motion.presets import (
     CORRECTED,
     FAITHFUL,
     EvaluationSplit,
@@ -35,10 +30,15 @@ from train.presets import (
     preset_named,
     with_changes,
 )
+from domains.motion.starting import check_finished, check_start
+from loop.cli import command
+from loop.cycle import LoopSettings, run_loop
+from loop.loggers import SinkName, check_sinks, open_sinks
+from loop.rundir.directory import RunDirectory
+from loop.rundir.generation_0 import hand_over
+from model.clip_encoder import TextEncoderName, text_encoder_named
 from train.published_flags import translate
-from train.starting import check_finished, check_start
-from train.team import TrainingTeam, device_named, joined_team
-from uhc import controllers
+from uhc.controllers import registry as controllers
 from uhc.request import Controller
 
 logger = logging.getLogger("scsc")
@@ -53,7 +53,8 @@ class Arguments:
     mini_dataset_dir: Path
     """data set in HumanML3D layout, such as dataset/HumanML3D_subset_0064 or dataset/demo"""
     preset: str = "0064"
-    """row of the preset table (train/presets.py), whose numbers the options below replace"""
+    """row of the preset table (domains/motion/presets.py), whose numbers the options below
+    replace"""
     start_from: Path | None = None
     """finished generation 0 to start from (its folder generation_0); default: train one"""
     num_generations: int | None = None
@@ -83,7 +84,7 @@ class Arguments:
     start_weights: Literal["last", "scratch"] = "last"
     """fine-tune the last generation (published), or train each one as generation 0 was"""
     faithful: bool = False
-    """behave as the published code does, defects included (listed in train/presets.py)"""
+    """behave as the published code does, defects included (listed in domains/motion/presets.py)"""
     text_encoder: TextEncoderName = "minilm"
     """what captions become vectors with: minilm comes along; clip (published) and distilbert are
     files that you bring"""

@@ -16,15 +16,15 @@ import torch
 import tyro
 from torch.utils.tensorboard import SummaryWriter
 
-from loop.atomic import storage
-from loop.command import command
+from loop.cli import command
 from loop.progress import track
-from uhc.env import ReferenceClip
-from uhc.learned import judge
-from uhc.motions import Clip, read_motions, upright
-from uhc.policy import Policy
-from uhc.ppo import PpoOptions, Progress, Trainer
-from uhc.references import (
+from loop.rundir.files import storage
+from uhc.clips import Clip, read_motions, upright
+from uhc.controllers.policy import judge
+from uhc.rl.environment import ReferenceClip
+from uhc.rl.policy import Policy
+from uhc.rl.ppo import PpoOptions, Progress, Trainer
+from uhc.rl.references import (
     Body,
     build_references,
     is_clean,

@@ -19,8 +19,8 @@ from scipy.spatial.transform import Rotation
 from body_models.damage import DAMAGE
 from body_models.skeleton import JOINT_COUNT, check_frames
 from body_models.smpl import BodyModel, pose_joints
-from loop.atomic import write_bytes
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
+from loop.rundir.files import write_bytes
 from translation.humanml import FPS
 from translation.ik import IKResult
 from translation.resample import resample_joints

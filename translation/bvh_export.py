@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from body_models.skeleton import JOINT_COUNT, Skeleton
-from loop.atomic import write_bytes
 from loop.errors import InvalidOptionError
+from loop.rundir.files import write_bytes
 from translation.ik import IKResult
 
 Array = NDArray[np.float64]

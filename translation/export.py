@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body_models.smpl import FOLDER, Gender, find_body_model, load_body_model
-from loop.atomic import storage
-from loop.command import command
+from loop.cli import command
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
 from loop.progress import track
+from loop.rundir.files import storage
 from translation.amass import write_amass
 from translation.bvh_export import write_bvh
 from translation.humanml import FPS, vectors_to_joints

@@ -1,7 +1,7 @@
 """`python -m uhc.corrupted --motions DIR --out FILE.csv`: is what is corrected near what was clean?
 
-Every clip is corrupted in known ways (`uhc.corruptions`), and what each stage makes of it is
-compared with the clean clip: one row a clip, corruption and seed, and a table of medians.
+Every clip is corrupted in known ways (`uhc.measure.corruptions`), and what each stage makes of it
+is compared with the clean clip: one row a clip, corruption and seed, and a table of medians.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.command import command
+from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.progress import track
-from uhc import controllers
-from uhc.batch import WorkerLostError, run_batch
+from uhc.clips import Choice, Clip, choose
+from uhc.controllers import registry as controllers
 from uhc.evaluate import write_csv
-from uhc.motions import Choice, Clip, choose
 from uhc.request import Request
 from uhc.trials import COLUMNS, KINDS, STAGES, Row, Trials, run_trials
+from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
 

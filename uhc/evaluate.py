@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.atomic import write_bytes
-from loop.command import command
+from loop.cli import command
 from loop.errors import InvalidOptionError
 from loop.progress import track
-from uhc import controllers
-from uhc.batch import WorkerLostError, run_batch
-from uhc.motions import Choice, Clip, choose, upright
+from loop.rundir.files import write_bytes
+from uhc.clips import Choice, Clip, choose, upright
+from uhc.controllers import registry as controllers
+from uhc.controllers.tracker import CLAMP_LADDER_N, TrackerOptions
+from uhc.measure.plausibility import plausibility
 from uhc.pipeline import correct_stages
-from uhc.plausibility import plausibility
 from uhc.request import ContactChoice, Controller, Method, Outcome, Request
-from uhc.tracker import CLAMP_LADDER_N, TrackerOptions
+from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
 

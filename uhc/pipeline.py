@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 from body_models.skeleton import Skeleton, check_joints
 from loop.errors import InvalidMotionError, ScscError
 from translation.ik import solve_ik
-from uhc.attempts import track_with
-from uhc.cleanup import clean, on_feet
-from uhc.faithful import Faithful, follow_faithful
-from uhc.humanoid import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
-from uhc.kinodynamic import refine, unexplained_force
-from uhc.motions import floor_height, upright
-from uhc.plausibility import mpjpe_mm
-from uhc.reference import MIN_FRAMES
+from uhc.clips import floor_height, upright
+from uhc.control.reference import MIN_FRAMES
+from uhc.control.simulation import Watch
+from uhc.controllers.cascade import track_with
+from uhc.controllers.faithful.controller import Faithful, follow_faithful
+from uhc.controllers.tracker import Tracking, track
+from uhc.humanoid.cleanup import clean, on_feet
+from uhc.humanoid.model import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
+from uhc.humanoid.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
+from uhc.measure.plausibility import mpjpe_mm
+from uhc.refine.solve import refine, unexplained_force
 from uhc.request import ContactChoice, Method, Outcome, Request
-from uhc.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
-from uhc.simulation import Watch
-from uhc.tracker import Tracking, track
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 logger = logging.getLogger(__name__)
@@ -177,7 +177,8 @@ def follow_refined(
 ) -> tuple[NDArray[np.float32], Tracking]:
     """Joints (N, 22, 3), y up, reached by following refined poses (F, nq), and how it went.
 
-    The published controller follows `given`, and lets nobody `watch` (see `uhc.tracker.track`).
+    The published controller follows `given`, and lets nobody `watch` (see
+    `uhc.controllers.tracker.track`).
     """
     controller, dumps = request.controller, request.dump_folder
     if isinstance(controller, Faithful):  # it has a body and contacts of its own

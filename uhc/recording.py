@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import check_joints
 from loop.errors import InvalidOptionError, SimulationError
-from uhc.faithful import Faithful
-from uhc.humanoid import Humanoid
-from uhc.kinodynamic import refine
+from uhc.control.simulation import Simulation
+from uhc.controllers.faithful.controller import Faithful
+from uhc.humanoid.model import Humanoid
+from uhc.humanoid.segments import ANKLES, SOLE_BELOW_TOE_M
 from uhc.pipeline import FPS, SINK_M, follow_refined, prepare
+from uhc.refine.solve import refine
 from uhc.request import Request
-from uhc.segments import ANKLES, SOLE_BELOW_TOE_M
-from uhc.simulation import Simulation
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidOptionError
-from uhc.faithful import Faithful
-from uhc.humanoid import Contacts
-from uhc.kinodynamic import RefineOptions
-from uhc.policy import Policy
-from uhc.search import SearchOptions
-from uhc.tracker import TrackerOptions
+from uhc.controllers.faithful.controller import Faithful
+from uhc.controllers.search import SearchOptions
+from uhc.controllers.tracker import TrackerOptions
+from uhc.humanoid.model import Contacts
+from uhc.refine.solve import RefineOptions
+from uhc.rl.policy import Policy
 
 Method = Literal["none", "kinematic", "refined", "simulated"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -43,7 +43,7 @@ class Request:
     alone: bool = False
     """Whether a controller has to do without the tracker before and after it."""
     contacts: ContactChoice = "auto"
-    """What may bear load; `auto`: the feet if a clip is `uhc.motions.upright`, else the body."""
+    """What may bear load; `auto`: the feet if a clip is `uhc.clips.upright`, else the body."""
 
     def __post_init__(self) -> None:
         """Refuse a method that does not exist, and what only the tracker can do."""

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
-from uhc.corruptions import CORRUPTIONS, UP, corrupt
-from uhc.motions import Clip
+from uhc.clips import Clip
+from uhc.measure.corruptions import CORRUPTIONS, UP, corrupt
+from uhc.measure.plausibility import mpjpe_mm, plausibility
 from uhc.pipeline import CLIP_FAULTS, correct_stages, prepare
-from uhc.plausibility import mpjpe_mm, plausibility
 from uhc.request import Method, Outcome, Request
 
 Array = NDArray[np.float64]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import tyro
 
-from loop.command import command
+from domains.motion.files import CORRECTED, FOLDER, SAMPLED
+from loop.cli import command
 from loop.errors import MissingAssetError
-from train.motion_files import CORRECTED, FOLDER, SAMPLED
-from uhc.plausibility import float_mm, penetrate_mm, skate_mm
+from uhc.measure.plausibility import float_mm, penetrate_mm, skate_mm
 from visualize.side_by_side import read_joints
-from visualize.skeleton_video import render_side_by_side
+from visualize.video.skeleton import render_side_by_side
 
 logger = logging.getLogger("scsc")
 

@@ -13,16 +13,16 @@ import torch
 import tyro
 
 from dataset.humanml3d import FPS
-from loop.command import command
+from domains.motion.checkpoints.stored import load_denoiser
+from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.rundir import EVALUATION
-from loop.streams import Stream
-from train.stored_denoiser import load_denoiser
+from loop.rng import Stream
+from loop.rundir.directory import EVALUATION
 from translation.humanml import vectors_to_joints
-from visualize.colours import colour_of_arm
-from visualize.looks import Look, ViewName, render
-from visualize.records import parse_arm
-from visualize.sheet import Clip
+from visualize.curves.records import parse_arm
+from visualize.video.colours import colour_of_arm
+from visualize.video.looks import Look, ViewName, render
+from visualize.video.sheet import Clip
 
 logger = logging.getLogger("scsc")
 

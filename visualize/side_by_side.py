@@ -13,10 +13,10 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from loop.command import command
+from loop.cli import command
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
 from translation.humanml import VECTOR_SIZE, vectors_to_joints
-from visualize.skeleton_video import render_side_by_side
+from visualize.video.skeleton import render_side_by_side
 
 logger = logging.getLogger("scsc")
 

@@ -14,11 +14,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from eval.statistics import mean_interval
-from loop.atomic import storage, write_bytes
-from loop.command import command
-from visualize.curves import arm_styles
-from visualize.records import BASELINE, CORRECTED, FINETUNING, Record, read_runs, size_name
+from eval.metrics.statistics import mean_interval
+from loop.cli import command
+from loop.rundir.files import storage, write_bytes
+from visualize.curves.axes import arm_styles
+from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record, read_runs, size_name
 
 logger = logging.getLogger("scsc")
 

@@ -15,14 +15,14 @@ import tyro
 if __package__ in (None, ""):  # `python visualize/visualizer.py`, as published
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from loop.command import command
+from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
-from visualize.arm_request import ControllerName, request_at, sampled_at
-from visualize.colours import ARM_COLOURS, colour_of_arm
-from visualize.looks import Look, ViewName, render
-from visualize.sheet import Clip
 from visualize.side_by_side import read_joints
-from visualize.skeleton_video import PANEL_PX
+from visualize.video.arm_request import ControllerName, request_at, sampled_at
+from visualize.video.colours import ARM_COLOURS, colour_of_arm
+from visualize.video.looks import Look, ViewName, render
+from visualize.video.sheet import Clip
+from visualize.video.skeleton import PANEL_PX
 
 logger = logging.getLogger("scsc")
 
@@ -45,7 +45,7 @@ def gather_simulated(
 ) -> list[Clip]:
     """As `gather`, to be corrected anew: what the model sampled, not what came out of physics.
 
-    Raises as `visualize.arm_request.request_at`, too.
+    Raises as `visualize.video.arm_request.request_at`, too.
     """
     return [
         Clip(

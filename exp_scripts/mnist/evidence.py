@@ -9,12 +9,12 @@ from pathlib import Path
 
 import tyro
 
-from loop.command import command
-from train.mnist_presets import preset_named
-from visualize.mnist_evidence import read_evidence, write_points
-from visualize.mnist_evidence_figures import draw_curves, draw_sheets
-from visualize.mnist_evidence_rates import read_rates, write_rates
-from visualize.mnist_evidence_text import write_tables
+from domains.mnist.presets import preset_named
+from loop.cli import command
+from results.mnist.figures import draw_curves, draw_sheets
+from results.mnist.rates import read_rates, write_rates
+from results.mnist.tables import read_evidence, write_points
+from results.mnist.text import write_tables
 
 
 @command()

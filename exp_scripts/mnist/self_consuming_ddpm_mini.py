@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tyro
 
-from loop.command import command
-from train.mnist import run_arm
-from train.mnist_arguments import MnistArguments
+from domains.mnist.arguments import MnistArguments
+from domains.mnist.domain import run_arm
+from loop.cli import command
 
 
 def main(arguments: MnistArguments) -> None:

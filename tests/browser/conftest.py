@@ -20,10 +20,10 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from body_models.skeleton import DEFAULT_SKELETON
-from train.gaussian import GaussianSettings, run_gaussian
-from train.gaussian_record import write_result
-from train.gaussian_theory import measure_contraction
-from visualize.report import ReportOptions, make_report
+from domains.gaussian.domain import GaussianSettings, run_gaussian
+from domains.gaussian.results import write_result
+from domains.gaussian.theory import measure_contraction
+from visualize.report.build import ReportOptions, make_report
 
 FLAGS = (
     "--headless=new",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,7 @@ from dataset.cmu import LONGEST, SHORTEST, assign_splits, build, cmu_clips, wind
 from dataset.doctor import examine
 from dataset.humanml3d import load_split, read_ids
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "translation"))
-from acclaim import amc, asf, motionbuilder
+from tests.translation.acclaim import amc, asf, motionbuilder
 
 TAKES = ("02_05", "06_01", "07_01", "08_01", "09_03", "13_11", "13_33", "14_05", "05_16")
 

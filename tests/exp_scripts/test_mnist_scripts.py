@@ -16,8 +16,8 @@ import pytest
 import tyro
 
 from dataset.mnist_source import FILES
-from train.mnist_arguments import MnistArguments
-from train.mnist_experiment import experiment_of
+from domains.mnist.arguments import MnistArguments
+from domains.mnist.experiment import experiment_of
 
 ARM = (
     "python exp_scripts/mnist/self_consuming_ddpm_mini.py --n_epoch_for_training_from_scratch 20 "

@@ -21,7 +21,7 @@ def test_run_all_plans_every_arm_of_a_published_size(repository: Path, tmp_path:
     assert plan.count("--faithful") == 1 + 11
     assert plan.count("--save_dir exp_outputs/dataset_2794/synthetic_percent_05_") == 2
     assert plan.splitlines()[-1].endswith(
-        "-m visualize.graphs exp_outputs/dataset_2794 --out exp_outputs/dataset_2794/graphs"
+        "-m visualize.curves.graphs exp_outputs/dataset_2794 --out exp_outputs/dataset_2794/graphs"
     )
 
 

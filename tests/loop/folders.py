@@ -9,10 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loop.cycle import LoopSettings, run_loop
-from loop.rundir import RunDirectory
-
-sys.path.insert(0, str(Path(__file__).parent))
-from toy import MeanModel, toy_domain
+from loop.rundir.directory import RunDirectory
+from tests.loop.toy import MeanModel, toy_domain
 
 SETTINGS = LoopSettings(seed=3, arm="arm", generations=2, synthetic_count=5)
 NO_RESULTS = {"times.csv", ".lock", "versions.json"}

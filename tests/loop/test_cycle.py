@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,9 @@ import pytest
 
 from loop.cycle import LoopSettings, run_loop
 from loop.errors import InvalidOptionError, MissingAssetError, RunLockedError, RunStateError
-from loop.hand_over import hand_over
-from loop.rundir import MemoryRun, RunDirectory
-
-sys.path.insert(0, str(Path(__file__).parent))
-from toy import MeanModel, toy_domain
+from loop.rundir.directory import MemoryRun, RunDirectory
+from loop.rundir.generation_0 import hand_over
+from tests.loop.toy import MeanModel, toy_domain
 
 SETTINGS = LoopSettings(seed=3, arm="arm", generations=4, synthetic_count=5)
 STAGES = ("synthesise", "correct", "fit", "evaluate")

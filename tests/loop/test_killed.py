@@ -5,19 +5,16 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 
 from loop.cycle import run_loop
 from loop.errors import RunLockedError
-from loop.hand_over import hand_over
-from loop.rundir import RunDirectory
-
-sys.path.insert(0, str(Path(__file__).parent))
-from folders import SETTINGS, die_before_write, forked, results, run
-from toy import MeanModel, toy_domain
+from loop.rundir.directory import RunDirectory
+from loop.rundir.generation_0 import hand_over
+from tests.loop.folders import SETTINGS, die_before_write, forked, results, run
+from tests.loop.toy import MeanModel, toy_domain
 
 PRUNED = dataclasses.replace(SETTINGS, keep="last", keep_samples="last")
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from loop.interfaces import Mixture
 from loop.mixing import POLICIES, accumulate_subsample, triangular
-from loop.streams import Stream
+from loop.rng import Stream
 
 sizes_lists = st.lists(st.integers(0, 30), max_size=8)
 

@@ -8,7 +8,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +17,10 @@ import pytest
 
 from loop.cycle import run_loop
 from loop.errors import CorruptFileError, RunStateError, StorageError
-from loop.pieces import Pieces
-from loop.rundir import RunDirectory
-
-sys.path.insert(0, str(Path(__file__).parent))
-from folders import SETTINGS, forked, results, run
-from toy import MeanModel, toy_domain
+from loop.rundir.directory import RunDirectory
+from loop.rundir.partial_results import Pieces
+from tests.loop.folders import SETTINGS, forked, results, run
+from tests.loop.toy import MeanModel, toy_domain
 
 LARGE = dataclasses.replace(SETTINGS, synthetic_count=4_000)
 

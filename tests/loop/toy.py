@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from loop.interfaces import Corrected, Domain, LargeFiles, Mixture, Rows
-from loop.streams import Stream
+from loop.rng import Stream
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""An experiment of toys, for tests of sweeps: `--experiment toy_sweep`, this folder on PYTHONPATH.
+"""An experiment of toys, for tests of sweeps: `--experiment tests.loop.toy_sweep`.
 
 Its name is a folder. Its arms run the loop on `toy.MeanModel`. In the generation that `--hold`
 names an arm stands still until it is interrupted; its next attempt does not. The arm that `--fail`
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from toy import MeanModel, toy_domain
 
-from loop.command import command
+from loop.cli import command
 from loop.cycle import LoopSettings, run_loop
-from loop.hand_over import hand_over
-from loop.plan import CORES, DEVICE, Job, Plan, Request
-from loop.rundir import RunDirectory
+from loop.rundir.directory import RunDirectory
+from loop.rundir.generation_0 import hand_over
+from loop.sweep.plan import CORES, DEVICE, Job, Plan, Request
+from tests.loop.toy import MeanModel, toy_domain
 
 ARMS = ("corrected", "baseline")
 LAST = 3

@@ -5,13 +5,13 @@ import logging
 import pytest
 import torch
 
-from loop.streams import Stream
+from domains.mnist.denoiser import new_denoiser
+from domains.mnist.precision import compiles, runs_in_bfloat16
+from domains.mnist.presets import CORRECTED, preset_named
+from loop.rng import Stream
 from model.compiled import can_compile, frozen
 from model.context_unet import ContextUNet, ContextUNetConfig
 from model.seeding import seeded
-from train.mnist_denoiser import new_denoiser
-from train.mnist_precision import compiles, runs_in_bfloat16
-from train.mnist_presets import CORRECTED, preset_named
 
 
 def test_without_a_compiler_sampling_goes_on_and_says_so(
@@ -26,10 +26,10 @@ def test_without_a_compiler_sampling_goes_on_and_says_so(
 
 
 def test_auto_compiles_what_is_wide_and_computes_as_the_hardware_likes(monkeypatch) -> None:
-    monkeypatch.setattr("train.mnist_precision.can_compile", lambda: True)
+    monkeypatch.setattr("domains.mnist.precision.can_compile", lambda: True)
     assert compiles("auto", 128, faithful=False) and not compiles("auto", 16, faithful=False)
     assert not compiles("auto", 128, faithful=True) and compiles("yes", 8, faithful=True)
-    monkeypatch.setattr("train.mnist_precision.multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr("domains.mnist.precision.multiplies_bfloat16", lambda device: True)
     assert runs_in_bfloat16("auto", "cpu", faithful=False)
     assert not runs_in_bfloat16("auto", "cpu", faithful=True)
     assert not runs_in_bfloat16("fp32", "cpu", faithful=False)

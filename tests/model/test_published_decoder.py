@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from domains.motion.checkpoints.published import published_denoiser
 from loop.errors import InvalidOptionError, RunStateError
-from loop.streams import Stream
+from loop.rng import Stream
 from model.published import load_published_mdm
-from train.published_denoiser import published_denoiser
 
 DIM, LAYERS, HEADS, FF, TEXT = 32, 2, 4, 48, 768
 ARGUMENTS = {

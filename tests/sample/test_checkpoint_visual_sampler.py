@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import sample.checkpoint_visual_sampler as sampler
-from loop.atomic import read_json
 from loop.errors import MissingAssetError
+from loop.rundir.files import read_json
 from translation.humanml import joints_to_vectors
 
 HOLD = """

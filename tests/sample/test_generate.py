@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-import train.stored_denoiser
-from loop.atomic import read_json, write_json
+import domains.motion.checkpoints.stored
+from domains.motion.checkpoints.shipped import ship
+from domains.motion.denoiser import new_denoiser
+from domains.motion.generator import MotionGenerator
+from domains.motion.presets import CORRECTED, preset_named
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
-from loop.streams import Stream
+from loop.rng import Stream
+from loop.rundir.files import read_json, write_json
 from sample.generate import Arguments, generate
 from sample.models import SHIPPED, default_model
-from train.denoiser import new_denoiser
-from train.motion_generator import MotionGenerator
-from train.presets import CORRECTED, preset_named
-from train.shipped_denoiser import ship
 
 
 class ConstantEncoder:
@@ -33,7 +33,9 @@ class ConstantEncoder:
 @pytest.fixture
 def stored(tmp_path: Path, monkeypatch) -> tuple[Path, MotionGenerator]:
     """A finished generation of smoke size on disk, and the generator that wrote it."""
-    monkeypatch.setattr(train.stored_denoiser, "text_encoder_named", lambda *_: ConstantEncoder())
+    monkeypatch.setattr(
+        domains.motion.checkpoints.stored, "text_encoder_named", lambda *_: ConstantEncoder()
+    )
     data = tmp_path / "data"
     data.mkdir()
     mean, std = np.linspace(-1, 1, 263, dtype=np.float32), np.full(263, 2.0, np.float32)

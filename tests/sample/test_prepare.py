@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from domains.motion.experiments import Experiment, experiment_named
 from loop.errors import InvalidOptionError, MissingAssetError
 from sample.prepare import newest_generation, prepare
-from train.experiments import Experiment, experiment_named
 
 
 @pytest.fixture

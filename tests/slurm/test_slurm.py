@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from loop.outcomes import outcome_of
-from loop.plan import Job
+from loop.sweep.outcomes import outcome_of
+from loop.sweep.plan import Job
 
 ARMS = ("corrected", "baseline")
-TOYS = ["--experiment", "toy_sweep"]
+TOYS = ["--experiment", "tests.loop.toy_sweep"]
 HELD = ["--", "--hold", "2"]
 SUBMITIT = "--cluster slurm --gpus 0 --cpus 1 --memory_gb 0.5"
 SBATCH = "--cpus-per-task=1 --mem=500M"
@@ -25,9 +25,8 @@ SBATCH = "--cpus-per-task=1 --mem=500M"
 
 @pytest.fixture(scope="module")
 def environment(repository: Path, slurm: Path) -> dict[str, str]:
-    """What jobs inherit: the checkout under test, and the folder of the toys."""
-    paths = (str(repository / "tests" / "loop"), str(repository))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    """What jobs inherit: the checkout under test."""
+    return {**os.environ, "PYTHONPATH": str(repository)}
 
 
 @pytest.fixture(scope="module")

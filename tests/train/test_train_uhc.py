@@ -8,7 +8,7 @@ import numpy as np
 
 from body_models.skeleton import DEFAULT_SKELETON
 from train.train_uhc import Arguments, run
-from uhc.policy import Policy
+from uhc.rl.policy import Policy
 
 
 def test_trains_resumes_and_judges(tmp_path, caplog):

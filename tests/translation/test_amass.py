@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,9 @@ from scipy.spatial.transform import Rotation
 from body_models.skeleton import JOINT_COUNT
 from body_models.smpl import BodyModel, load_body_model, pose_joints, skin
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
+from tests.body_models.bodies import body_content, write_npz
 from translation.amass import amass_joints, read_amass, write_amass
 from translation.ik import IKResult, forward_kinematics, solve_ik
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "body_models"))
-from bodies import body_content, write_npz
 
 
 def smplh_content(frames: int = 61, rate: float = 120.0) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
+from tests.translation.acclaim import BONES, amc, asf
 from translation.asf_amc import bone_ends, read_asf
-
-sys.path.insert(0, str(Path(__file__).parent))
-from acclaim import BONES, amc, asf
 
 UNIT = 1 / 0.45
 

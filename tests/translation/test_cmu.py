@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +10,10 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON, PARENTS
 from loop.errors import InvalidMotionError
+from tests.translation.acclaim import BONES, amc, asf, motionbuilder
 from translation.asf_amc import bone_ends, read_asf
 from translation.bvh import read_bvh
 from translation.cmu import cmu_joints, is_motionbuilder, motionbuilder_joints
-
-sys.path.insert(0, str(Path(__file__).parent))
-from acclaim import BONES, amc, asf, motionbuilder
 
 
 def random_frames(count: int) -> list[dict[str, tuple[float, ...]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,11 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON, JOINT_NAMES
 from body_models.smpl import load_body_model
+from tests.body_models.bodies import body_content, write_npz
 from translation.amass import amass_joints, read_amass
 from translation.bvh import read_bvh
 from translation.export import main, read_motion
 from translation.humanml import joints_to_vectors
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "body_models"))
-from bodies import body_content, write_npz
 
 
 def swaying(frames: int = 30) -> np.ndarray:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from body_models.skeleton import DEFAULT_SKELETON, MIRROR, Skeleton
-from uhc.humanoid import Contacts, Humanoid, build_humanoid, qpos_to_corners, qpos_to_spheres
+from uhc.humanoid.model import Contacts, Humanoid, build_humanoid, qpos_to_corners, qpos_to_spheres
 
 Turns = Mapping[int, list[float]]
 """Joints turned from rest by rotation vectors in degrees, z up."""

@@ -12,7 +12,7 @@ from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import BodyModel, load_body_model
 from tests.body_models.bodies import body_content, write_npz
 from tests.uhc.bodies import all_fours, held, symmetric_body
-from uhc.humanoid import Humanoid, build_humanoid, qpos_to_corners
+from uhc.humanoid.model import Humanoid, build_humanoid, qpos_to_corners
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError, MissingAssetError
+from uhc.clips import Clip
 from uhc.corrupted import by_clip, main, ratio_of_medians, summary
-from uhc.motions import Clip
 from uhc.trials import STAGES, Row, Trials, run_trials
 
 Joints = NDArray[np.float32]

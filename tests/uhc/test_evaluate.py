@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError, MissingAssetError
 from translation.humanml import joints_to_vectors
+from uhc.clips import MAX_FRAMES, Choice, choose, read_motions
 from uhc.evaluate import evaluate, main, summary, write_csv
-from uhc.motions import MAX_FRAMES, Choice, choose, read_motions
 
 Joints = NDArray[np.float32]
 PROMISED = (

@@ -10,21 +10,22 @@ import pytest
 from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError
-from uhc.cleanup import clean, lowest_point, on_feet
-from uhc.env import ACTION, EnvOptions, ReferenceClip, TrackingEnv
-from uhc.humanoid import Humanoid, qpos_to_joints, qpos_to_joints_zup, qpos_to_spheres
-from uhc.kinodynamic import refine, unexplained_force
-from uhc.observation import SIZE
+from uhc.controllers.search import SearchOptions, search
+from uhc.controllers.tracker import TrackerOptions, track
+from uhc.humanoid.cleanup import clean, lowest_point, on_feet
+from uhc.humanoid.model import Humanoid, qpos_to_joints, qpos_to_joints_zup, qpos_to_spheres
+from uhc.humanoid.segments import FOOT_DROP_M
 from uhc.pipeline import correct_clip, foot_drop
+from uhc.refine.solve import refine, unexplained_force
 from uhc.request import Request
-from uhc.search import SearchOptions, search
-from uhc.segments import FOOT_DROP_M
-from uhc.tracker import TrackerOptions, track
+from uhc.rl.environment import ACTION, EnvOptions, ReferenceClip, TrackingEnv
+from uhc.rl.observation import SIZE
 
 Array = NDArray[np.float64]
 STRICT = TrackerOptions(ladder=(0.0,))
 KNEES, HANDS, TRUNK = [8, 9], [12, 13], [14, 15, 17, 18]
-"""Rows of a body's contacts: after the 8 corners, in the order of `uhc.segments.SPHERES`."""
+"""Rows of a body's contacts: after the 8 corners, in the order of
+`uhc.humanoid.segments.SPHERES`."""
 
 
 def test_spheres_add_contacts_and_no_mass(

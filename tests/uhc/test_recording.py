@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import uhc.attempts
-import uhc.search
+import uhc.controllers.cascade
+import uhc.controllers.search
 from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidOptionError, SimulationError
 from tests.uhc.bodies import all_fours, held
-from uhc.env import ACTION
-from uhc.faithful import Faithful
-from uhc.humanoid import Humanoid, qpos_to_joints
-from uhc.kinodynamic import RefineOptions, refine
-from uhc.observation import SIZE
+from uhc.control.reference import build_reference
+from uhc.control.simulation import Simulation
+from uhc.controllers.faithful.controller import Faithful
+from uhc.controllers.search import SearchOptions
+from uhc.controllers.tracker import TrackerOptions
+from uhc.humanoid.model import Humanoid, qpos_to_joints
 from uhc.pipeline import FPS, correct_clip, prepare
-from uhc.policy import Policy
 from uhc.recording import Recording, record
-from uhc.reference import build_reference
+from uhc.refine.solve import RefineOptions, refine
 from uhc.request import Request
-from uhc.search import SearchOptions
-from uhc.simulation import Simulation
-from uhc.tracker import TrackerOptions
+from uhc.rl.environment import ACTION
+from uhc.rl.observation import SIZE
+from uhc.rl.policy import Policy
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 SETTLED = slice(4, None)
@@ -130,8 +130,10 @@ def test_a_search_is_recorded_as_it_was_found_and_searched_once(
     recorded: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tracker is made to fail and the search not to try what the tracker does."""
-    draw = uhc.search._actions
-    monkeypatch.setattr(uhc.search, "_actions", lambda rng, _, options: draw(rng, 0, options))
+    draw = uhc.controllers.search._actions
+    monkeypatch.setattr(
+        uhc.controllers.search, "_actions", lambda rng, _, options: draw(rng, 0, options)
+    )
     request = Request(
         controller=SearchOptions(samples=4, survivors=2, steps=6),
         tracker=replace(UNAIDED, failure_m=1e-4),
@@ -139,9 +141,9 @@ def test_a_search_is_recorded_as_it_was_found_and_searched_once(
     corrected = correct_clip(swaying(), request)
     assert corrected.success and corrected.joints is not None
     calls = []
-    search = uhc.search.search
+    search = uhc.controllers.search.search
     monkeypatch.setattr(
-        uhc.attempts, "search", lambda *a: calls.append(found := search(*a)) or found
+        uhc.controllers.cascade, "search", lambda *a: calls.append(found := search(*a)) or found
     )
     found = record(swaying(), request)
     assert len(calls) == 1

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidMotionError
 from translation.humanml import joints_to_vectors
-from uhc import imitate, pipeline
-from uhc.imitate import correct_joints, correct_motions
+from uhc import correct as imitate
+from uhc import pipeline
+from uhc.controllers.tracker import TrackerOptions
+from uhc.correct import correct_joints, correct_motions
 from uhc.request import METHODS, Method, Outcome
-from uhc.tracker import TrackerOptions
 
 Clip = NDArray
 
@@ -223,7 +224,7 @@ def test_a_worker_out_of_memory_costs_one_clip(good: Clip) -> None:
         deadline = time.monotonic() + 20.0
         while time.monotonic() < deadline:
             for child in psutil.Process().children():
-                if child.cmdline()[-2:] == ["-m", "uhc.batch"] and child.cpu_times().user > 0.2:
+                if child.cmdline()[-2:] == ["-m", "uhc.workers"] and child.cpu_times().user > 0.2:
                     os.kill(child.pid, signal.SIGKILL)
                     return True
             time.sleep(0.01)

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from uhc import pipeline
-from uhc.env import ACTION, ReferenceClip, TrackingEnv
-from uhc.imitate import correct_joints
-from uhc.learned import follow
-from uhc.observation import SIZE
-from uhc.policy import Policy
-from uhc.reference import build_reference
-from uhc.simulation import DIVERGED, Simulation
-from uhc.tracker import TrackerOptions
+from uhc.control.reference import build_reference
+from uhc.control.simulation import DIVERGED, Simulation
+from uhc.controllers.policy import follow
+from uhc.controllers.tracker import TrackerOptions
+from uhc.correct import correct_joints
+from uhc.rl.environment import ACTION, ReferenceClip, TrackingEnv
+from uhc.rl.observation import SIZE
+from uhc.rl.policy import Policy
 
 
 def test_a_clip_that_diverges_is_stopped(
@@ -34,7 +34,7 @@ def test_a_clip_that_diverges_is_stopped(
         return advance(self, *arguments)
 
     monkeypatch.setattr(Simulation, "advance", counted)
-    monkeypatch.setattr("uhc.simulation.MAX_SPEED", 0.0)
+    monkeypatch.setattr("uhc.control.simulation.MAX_SPEED", 0.0)
     done = pipeline.track(symmetric_humanoid, standing)
     assert done.reason == DIVERGED and steps == [0] * 5
 
@@ -46,7 +46,7 @@ def test_a_breakdown_inside_the_physics_is_a_divergence(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("uhc.simulation.computed_torque", broken)
+    monkeypatch.setattr("uhc.control.simulation.computed_torque", broken)
     done = pipeline.track(symmetric_humanoid, standing, dump_folder=tmp_path)
     assert not done.success and done.reason == DIVERGED and np.isfinite(done.qpos).all()
     assert len(list(tmp_path.iterdir())) == 5

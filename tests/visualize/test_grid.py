@@ -10,7 +10,7 @@ import pytest
 
 import visualize.grid as grid
 from loop.errors import InvalidOptionError, MissingAssetError
-from visualize.colours import ARM_COLOURS
+from visualize.video.colours import ARM_COLOURS
 
 RAW = "synthetic_percent_100_iterative_finetuning"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from visualize.records import read_folder, read_runs
+from visualize.curves.records import read_folder, read_runs
 from visualize.table import main, summary_table, write_summary
 
 ARM = "synthetic_percent_100_iterative_finetuning_with_correction"

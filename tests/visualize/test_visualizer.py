@@ -12,7 +12,7 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import MissingAssetError
-from visualize.colours import ARM_COLOURS, colour_of_arm
+from visualize.video.colours import ARM_COLOURS, colour_of_arm
 from visualize.visualizer import gather
 
 

@@ -1,0 +1,1 @@
+"""Where a domain meets the loop: one folder a domain."""

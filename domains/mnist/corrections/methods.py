@@ -1,0 +1,167 @@
+"""The correction functions of the MNIST experiment, by name.
+
+kmeans         published: the nearest of the digit's centroids
+nearest        the nearest real image of the digit: the oracle bound, because it copies
+local_pca      the sample's foot on the plane that the real images around it span
+local_convex   the mixture of the real images around it that is closest to the sample
+transport      one-to-one matching with real images, then the sample's foot on the plane there
+grey_values    the control: real grey values, pixel ranks as sampled
+
+Which of them helps is decided by how far the *corrected set itself* is from the data:
+`python -m results.mnist.corrected_sets` measures that before any training.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from dataset.mnist import DIGITS, Digits
+from dataset.mnist_source import SIDE
+from domains.mnist.corrections.projections import (
+    Centroids,
+    ConvexMixture,
+    GreyValues,
+    LocalPlane,
+    NearestReal,
+    Projection,
+    Transport,
+)
+from domains.mnist.files import write_sheet
+from loop.errors import InvalidOptionError, InvalidSamplesError
+from loop.interfaces import Corrected, Correction
+from loop.rng import Stream
+
+logger = logging.getLogger("scsc")
+
+CLUSTERS = "digit_clusters.png"
+NAMES = ("kmeans", "nearest", "local_pca", "local_convex", "transport", "grey_values")
+ORACLES = frozenset({"nearest"})
+"""Corrections that hand out real training images: bounds, not methods."""
+
+
+class DigitCorrection:
+    """Moves each sample towards the real images of the digit that it was drawn as.
+
+    Args:
+        projections: one for each of the digits 0 to 9.
+        gamma: strength: a sample x becomes x + gamma / (1 + gamma) (p(x) - x); inf (published)
+            replaces it by its projection p(x), 0 leaves it alone.
+
+    Raises:
+        InvalidOptionError: gamma is negative or not a number.
+    """
+
+    def __init__(self, projections: list[Projection], gamma: float = math.inf) -> None:
+        if not gamma >= 0:
+            raise InvalidOptionError(
+                "the strength of a correction cannot be negative",
+                found=gamma,
+                expected="0 to inf",
+            )
+        self.projections = projections
+        self._share = 1.0 if math.isinf(gamma) else gamma / (1 + gamma)
+
+    def correct(
+        self, batch: Digits, stream: Stream, scratch: Path | None = None
+    ) -> Corrected[Digits]:
+        """Corrected digits in the order of `batch`, and how far they moved (grey values, RMS).
+
+        Published code regroups them by digit instead; training shuffles them anyway.
+        """
+        pixels = batch.images.reshape(len(batch), -1).astype(np.float64)
+        corrected = pixels.copy()
+        for digit, project in enumerate(self.projections):
+            rows = batch.labels == digit
+            if rows.any():
+                corrected[rows] += self._share * (project(pixels[rows]) - pixels[rows])
+        images = np.rint(corrected).clip(0, 255).astype(np.uint8).reshape(batch.images.shape)
+        moved = images.astype(np.float64) - batch.images
+        return Corrected(
+            Digits(images, batch.labels), {"Moved_correction": float(np.sqrt((moved**2).mean()))}
+        )
+
+
+def write_centroids(correction: Correction[Digits], folder: Path) -> None:
+    """Write `digit_clusters.png`, a row of centroids for each digit (published); k-means alone.
+
+    Raises StorageError when the file cannot be written.
+    """
+    projections = correction.projections if isinstance(correction, DigitCorrection) else []
+    rows = [p.centroids for p in projections if isinstance(p, Centroids)]
+    if rows:
+        images = np.concatenate(rows).astype(np.uint8).reshape(-1, SIDE, SIDE)
+        labels = np.repeat(np.arange(DIGITS), len(rows[0]))
+        write_sheet(folder / CLUSTERS, Digits(images, labels), columns=len(rows[0]))
+
+
+def correction_named(
+    name: str,
+    real: Digits,
+    clusters: int,
+    gamma: float = math.inf,
+    *,
+    biased: bool = False,
+) -> Correction[Digits]:
+    """A correction function that knows the real digits.
+
+    Args:
+        name: one of `NAMES`.
+        real: what the arm trains on; at least one image of every digit.
+        clusters: centroids a digit, of kmeans.
+        gamma: strength, see `DigitCorrection`.
+        biased: kmeans rounds its centroids half a grey value too bright (published).
+
+    Raises:
+        InvalidOptionError: there is no such correction, or gamma is out of range.
+        InvalidSamplesError: a digit has too few images.
+    """
+    builders: dict[str, Callable[[np.ndarray], Projection]] = {
+        "kmeans": lambda pixels: Centroids(pixels, clusters, biased),
+        "nearest": NearestReal,
+        "local_pca": LocalPlane,
+        "local_convex": ConvexMixture,
+        "transport": Transport,
+        "grey_values": GreyValues,
+    }
+    if name not in builders:
+        raise InvalidOptionError("unknown correction", found=name, expected=" | ".join(NAMES))
+    if name in ORACLES:
+        logger.info("correction %s copies training images: a bound, not a method", name)
+    needed = clusters if name == "kmeans" else 1
+    return correction_of(builders[name], real, gamma, needed=needed)
+
+
+def correction_of(
+    build: Callable[[np.ndarray], Projection],
+    real: Digits,
+    gamma: float = math.inf,
+    *,
+    needed: int = 1,
+) -> Correction[Digits]:
+    """A correction function out of what builds the projection of one digit.
+
+    Args:
+        build: real images of a digit (M, 784) float64 -> its projection.
+        real: what the arm trains on.
+        gamma: strength, see `DigitCorrection`.
+        needed: real images of a digit that `build` cannot do without.
+
+    Raises:
+        InvalidOptionError: gamma is out of range.
+        InvalidSamplesError: a digit has too few images.
+    """
+    counts = np.bincount(real.labels, minlength=DIGITS)
+    if counts.min() < needed:
+        raise InvalidSamplesError(
+            "a digit has too few real images for this correction",
+            found=f"{counts.min()} of digit {counts.argmin()}",
+            expected=f"at least {needed}",
+            remedy="train on more images, or ask for fewer clusters",
+        )
+    pixels = real.images.reshape(len(real), -1).astype(np.float64)
+    return DigitCorrection([build(pixels[real.labels == d]) for d in range(DIGITS)], gamma)

@@ -1,0 +1,1 @@
+"""Denoisers read back: our own runs, published checkpoints, shipped weights."""

@@ -1,0 +1,162 @@
+"""An MDM denoiser and what belongs to it: its chain, its text encoder, its normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dataset.humanml3d import MOTION_DIM
+from diffusion.guidance import guided
+from diffusion.noise import ItemNoise
+from diffusion.process import Diffusion
+from diffusion.samplers import ddpm
+from diffusion.schedules import cosine_betas, linear_betas
+from domains.motion.presets import MotionPreset, Protocol
+from loop.progress import track
+from loop.rng import Stream, item_seeds
+from loop.rundir.partial_results import Pieces
+from model.ema import EMA
+from model.mdm import MDM, MDMConfig
+from model.mdm_decoder import MDMDecoder
+from model.seeding import seeded
+from model.text_encoder import TextEncoder
+
+UNIT = 4
+"""Motion lengths are multiples of four frames (HumanML3D loader)."""
+SAMPLE_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """A text-to-motion diffusion model.
+
+    Attributes:
+        network: live weights, those that the optimiser moves.
+        ema: their moving average, with which motions are drawn; None draws with the live weights.
+        diffusion: the noising chain.
+        encoder: frozen text encoder.
+        mean, std: (263,) statistics of the training data.
+        max_frames: longest motion, at 20 fps.
+        guidance: classifier-free guidance scale.
+        device: where the network is.
+        words: a decoder network reads a vector a word, not one a text.
+    """
+
+    network: MDM | MDMDecoder
+    ema: EMA | None
+    diffusion: Diffusion
+    encoder: TextEncoder
+    mean: np.ndarray
+    std: np.ndarray
+    max_frames: int
+    guidance: float
+    device: torch.device
+    words: bool = False
+
+    def sample(
+        self,
+        captions: Sequence[str],
+        frames: Sequence[int],
+        stream: Stream,
+        description: str,
+        scratch: Path | None = None,
+    ) -> list[np.ndarray]:
+        """One motion a caption: (F_i, 263) float32 at 20 fps, not normalised.
+
+        F_i is `frames[i]` brought down to a multiple of four that the network can draw. A motion
+        depends on its caption, its length and its place in the list, not on its batch. Finished
+        batches are kept in `scratch` for a repeated call.
+        """
+        lengths = [min(count, self.max_frames) // UNIT * UNIT for count in frames]
+        seeds = item_seeds(stream, len(captions))
+        motions: list[np.ndarray] = []
+        done = Pieces(scratch, description)
+        with self._averaged_weights():
+            for start in track(range(0, len(captions), SAMPLE_BATCH), description):
+                chosen = slice(start, start + SAMPLE_BATCH)
+                if start not in done:
+                    drawn = self._sample_batch(captions[chosen], lengths[chosen], seeds[chosen])
+                    done[start] = {f"{row:03d}": motion for row, motion in enumerate(drawn)}
+                motions += done[start].values()
+        return motions
+
+    def _sample_batch(
+        self, captions: Sequence[str], lengths: Sequence[int], seeds: Sequence[int]
+    ) -> list[np.ndarray]:
+        condition = (
+            *(part.to(self.device) for part in self._encoded(captions)),
+            torch.as_tensor(lengths, device=self.device),
+        )
+        shape = (len(captions), self.max_frames, MOTION_DIM)
+        denoise = guided(self.network, condition, self.guidance)
+        drawn = ddpm(self.diffusion, denoise, ItemNoise(seeds, self.device), shape)
+        vectors = drawn.cpu().numpy() * self.std + self.mean
+        return [motion[:length] for motion, length in zip(vectors, lengths, strict=True)]
+
+    def _encoded(self, captions: Sequence[str]) -> tuple[Tensor, ...]:
+        """Captions as the network reads them: a vector, or one a word and how many they are."""
+        if isinstance(self.network, MDM):
+            return (self.encoder.encode(captions),)
+        if self.words:
+            return self.encoder.encode_tokens(captions)
+        return self.encoder.encode(captions)[:, None], torch.ones(len(captions), dtype=torch.int64)
+
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        self.network.eval()
+        if self.ema is None:
+            yield
+        else:
+            with self.ema.applied_to(self.network):
+                yield
+
+
+def new_denoiser(
+    preset: MotionPreset,
+    protocol: Protocol,
+    encoder: TextEncoder,
+    statistics: tuple[np.ndarray, np.ndarray],
+    seed: int,
+    device: torch.device,
+) -> Denoiser:
+    """An untrained denoiser; `seed` fixes its weights, `statistics` are mean and std (263,)."""
+    config = MDMConfig(
+        features=MOTION_DIM,
+        text_dim=encoder.dim,
+        latent_dim=preset.latent_dim,
+        layers=preset.layers,
+        heads=preset.heads,
+        ff=preset.ff_size,
+        dropout=preset.dropout,
+        max_frames=preset.max_frames,
+        mask_padding=protocol.mask_padding,
+    )
+    network = seeded(lambda: MDM(config), seed).to(device)
+    return Denoiser(
+        network=network,
+        ema=None if protocol.ema_decay is None else EMA(network, protocol.ema_decay),
+        diffusion=Diffusion(betas(preset), "x0"),
+        encoder=encoder,
+        mean=statistics[0],
+        std=statistics[1],
+        max_frames=preset.max_frames,
+        guidance=protocol.guidance,
+        device=device,
+    )
+
+
+def betas(preset: MotionPreset) -> np.ndarray:
+    """(T,) variances of the noising chain; the linear ones are DDPM's, for any T as in MDM.
+
+    Of T steps they are 1000 / T times those of 1,000 steps, 1e-4 to 0.02.
+    """
+    steps = preset.diffusion_steps
+    if preset.noise_schedule == "cosine":
+        return cosine_betas(steps)
+    return linear_betas(steps, 1e-4 * 1000 / steps, 0.02 * 1000 / steps)

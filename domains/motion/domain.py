@@ -1,0 +1,161 @@
+"""The motion experiment: MDM, physics correction and metrics, put together for the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dataset.humanml3d import MotionSet, load_split
+from domains.motion.correction import MotionCorrection, body_of
+from domains.motion.denoiser import new_denoiser
+from domains.motion.distributed import TrainingTeam
+from domains.motion.evaluation import MotionEvaluation
+from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator
+from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
+from domains.motion.generator import MotionGenerator
+from domains.motion.presets import MotionPreset, Protocol
+from domains.motion.repeated_evaluation import RepeatedEvaluation
+from loop.errors import InvalidOptionError
+from loop.interfaces import Correction, Domain, NoCorrection
+from model.clip_encoder import TextEncoderName, text_encoder_named
+from model.text_encoder import CachedTextEncoder
+from uhc.correct import Method
+from uhc.request import Controller
+
+DIVERGED = "diverged"
+"""Folder beside the arms for the states of simulations that diverged, to look into."""
+
+
+@dataclass(frozen=True)
+class MotionExperiment:
+    """What decides the result of an arm.
+
+    Attributes:
+        dataset: folder in HumanML3D layout.
+        cache: where the evaluator and the caption embeddings are kept, shared by all arms.
+        preset: sizes and numbers of steps.
+        protocol: published or corrected behaviour.
+        correction: `none` for the raw arms, else the correction function.
+        seed: fixes everything.
+        filters: the correction only decides which samples stay, as they were drawn.
+        controller: who follows in simulation; None: the tracker.
+        fresh_data: another data set, whose training clips that `dataset` does not have are dealt
+            out by the mixing policy `fresh_data`.
+        text_encoder: what the captions become vectors with.
+        text_encoder_source: folder or hub name of a text encoder that the user brings.
+        evaluator: what the metrics stand on.
+        evaluator_root: where the files of the published evaluator lie.
+    """
+
+    dataset: Path
+    cache: Path
+    preset: MotionPreset
+    protocol: Protocol
+    correction: Method
+    seed: int
+    text_encoder: TextEncoderName = "minilm"
+    text_encoder_source: str | None = None
+    evaluator: EvaluatorKind = "trained"
+    evaluator_root: Path = Path()
+    filters: bool = False
+    controller: Controller | None = None
+    fresh_data: Path | None = None
+
+
+def build_domain(
+    experiment: MotionExperiment,
+    workers: int,
+    device: torch.device,
+    team: TrainingTeam | None = None,
+) -> Domain[MotionBatch]:
+    """Everything `loop.cycle` needs; trains the evaluator where it is not cached yet.
+
+    Args:
+        experiment: what decides the result.
+        workers: processes of the correction.
+        device: where the networks run.
+        team: the processes that train together; by default this one is alone.
+
+    Raises:
+        ScscError: the data set or an asset is missing or unsound.
+    """
+    preset, protocol = experiment.preset, experiment.protocol
+    train, test = (
+        load_split(experiment.dataset, split, skip_damaged=protocol.skip_damaged)
+        for split in ("train", preset.eval_split)
+    )
+    experiment.cache.mkdir(parents=True, exist_ok=True)
+    encoder = _caption_encoder(experiment, device)
+    reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)
+    trained_on = [*train.items, *(() if reserve is None else reserve.items)]
+    encoder.encode([caption.text for item in trained_on for caption in item.captions])
+    evaluator = motion_evaluator(
+        experiment.evaluator,
+        trained_on=experiment.dataset,
+        cache=experiment.cache / "evaluator",
+        preset=preset.evaluator,
+        root=experiment.evaluator_root,
+        captions=(caption for item in test.items for caption in item.captions),
+        device=device,
+        skip_damaged=protocol.skip_damaged,
+    )
+    denoiser = new_denoiser(
+        preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
+    )
+    return Domain(
+        real=MotionBatch(train.items),
+        generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed, team),
+        correction=_correction(experiment, workers, train),
+        evaluator=RepeatedEvaluation(
+            MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples),
+            preset.eval_repetitions,
+        ),
+        samples=SampleFiles(),
+        corrections=CorrectionFiles(),
+        reserve=reserve,
+        large=LARGE_FILES,
+    )
+
+
+def _reserve(dataset: Path, used: MotionSet) -> MotionBatch:
+    """Training motions of another data set whose clips are not in `used`."""
+    ids = {item.id for item in used.items}
+    return MotionBatch(tuple(i for i in load_split(dataset, "train").items if i.id not in ids))
+
+
+def _caption_encoder(experiment: MotionExperiment, device: torch.device) -> CachedTextEncoder:
+    """The text encoder, with a cache file of its own: arms of other encoders share the folder."""
+    encoder = text_encoder_named(experiment.text_encoder, device, experiment.text_encoder_source)
+    file = experiment.cache / f"captions_{encoder.name.replace('/', '_')}.safetensors"
+    return CachedTextEncoder(encoder, file)
+
+
+def _correction(
+    experiment: MotionExperiment, workers: int, real: MotionSet
+) -> Correction[MotionBatch]:
+    if experiment.correction == "none":
+        return NoCorrection()
+    return MotionCorrection(
+        experiment.correction,
+        experiment.protocol,
+        workers,
+        body_of(real),
+        experiment.filters,
+        experiment.controller,
+        experiment.cache.parent / DIVERGED,
+    )
+
+
+def synthetic_count(ratio: float, real: MotionBatch) -> int:
+    """int(lambda n) (published rounding), n the number of whole training clips.
+
+    Raises:
+        InvalidOptionError: lambda is negative or above 1.
+    """
+    if not 0 <= ratio <= 1:
+        raise InvalidOptionError(
+            "synthetic_augmentation_percent is a fraction", found=ratio, expected="0 to 1"
+        )
+    return int(ratio * sum(item.name == item.id for item in real.items))

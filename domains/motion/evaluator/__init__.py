@@ -1,0 +1,1 @@
+"""The text-motion evaluators, trained and published."""

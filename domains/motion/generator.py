@@ -1,0 +1,209 @@
+"""The motion generator of the loop: a denoiser with its optimiser, in the loop's terms."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dataset.batches import TrainingBatches
+from dataset.humanml3d import MotionItem, MotionSet
+from domains.motion.denoiser import UNIT, Denoiser
+from domains.motion.distributed import TrainingTeam
+from domains.motion.files import MotionBatch
+from domains.motion.presets import MotionPreset, Protocol
+from domains.motion.training import fit, restore_training, training_state
+from loop.errors import InvalidOptionError, MissingAssetError
+from loop.interfaces import Mixture
+from loop.rng import Stream, integer_seed
+from model.checkpoint import load_checkpoint, save_checkpoint
+
+
+class MotionGenerator:
+    """Draws motions for the captions of training clips, and is fine-tuned on mixtures.
+
+    Args:
+        denoiser: the model.
+        real: the training set.
+        preset: numbers of steps, rates, sizes.
+        protocol: published or corrected behaviour.
+        seed: the run's seed.
+        team: the processes that train together; by default this one is alone.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        real: MotionSet,
+        preset: MotionPreset,
+        protocol: Protocol,
+        seed: int,
+        team: TrainingTeam | None = None,
+    ) -> None:
+        self.denoiser = denoiser
+        self._team = team
+        self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
+        self._optimizer = self._new_optimizer()
+        self._steps = 0
+        self._untrained = copy.deepcopy(training_state(denoiser, self._optimizer))
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self.denoiser.network.parameters(),
+            lr=self._preset.learning_rate,
+            weight_decay=self._preset.weight_decay,
+            fused=True,
+        )
+
+    def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> MotionBatch:
+        """`count` motions, each for a caption and of the length of another training clip.
+
+        Raises:
+            InvalidOptionError: more motions than training clips, whose ids name the files.
+        """
+        clips = [item for item in self._real.items if item.name == item.id]
+        if count > len(clips):
+            raise InvalidOptionError(
+                "a generation cannot have more synthetic motions than there are training clips",
+                found=count,
+                expected=f"at most {len(clips)}",
+                remedy="choose a synthetic_augmentation_percent of at most 1",
+            )
+        choice, noise = stream.spawn(2)
+        rng = np.random.default_rng(choice)
+        sources = [clips[i] for i in np.sort(rng.permutation(len(clips))[:count])]
+        picks = [rng.integers(len(item.captions)) for item in sources]
+        if self._protocol.first_caption_only:
+            picks = [0] * count
+        prompts = [item.captions[pick] for item, pick in zip(sources, picks, strict=True)]
+        motions = self.denoiser.sample(
+            [prompt.text for prompt in prompts],
+            [len(item.vectors) for item in sources],
+            self._noise(noise),
+            "synthesise",
+            scratch,
+        )
+        every = self._protocol.captions == "all"
+        return MotionBatch(
+            tuple(
+                MotionItem(item.id, item.id, motion, item.captions if every else (prompt,))
+                for item, prompt, motion in zip(sources, prompts, motions, strict=True)
+            )
+        )
+
+    def _noise(self, stream: Stream) -> Stream:
+        """Published processes all start from the seed, so that their noise repeats."""
+        return Stream(self._seed) if self._protocol.repeat_noise else stream
+
+    def fit(
+        self,
+        training_set: Mixture[MotionBatch],
+        generation: int,
+        stream: Stream,
+        scratch: Path | None,
+    ) -> None:
+        """Train on the real and synthetic motions of `training_set` for the preset's steps."""
+        preset = self._preset
+        if generation > 0 and not self._protocol.carry_optimizer:
+            self._optimizer = self._new_optimizer()
+        for group in self._optimizer.param_groups:  # a stored optimiser brings those of its run
+            group["lr"], group["weight_decay"] = preset.learning_rate, preset.weight_decay
+        self._steps = preset.steps_per_generation if generation else preset.generation_0_steps
+        items = [item for part in training_set.parts() for item in part.items]
+        if generation and self._protocol.whole_epochs:
+            self._steps = in_whole_epochs(self._steps, len(items), preset.batch_size)
+        batches = TrainingBatches(
+            items,
+            self.denoiser.mean,
+            self.denoiser.std,
+            preset.batch_size,
+            preset.max_frames,
+            integer_seed(self._noise(stream)),
+            UNIT,
+        )
+        fit(
+            self.denoiser,
+            self._optimizer,
+            batches,
+            self._steps,
+            preset.condition_dropout,
+            None if scratch is None else scratch / "training.pt",
+            preset.lr_anneal_steps,
+            self._team,
+        )
+
+    def reset(self) -> None:
+        """Become untrained again, with the weights of the beginning and a fresh optimiser."""
+        restore_training(self.denoiser, self._optimizer, self._untrained, Path("untrained"))
+
+    def save(self, folder: Path) -> str:
+        """Write `model<steps>.pt`, the weights one samples with, and `opt<steps>.pt`, the rest."""
+        rest = training_state(self.denoiser, self._optimizer)
+        drawn_with = dict(rest["network"])
+        if self.denoiser.ema is None:
+            del rest["network"]
+        else:
+            drawn_with |= rest["ema"].pop("average")
+        name = f"model{self._steps:09d}.pt"
+        save_checkpoint(folder / name, drawn_with)
+        save_checkpoint(folder / f"opt{self._steps:09d}.pt", rest)
+        return name
+
+    def load(self, folder: Path) -> str:
+        """Become what `save` wrote.
+
+        Raises:
+            MissingAssetError: a file is missing.
+            CorruptFileError: a file is damaged.
+            RunStateError: the files belong to a network of other sizes.
+        """
+        model = model_file(folder)
+        steps = model.stem.removeprefix("model")
+        path = folder / f"opt{steps}.pt"
+        if not path.is_file():
+            raise MissingAssetError(
+                "what training needs to go on from this generation is missing",
+                path=path,
+                remedy="restore it. Arms run with --keep last let go of it when they are finished: "
+                "to make more generations, run the arm again with --keep every:N or all",
+            )
+        drawn_with, rest = (load_checkpoint(file, self.denoiser.device) for file in (model, path))
+        if self.denoiser.ema is None:
+            rest["network"] = drawn_with
+        else:
+            names = self.denoiser.ema.state_dict()["average"].keys() & drawn_with.keys()
+            rest["ema"]["average"] = {name: drawn_with[name] for name in names}
+        restore_training(self.denoiser, self._optimizer, rest, path)
+        self._steps = int(steps)
+        return model.name
+
+
+def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:
+    """Steps that the published trainer takes where `steps` are asked for: (steps // L + 1) L.
+
+    L is the number of full batches of an epoch; where there is none, which the published trainer
+    cannot divide by, a batch counts as an epoch.
+    """
+    batches = max(1, items // batch_size)
+    return (steps // batches + 1) * batches
+
+
+def model_file(generation: Path) -> Path:
+    """The checkpoint `model<steps>.pt` of a generation.
+
+    Raises:
+        MissingAssetError: there is none, or more than one.
+    """
+    models = [path for path in generation.glob("model*.pt") if path.stem[5:].isdigit()]
+    if len(models) != 1:
+        raise MissingAssetError(
+            "expected one checkpoint in this generation",
+            path=generation,
+            found=sorted(path.name for path in models),
+            expected="one model<steps>.pt",
+            remedy="name a generation that has one (--keep says which do); or restore it; or "
+            "remove this folder and the later ones to compute them again",
+        )
+    return models[0]

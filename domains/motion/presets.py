@@ -1,0 +1,216 @@
+"""Every number of the motion protocol, once, with its source.
+
+Sources: [P] the published code, as described for its scripts and defaults (arXiv 2402.07087 and its
+official implementation); [D] measured by us so that the whole loop fits a laptop CPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from loop.errors import InvalidOptionError
+
+OnFailure = Literal["drop", "keep", "teleport"]
+NoiseSchedule = Literal["cosine", "linear"]
+EvaluationSplit = Literal["test", "val"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Choices in which the published code and our corrected default differ.
+
+    Attributes:
+        mask_padding: attention ignores frames beyond a motion's length (published: sees them).
+        guidance: classifier-free guidance scale in the loop (published: 2.5 is set but never
+            reaches the sampler, so it is 1).
+        carry_optimizer: AdamW moments go on from generation to generation (published: fresh).
+        ema_decay: exponential moving average of the weights, None for none (published).
+        playback_rate: speed at which the simulator plays the reference (published: 20 fps motion is
+            simulated as if it had 30 fps).
+        on_failure: what becomes of a sample that the controller cannot track: left out of the mix,
+            kept as its refined motion, or teleported back onto the reference and kept (published).
+        captions: which captions a synthetic motion is trained with: the one that prompted it, or
+            all captions of the clip it is named after (published).
+        repeat_noise: every generation and arm draws the same noise (published).
+        first_caption_only: prompts are always the first caption of a clip (published), instead of a
+            random one.
+        skip_damaged: clips with missing or damaged files are left out (published, silently; ours
+            names them) instead of ending the run.
+        whole_epochs: a generation after the first trains on to the end of an epoch, and one epoch
+            more where its steps are whole epochs (published).
+    """
+
+    mask_padding: bool
+    guidance: float
+    carry_optimizer: bool
+    ema_decay: float | None
+    playback_rate: float
+    on_failure: OnFailure
+    captions: Literal["prompt", "all"]
+    repeat_noise: bool
+    first_caption_only: bool
+    skip_damaged: bool = False
+    whole_epochs: bool = False
+
+
+FAITHFUL = Protocol(
+    mask_padding=False,
+    guidance=1.0,
+    carry_optimizer=False,
+    ema_decay=None,
+    playback_rate=1.5,
+    on_failure="teleport",
+    captions="all",
+    repeat_noise=True,
+    first_caption_only=True,
+    skip_damaged=True,
+    whole_epochs=True,
+)
+CORRECTED = Protocol(
+    mask_padding=True,
+    guidance=2.5,
+    carry_optimizer=True,
+    ema_decay=0.99,
+    playback_rate=1.0,
+    on_failure="drop",
+    captions="prompt",
+    repeat_noise=False,
+    first_caption_only=False,
+)
+
+
+@dataclass(frozen=True)
+class MotionPreset:
+    """Sizes of one motion experiment.
+
+    Attributes:
+        latent_dim, layers, heads, ff_size, dropout: the MDM transformer encoder.
+        max_frames: longest motion the network sees, at 20 fps.
+        diffusion_steps: length of the noising chain, and of sampling.
+        noise_schedule: betas of the chain, `cosine` or `linear`.
+        batch_size, learning_rate, weight_decay: AdamW.
+        lr_anneal_steps: the rate falls linearly to 0 at this step of a generation; 0: constant.
+        generation_0_steps: optimiser steps of generation 0.
+        steps_per_generation: optimiser steps of every later generation.
+        generations: the last generation.
+        ratios: synthetic : real ratios lambda of the arms.
+        condition_dropout: share of the training texts that are hidden.
+        eval_samples: motions drawn to evaluate a generation.
+        eval_repetitions: times that this is done; metrics are means over them.
+        eval_split: split whose captions and motions the evaluation takes.
+        evaluator: row of the evaluator's own table (domains/motion/evaluator/training.py).
+        keep, keep_samples: older generations that keep their checkpoints, and their synthetic sets
+            (loop/rundir/retention.py); published code keeps all, 100 GB of 0064.
+    """
+
+    name: str
+    generation_0_steps: int
+    steps_per_generation: int
+    ratios: tuple[float, ...]
+    generations: int = 50  # [P]
+    latent_dim: int = 512  # [P]
+    layers: int = 8  # [P]
+    heads: int = 4  # [P]
+    ff_size: int = 1024  # [P]
+    dropout: float = 0.1  # [P]
+    max_frames: int = 196  # [P]
+    diffusion_steps: int = 1000  # [P]
+    noise_schedule: NoiseSchedule = "cosine"  # [P]
+    batch_size: int = 64  # [P]
+    learning_rate: float = 1e-4  # [P]
+    weight_decay: float = 0.0  # [P]
+    lr_anneal_steps: int = 0  # [P]
+    condition_dropout: float = 0.1  # [P] cond_mask_prob
+    eval_samples: int = 546  # [P] eval_num_samples
+    eval_repetitions: int = 1  # [P] eval_rep_times
+    eval_split: EvaluationSplit = "test"  # [P]
+    evaluator: str = "paper"
+    keep: str = "last"
+    keep_samples: str = "every:10"
+
+
+SMALL_RATIOS = (0.25, 0.50, 0.75, 1.00)  # [P] copy_generation_0.py
+PRESETS: dict[str, MotionPreset] = {
+    preset.name: preset
+    for preset in (
+        MotionPreset("0064", 5_000, 1_000, SMALL_RATIOS),  # [P]
+        MotionPreset("0128", 10_000, 1_000, SMALL_RATIOS),  # [P]
+        MotionPreset("0256", 20_000, 1_000, SMALL_RATIOS),  # [P]
+        MotionPreset("2794", 200_000, 40_000, (0.05, 0.10, 0.15, 0.20, 0.25)),  # [P]
+        MotionPreset(  # [D] as small as it goes: does the whole pipeline work here?
+            "smoke",
+            generation_0_steps=6,
+            steps_per_generation=3,
+            ratios=(1.00,),
+            generations=2,
+            latent_dim=16,
+            layers=1,
+            heads=2,
+            ff_size=16,
+            dropout=0.1,
+            max_frames=60,
+            diffusion_steps=5,
+            batch_size=8,
+            eval_samples=32,
+            evaluator="smoke",
+            keep="all",
+            keep_samples="all",
+        ),
+        MotionPreset(  # [D]
+            "demo",
+            generation_0_steps=1_200,
+            steps_per_generation=50,
+            ratios=(1.00,),
+            generations=5,
+            latent_dim=128,
+            layers=3,
+            heads=4,
+            ff_size=256,
+            dropout=0.0,
+            max_frames=60,
+            diffusion_steps=50,
+            learning_rate=5e-4,
+            eval_samples=96,
+            evaluator="demo",
+            keep="all",
+            keep_samples="all",
+        ),
+        MotionPreset(  # [D] the weights we ship (weights/README.md): CMU, one core, about an hour
+            "cmu",
+            generation_0_steps=4_000,
+            steps_per_generation=1_000,
+            ratios=(1.00,),
+            generations=10,
+            latent_dim=128,
+            layers=4,
+            heads=4,
+            ff_size=256,
+            dropout=0.0,
+            max_frames=100,
+            diffusion_steps=50,
+            batch_size=32,
+            learning_rate=5e-4,
+            eval_samples=110,
+            evaluator="demo",
+            keep="all",
+            keep_samples="all",
+        ),
+    )
+}
+
+
+def preset_named(name: str) -> MotionPreset:
+    """Look a preset up by name.
+
+    Raises:
+        InvalidOptionError: there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise InvalidOptionError("unknown preset", found=name, expected=" | ".join(PRESETS))
+    return PRESETS[name]
+
+
+def with_changes(preset: MotionPreset, **changes: object) -> MotionPreset:
+    """A preset with some numbers replaced; None leaves a number as it is."""
+    return replace(preset, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]

@@ -1,0 +1,120 @@
+"""Fréchet distance between Gaussians, and the FID built on it (Heusel et al. 2017, eq. 6)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from eval.metrics.samples import Features, require_same_width, require_samples
+from eval.metrics.statistics import Interval
+from loop.errors import InvalidSamplesError
+
+
+def frechet_distance(mu1: ArrayLike, cov1: ArrayLike, mu2: ArrayLike, cov2: ArrayLike) -> float:
+    """d² = |μ₁ - μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½), the squared 2-Wasserstein distance.
+
+    With factors Σ = A Aᵀ the trace of the root is the nuclear norm of A₁ᵀA₂. That needs two
+    symmetric eigen-decompositions and one SVD, so the answer is real whatever the rank of the
+    covariances; `scipy.linalg.sqrtm` of their product turns complex for singular ones.
+
+    mu: (D,); cov: (D, D), symmetric. Returns a float >= 0, exactly 0 for equal arguments.
+    Raises InvalidSamplesError on shapes that do not fit, values that are not finite, or a
+    covariance that is not symmetric or not positive semi-definite beyond rounding.
+    """
+    mean1, factor1, trace1 = _gaussian(mu1, cov1, "first Gaussian")
+    mean2, factor2, trace2 = _gaussian(mu2, cov2, "second Gaussian")
+    if mean1.shape != mean2.shape:
+        raise InvalidSamplesError(
+            "Fréchet distance: Gaussians of different dimension",
+            found=f"{len(mean1)} and {len(mean2)}",
+            expected="features of one and the same network",
+        )
+    if np.array_equal(mean1, mean2) and np.array_equal(np.asarray(cov1), np.asarray(cov2)):
+        return 0.0  # rounding would leave about 1e-14 of the trace
+    root_trace = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
+    squared = np.sum((mean1 - mean2) ** 2) + trace1 + trace2 - 2.0 * root_trace
+    return max(float(squared), 0.0)
+
+
+def fid(a: ArrayLike, b: ArrayLike) -> float:
+    """Fréchet distance between Gaussians fitted to two sets of features (N, D) and (M, D).
+
+    Covariances divide by N - 1. The estimate is biased upwards by about 1/N and depends on N:
+    compare it with `eval.metrics.floors` at the same sizes, never with a FID of another sample
+    size.
+    Raises InvalidSamplesError (see `eval.metrics.samples`); at least two samples on each side.
+    """
+    return _fid(*_pair(a, b))
+
+
+def fid_interval(
+    a: ArrayLike,
+    b: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    resamples: int = 200,
+    level: float = 0.95,
+) -> Interval:
+    """FID with a bootstrap interval: both sets are resampled with replacement `resamples` times.
+
+    A resample lies further from its twin than the sample itself does (the bias again, a second
+    time), so percentiles of the bootstrap FIDs sit too high. The interval is therefore the
+    estimate plus the quantiles of the *centred* bootstrap FIDs: it says how far the plotted number
+    would move with another draw of the same sizes, not where the FID of infinite sets lies.
+    """
+    first, second = _pair(a, b)
+    if resamples < 2 or not 0 < level < 1:
+        raise InvalidSamplesError(
+            "FID interval: need two resamples or more and a level between 0 and 1",
+            found=(resamples, level),
+        )
+    draws = np.empty(resamples)
+    for index in range(resamples):
+        rows = rng.integers(len(first), size=len(first))
+        columns = rng.integers(len(second), size=len(second))
+        draws[index] = _fid(first[rows], second[columns])
+    value = _fid(first, second)
+    tail = (1 - level) / 2
+    low, high = value + np.quantile(draws - draws.mean(), [tail, 1 - tail])
+    return Interval(value, max(float(low), 0.0), float(high), level, resamples)
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Features, Features]:
+    first = require_samples(a, "FID, first set", at_least=2)
+    second = require_samples(b, "FID, second set", at_least=2)
+    require_same_width(first, second, "FID")
+    return first, second
+
+
+def _fid(first: Features, second: Features) -> float:
+    return frechet_distance(*_moments(first), *_moments(second))
+
+
+def _moments(features: Features) -> tuple[Features, Features]:
+    """Mean (D,) and covariance (D, D); `atleast_2d` because numpy drops the axes of a 1-d set."""
+    return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
+
+
+def _gaussian(mu: ArrayLike, cov: ArrayLike, name: str) -> tuple[Features, Features, float]:
+    """Checked mean (D,), a factor A (D, D) with A Aᵀ = cov, and the trace of cov."""
+    mean, covariance = np.asarray(mu, dtype=np.float64), np.asarray(cov, dtype=np.float64)
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+        raise InvalidSamplesError(
+            f"{name}: shapes do not fit",
+            found=f"mean {mean.shape}, covariance {covariance.shape}",
+            expected="(D,) and (D, D)",
+        )
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise InvalidSamplesError(f"{name}: mean or covariance is not finite")
+    size = np.abs(covariance).max(initial=0.0)
+    # Rounding in a covariance is relative to its largest entry; 1e-6 also lets float32 input pass.
+    if np.abs(covariance - covariance.T).max(initial=0.0) > 1e-6 * size:
+        raise InvalidSamplesError(f"{name}: the covariance is not symmetric")
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    if values.min(initial=0.0) < -1e-6 * size * len(mean):
+        raise InvalidSamplesError(
+            f"{name}: the covariance is not positive semi-definite",
+            found=f"smallest eigenvalue {values.min():.3g}",
+            expected=">= 0",
+        )
+    return mean, vectors * np.sqrt(np.clip(values, 0.0, None)), float(np.trace(covariance))

@@ -1,0 +1,160 @@
+"""Optional copies of the metrics, for TensorBoard and Weights & Biases.
+
+The run directory is the truth: a sink is filled from it whenever a run starts, and may be thrown
+away. What a sink does wrong (no network, a full quota) is said in the log and changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from loop.errors import MissingAssetError
+from loop.interfaces import Metrics
+from loop.rundir.directory import RunDirectory
+from loop.rundir.files import read_json
+from loop.rundir.layout import read_metrics
+
+logger = logging.getLogger("scsc.loop")
+
+SinkName = Literal["tensorboard", "wandb"]
+Report = Callable[[int, Metrics], None]
+_INSTALL = {"tensorboard": "pip install tensorboard", "wandb": "pip install 'scsc[wandb]'"}
+
+
+class Sink(Protocol):
+    """Takes numbers of a generation, by name."""
+
+    def record(self, generation: int, numbers: Mapping[str, float]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class TensorBoard:
+    """Event files in `tensorboard/` of the arm; those of an earlier start are replaced."""
+
+    def __init__(self, arm: Path) -> None:
+        from tensorboard.summary import Writer
+
+        folder = arm / "tensorboard"
+        if folder.exists():
+            shutil.rmtree(folder)
+        self._writer = Writer(str(folder))
+
+    def record(self, generation: int, numbers: Mapping[str, float]) -> None:
+        for name, value in numbers.items():
+            self._writer.add_scalar(name, value, generation)
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    """A run of Weights & Biases, the same one whenever the arm goes on.
+
+    wandb's own environment variables (WANDB_PROJECT, WANDB_MODE, ...) hold; without an account on
+    this machine it stays offline, in `wandb/` of the arm, and `wandb sync` sends it later.
+    """
+
+    def __init__(self, arm: Path) -> None:
+        import wandb  # pyright: ignore[reportMissingImports]  (optional)
+
+        mode = os.environ.get("WANDB_MODE")
+        if mode is None and not wandb.login(prompt=False):
+            mode = "offline"  # instead of asking at the keyboard, where nobody may be
+        self._run: Any = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", "scsc"),
+            dir=arm,
+            id=hashlib.blake2b(str(arm.resolve()).encode(), digest_size=8).hexdigest(),
+            name=f"{arm.parent.name}/{arm.name}",
+            config=read_json(arm / "args.json"),
+            resume="allow",
+            mode=mode,  # type: ignore[arg-type]
+            settings=wandb.Settings(console="off", init_timeout=60),
+        )
+
+    def record(self, generation: int, numbers: Mapping[str, float]) -> None:
+        self._run.log(dict(numbers), step=generation)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+_SINKS: dict[SinkName, Callable[[Path], Sink]] = {
+    "tensorboard": TensorBoard,
+    "wandb": WeightsAndBiases,
+}
+
+
+def check_sinks(names: Sequence[SinkName]) -> None:
+    """Say at once which package is missing; imports none.
+
+    Raises:
+        MissingAssetError: a package is not installed.
+    """
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise MissingAssetError(
+                f"the package {name} is not installed",
+                found=f"--sinks {name}",
+                remedy=f"{_INSTALL[name]}, or leave the sink away: a later run fills it",
+            )
+
+
+@contextmanager
+def open_sinks(names: Sequence[SinkName], run: RunDirectory[Any]) -> Iterator[Report]:
+    """Fill the sinks with the finished generations of `run`; yields what tells them of new ones."""
+    with ExitStack() as stack:
+        guarded = [stack.enter_context(_guarded(name, run.folder)) for name in names]
+
+        def report(generation: int, metrics: Metrics) -> None:
+            for record in guarded:
+                record(generation, metrics)
+
+        if names:
+            for generation in run.generations():
+                report(generation, read_metrics(run.generation(generation)))
+        yield report
+
+
+@contextmanager
+def _guarded(name: SinkName, arm: Path) -> Iterator[Report]:
+    """A sink that gives up at its first error."""
+    sink: list[Sink] = []
+
+    def attempt(action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001  (third-party code that no result depends on)
+            sink.clear()
+            logger.warning("%s is left out from here on: %r", name, error)
+
+    def record(generation: int, metrics: Metrics) -> None:
+        if sink:
+            attempt(lambda: sink[0].record(generation, _numbers(metrics)))
+
+    attempt(lambda: sink.append(_SINKS[name](arm)))
+    try:
+        yield record
+    finally:
+        if sink:
+            attempt(sink[0].close)
+
+
+def _numbers(metrics: Metrics) -> dict[str, float]:
+    """Lists, one number an entry: `R_precision_test/1` is its first."""
+    flat: dict[str, float] = {}
+    for name, value in metrics.items():
+        if isinstance(value, list):
+            flat |= {f"{name}/{place}": entry for place, entry in enumerate(value, start=1)}
+        else:
+            flat[name] = value
+    return flat

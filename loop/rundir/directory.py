@@ -1,0 +1,286 @@
+"""The run directory of one arm: what exists there is finished, and nothing finished is done twice.
+
+<arm>/args.json                        the settings of the arm; a run resumes only with the same
+<arm>/generation_<g>/                  a finished generation (it appears by one rename)
+    eval_dict.json                     {checkpoint file: metrics}, published layout
+    model*.pt, synthetic_motions/, ... whatever the domain saved
+beside them, what `loop.rundir.stage` keeps of the generation in progress
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from filelock import FileLock, Timeout
+
+from loop.distributed import Alone, Team
+from loop.errors import RunLockedError, RunStateError
+from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, LargeFiles, Metrics
+from loop.rundir.files import read_json, remove_leftovers, storage, write_json
+from loop.rundir.layout import EVALUATION, Layout
+from loop.rundir.retention import Keep, prune
+from loop.rundir.stage import PARTIAL, WORK, WorkFolder, needed, nothing_lost
+from loop.rundir.versions import record_versions
+
+ARGUMENTS = "args.json"
+Value = TypeVar("Value")
+
+
+class Work(Protocol[BatchT]):
+    """A generation in progress."""
+
+    def once(
+        self,
+        stage: str,
+        compute: Callable[[Path | None], Value],
+        codec: Codec[Value] | None,
+        together: bool = False,
+    ) -> Value:
+        """The value of a stage: computed and kept, or read back where it was finished before.
+
+        Args:
+            stage: its name.
+            compute: is given the scratch folder of the stage.
+            codec: keeps the value.
+            together: every process of a team computes, instead of the first alone.
+        """
+        ...
+
+    def evaluation(self, checkpoint: str) -> Codec[Metrics] | None:
+        """Codec of the metrics of the model in the file `checkpoint`."""
+        ...
+
+    def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
+        """Make the generation exist."""
+        ...
+
+
+class Run(Protocol[BatchT]):
+    """Where generations are kept: a folder on disk, or memory."""
+
+    def last(self) -> int | None:
+        """The newest finished generation, None before generation 0."""
+        ...
+
+    def restore(self, generator: Generator[BatchT], generation: int) -> None:
+        """Make `generator` the model of a finished generation."""
+        ...
+
+    def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
+        """The corrected synthetic sets of generations 1 to `last()`."""
+        ...
+
+    def open(self, generation: int) -> Any:
+        """Context manager of a `Work`."""
+        ...
+
+    def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
+        """Remove large files of older generations, see `loop.rundir.retention`."""
+        ...
+
+
+class MemoryRun(Generic[BatchT]):
+    """Keeps a run in memory: for models so small that a disk would only slow them down."""
+
+    def __init__(self) -> None:
+        self.metrics: list[Metrics] = []
+        self._history: list[BatchT] = []
+
+    def last(self) -> int | None:
+        return len(self.metrics) - 1 if self.metrics else None
+
+    def restore(self, generator: Generator[BatchT], generation: int) -> None:
+        """The generator still is the model of the last generation."""
+
+    def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
+        return self._history
+
+    @contextmanager
+    def open(self, generation: int) -> Iterator[MemoryRun[BatchT]]:
+        yield self
+
+    def once(
+        self,
+        stage: str,
+        compute: Callable[[Path | None], Value],
+        codec: Codec[Value] | None,
+        together: bool = False,
+    ) -> Value:
+        return compute(None)
+
+    def evaluation(self, checkpoint: str) -> None:
+        """Nothing is kept in files."""
+
+    def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
+        if corrected is not None:
+            self._history.append(corrected.batch)
+        self.metrics.append(metrics)
+
+    def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
+        """Nothing is kept in files."""
+
+
+class RunDirectory(Generic[BatchT]):
+    """Keeps a run in a folder, one process at a time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: dict[str, Any],
+        layout: Layout | None = None,
+        team: Team | None = None,
+    ) -> None:
+        """Open (or start) the run in `folder`; use it as a context manager, which holds its lock.
+
+        Args:
+            folder: of the arm.
+            settings: what must be the same whenever this run goes on.
+            layout: names of its folders; by default those of the motion experiment.
+            team: the processes that make this arm; by default this one is alone.
+
+        Raises:
+            RunStateError: the folder holds a run with other settings.
+            StorageError: the folder cannot be written.
+        """
+        self.folder = folder
+        self.layout = layout or Layout()
+        self._team = team or Alone()
+        with storage(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(folder / ".lock")
+        # As JSON gives them back: tuples become lists.
+        self._settings = json.loads(json.dumps(settings))
+
+    def __enter__(self) -> RunDirectory[BatchT]:
+        if self._team.leads:
+            self._take()
+        self._team.wait()
+        return self
+
+    def _take(self) -> None:
+        try:
+            with storage(self.folder):
+                self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunLockedError(
+                "another process is working on this run",
+                path=self.folder,
+                remedy="wait for it or stop it; `fuser` on the .lock file names it",
+            ) from error
+        try:
+            self._check_settings()
+            self._tidy()
+            record_versions(self.folder, max(self.generations(), default=-1) + 1)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def _check_settings(self) -> None:
+        path = self.folder / ARGUMENTS
+        if not path.exists():
+            begun = [*self.folder.glob(f"{WORK}*"), *filter(None, self.generations())]
+            if begun:  # generation 0 alone may have been copied here
+                raise RunStateError(
+                    "the settings of this run are missing",
+                    path=path,
+                    remedy="restore the file, or move this folder away to start anew",
+                )
+            write_json(path, self._settings)
+            return
+        stored = read_json(path)
+        names = sorted(stored.keys() | self._settings.keys())
+        changed = [n for n in names if stored.get(n) != self._settings.get(n)]
+        if changed:
+            raise RunStateError(
+                "this folder holds a run with other settings",
+                path=path,
+                found={name: stored.get(name) for name in changed},
+                expected={name: self._settings.get(name) for name in changed},
+                remedy="choose another --save_dir, or move this folder away",
+            )
+
+    def _tidy(self) -> None:
+        """Remove what processes that were killed left between two renames."""
+        with storage(self.folder):
+            remove_leftovers(self.folder)
+            for partial in self.folder.glob(f".*{PARTIAL}"):  # a hand-over that was cut short
+                shutil.rmtree(partial)
+            for generation in self.generations():
+                shutil.rmtree(self.folder / f"{WORK}{generation}", ignore_errors=True)
+
+    def generation(self, generation: int) -> Path:
+        """Folder of a finished generation."""
+        return self.folder / self.layout.name(generation)
+
+    def generations(self) -> list[int]:
+        """The finished generations, ascending."""
+        found = (self.layout.number(path.name) for path in self.folder.iterdir())
+        return sorted(generation for generation in found if generation is not None)
+
+    def last(self) -> int | None:
+        """The newest finished generation.
+
+        Raises:
+            RunStateError: an earlier one is missing, so that the run could not be explained.
+        """
+        finished = self.generations()
+        if not finished:
+            return None
+        missing = sorted(set(range(finished[-1] + 1)) - set(finished))
+        if missing:
+            raise RunStateError(
+                "generations are missing from this run",
+                path=self.folder,
+                found=f"generation {finished[-1]} but not {missing}",
+                remedy="restore the folders, or remove the later ones to recompute from there",
+            )
+        return finished[-1]
+
+    def restore(self, generator: Generator[BatchT], generation: int) -> None:
+        folder = self.generation(generation)
+        if not (folder / EVALUATION).is_file():
+            raise RunStateError(
+                "a generation is not complete",
+                path=folder,
+                expected=EVALUATION,
+                remedy="restore the file, or remove the folder to compute the generation again",
+            )
+        with nothing_lost(folder):
+            generator.load(folder)
+
+    def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
+        return _StoredHistory(self, needed(domain.corrections))
+
+    def open(self, generation: int) -> WorkFolder[BatchT]:
+        return WorkFolder(self.folder, generation, self.layout, self._team)
+
+    def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
+        *older, newest = self.generations()
+        if self._team.leads:
+            folders = [(number, self.generation(number)) for number in older]
+            prune(folders, self.generation(newest), large, models, samples, finished)
+
+
+class _StoredHistory(Sequence):
+    """The corrected sets on disk, read only when somebody asks for one."""
+
+    def __init__(self, run: RunDirectory, codec: Codec[Corrected]) -> None:
+        self._run, self._codec = run, codec
+        self._generations = [g for g in run.generations() if g > 0]
+
+    def __len__(self) -> int:
+        return len(self._generations)
+
+    def __getitem__(self, index: Any) -> Any:
+        generation = self._generations[index]
+        folder = self._run.generation(generation)
+        with nothing_lost(folder):
+            return self._codec.load(folder).batch

@@ -1,0 +1,66 @@
+"""Which software made a run: a record beside its results, not part of them."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from loop.rundir.files import read_json, write_json
+
+VERSIONS = "versions.json"
+PROJECT = "scsc"
+
+
+@cache
+def installed_versions() -> dict[str, Any]:
+    """Python, the project's commit, and the packages it requires; nothing is imported for it."""
+    try:
+        wanted = [r for r in metadata.requires(PROJECT) or [] if "extra ==" not in r]
+    except metadata.PackageNotFoundError:  # run from a checkout that was not installed
+        wanted = []
+    names = [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in wanted]
+    found = {name: _version(name) for name in sorted(names, key=str.lower)}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        PROJECT: _commit() or _version(PROJECT) or "unknown",
+        "packages": {name: version for name, version in found.items() if version},
+    }
+
+
+def record_versions(folder: Path, generation: int) -> None:
+    """Note in versions.json of a run what software works on it from `generation` on.
+
+    One entry for each set of versions, so that a run that was resumed with others shows it.
+    Raises StorageError when the file cannot be written, CorruptFileError when it is damaged.
+    """
+    path = folder / VERSIONS
+    history = read_json(path) if path.exists() else []
+    entry = {"first_generation": generation, **installed_versions()}
+    if not history or entry != {**history[-1], "first_generation": generation}:
+        write_json(path, [*history, entry])
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Commit of the checkout this file lies in, with "-dirty" where it was changed since."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):  # no git here, or not our checkout
+        return None
+    return done.stdout.strip() or None

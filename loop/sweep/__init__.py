@@ -1,0 +1,1 @@
+"""Whole experiments: the plan, this machine, Slurm, the status."""

@@ -1,0 +1,160 @@
+"""What a sweep consists of: jobs, what each of them waits for, and who makes the plan.
+
+An experiment is a module with a function `plan(request: Request) -> Plan`; the sweep finds it by
+name, so `loop` knows no experiment.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loop.errors import InvalidOptionError
+from loop.rundir.layout import Layout
+
+CORES, DEVICE = "{cores}", "{device}"
+"""Words of a command that are filled in where the job runs: its share of the cores; cpu or cuda."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for.
+
+    Attributes:
+        name: of the experiment, such as 0064.
+        seeds: one repetition for each.
+        preset: row of the experiment's table of numbers; None for the one that belongs to `name`.
+        generations: last generation of every arm; None for the preset's.
+        processes: that make one arm together, with a GPU each where there are GPUs.
+        extra: further options, handed to every arm as they are.
+    """
+
+    name: str
+    seeds: tuple[int, ...] = (42,)
+    preset: str | None = None
+    generations: int | None = None
+    processes: int = 1
+    extra: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise InvalidOptionError(
+                "seeds have to be different, and at least one", found=f"--seeds {self.seeds}"
+            )
+        if self.processes < 1:
+            raise InvalidOptionError("an arm needs a process", found=f"{self.processes}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command that makes all generations of an arm, or something out of several arms.
+
+    Attributes:
+        name: unique in the plan, and good as a file name.
+        command: program and arguments; may contain the words CORES and DEVICE.
+        log: file that its output is appended to.
+        label: what tables and lines on a terminal call it; default: its name.
+        after: names of jobs that must have succeeded.
+        after_end: names of jobs that must have ended, well or not.
+        run: run directory of the arm; None for a job that is none.
+        last: last generation of the arm.
+        kind: arms of one kind take about as long as each other.
+        layout: how the run directory names its generations.
+        processes: that its command starts; they share the cores of the job.
+    """
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    label: str = ""
+    after: tuple[str, ...] = ()
+    after_end: tuple[str, ...] = ()
+    run: Path | None = None
+    last: int = 0
+    kind: str = ""
+    layout: Layout = field(default_factory=Layout)
+    processes: int = 1
+
+    @property
+    def title(self) -> str:
+        """Its label, else its name."""
+        return self.label or self.name
+
+    def command_on(self, cores: int, device: str) -> list[str]:
+        """The command with its share of a machine filled in."""
+        words = {CORES: str(cores), DEVICE: device}
+        return [words.get(part, part) for part in self.command]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs, each after the ones that it waits for.
+
+    Attributes:
+        folder: of the experiment; what belongs to no job goes there.
+        jobs: in the order in which they should start.
+        out: where a user finds what comes last.
+        check: raises an error of ours where something is missing that the jobs need.
+    """
+
+    folder: Path
+    jobs: tuple[Job, ...]
+    out: Path | None = None
+    check: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        known: set[str] = set()
+        for job in self.jobs:
+            missing = {*job.after, *job.after_end} - known
+            if missing or job.name in known:
+                raise ValueError(f"job {job.name}: listed twice, or before {sorted(missing)}")
+            known.add(job.name)
+
+    def job(self, name: str) -> Job:
+        """The job of that name.
+
+        Raises:
+            InvalidOptionError: there is none.
+        """
+        for job in self.jobs:
+            if job.name == name:
+                return job
+        names = " | ".join(job.name for job in self.jobs)
+        raise InvalidOptionError("no job of that name in this plan", found=name, expected=names)
+
+    def waves(self) -> list[list[Job]]:
+        """Jobs by how many others they have to wait for, one after the other."""
+        depth: dict[str, int] = {}
+        waves: list[list[Job]] = []
+        for job in self.jobs:
+            level = max((depth[name] + 1 for name in (*job.after, *job.after_end)), default=0)
+            depth[job.name] = level
+            waves += [[]] * (level + 1 - len(waves))
+            waves[level] = [*waves[level], job]
+        return waves
+
+
+def planner_of(experiment: str) -> Callable[[Request], Plan]:
+    """The function `plan` of a module such as `domains.motion.sweep`.
+
+    Raises:
+        InvalidOptionError: there is no such module, or it has no plan.
+    """
+    try:
+        module = importlib.import_module(experiment)
+    except ModuleNotFoundError as error:
+        if error.name is None or not experiment.startswith(error.name):
+            raise
+        raise InvalidOptionError(
+            "no module of that name", found=experiment, expected="such as domains.motion.sweep"
+        ) from error
+    plan = getattr(module, "plan", None)
+    if plan is None:
+        raise InvalidOptionError(
+            "this module plans no sweep",
+            found=experiment,
+            expected="a function plan(request: loop.sweep.plan.Request) -> loop.sweep.plan.Plan",
+        )
+    return plan

@@ -1,0 +1,173 @@
+"""How far a sweep is: read from the run directories while the arms run, without disturbing them.
+
+Times are those that the arms measured with a monotonic clock (times.csv); no wall clock is asked,
+so nothing here minds one that jumps.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loop.rundir.layout import EVALUATION
+from loop.sweep.outcomes import Outcome, outcome_of
+from loop.sweep.plan import Job, Plan
+
+STAGES = ("synthesise", "correct", "fit", "evaluate")
+"""Of a generation, in the order of `loop.cycle`; a baseline has only the last two."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        job: the job.
+        done: its finished generations, ascending.
+        current: the generation in progress, None for none.
+        stage: what is being done in it: the first stage that is not finished.
+        seconds: generation -> what its finished stages took, also of the one in progress.
+        outcome: the last attempt of a sweep at it; None where no sweep started it.
+    """
+
+    job: Job
+    done: tuple[int, ...] = ()
+    current: int | None = None
+    stage: str = ""
+    seconds: Mapping[int, float] = field(default_factory=dict)
+    outcome: Outcome | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do."""
+        if self.job.run is None:
+            return self.outcome is not None and self.outcome.state == "finished"
+        return bool(self.done) and self.done[-1] >= self.job.last
+
+    @property
+    def state(self) -> str:
+        """waiting, running, stopped (goes on with the next attempt), queued (by Slurm, for it),
+        failed, finished, or begun (by hand, so that nobody knows whether it runs)."""
+        if self.finished:
+            return "finished"
+        if self.outcome is not None:
+            # Finished attempt, unfinished arm: it was asked for fewer generations before.
+            return "waiting" if self.outcome.state == "finished" else self.outcome.state
+        # Nobody keeps record of an arm that a user started by hand.
+        return "waiting" if self.current is None else "begun"
+
+    @property
+    def pace(self) -> float | None:
+        """Mean seconds of its finished generations that it fine-tuned itself; None before."""
+        own = [
+            self.seconds[g] for g in self.done if g in self.seconds and (g > 0 or not self._tunes)
+        ]
+        return sum(own) / len(own) if own else None
+
+    @property
+    def _tunes(self) -> bool:
+        return self.job.last > 0
+
+    def left(self, pace: float | None) -> float | None:
+        """Seconds of work left at `pace` seconds a generation; None where nobody knows.
+
+        The unfinished stage of the generation in progress counts as not begun.
+        """
+        if self.finished or self.job.run is None:
+            return 0.0
+        if pace is None:
+            return None
+        missing = self.job.last - (self.done[-1] if self.done else -1)
+        spent = self.seconds.get(self.current, 0.0) if self.current is not None else 0.0
+        return max(0.0, missing * pace - min(spent, pace))
+
+
+def progress_of(job: Job) -> Progress:
+    """Read how far a job is; whatever is not there, or half written, counts as not there yet."""
+    outcome = outcome_of(job)
+    if job.run is None or not job.run.is_dir():
+        return Progress(job, outcome=outcome)
+    names = [path.name for path in job.run.iterdir()]
+    numbers = {job.layout.number(name) for name in names} - {None}
+    evaluations = {g: job.run / job.layout.name(g) / EVALUATION for g in numbers if g is not None}
+    done = sorted(g for g, path in evaluations.items() if path.is_file())
+    begun = [int(m[1]) for m in (re.fullmatch(r"\.work_(\d+)", name) for name in names) if m]
+    current = max((g for g in begun if g not in done), default=None)
+    stages = _stages(job.run / "times.csv")
+    stage = "" if current is None else _next_stage(job.run, current, stages)
+    seconds = {g: sum(row.values()) for g, row in stages.items()}
+    return Progress(job, tuple(done), current, stage, seconds, outcome)
+
+
+def _stages(path: Path) -> dict[int, dict[str, float]]:
+    """generation -> stage -> seconds of its last time, where it was done again."""
+    found: dict[int, dict[str, float]] = {}
+    try:
+        rows = list(csv.reader(path.read_text().splitlines()))
+    except OSError:
+        return found
+    for row in rows:
+        try:
+            generation, stage, seconds = int(row[0]), row[1], float(row[2])
+        except (ValueError, IndexError):
+            continue  # a head line, or a line that is being written
+        if math.isfinite(seconds) and seconds >= 0:
+            found.setdefault(generation, {})[stage] = seconds
+    return found
+
+
+def _next_stage(run: Path, current: int, stages: Mapping[int, Mapping[str, float]]) -> str:
+    finished = {path.stem for path in (run / f".work_{current}" / "stages").glob("*.json")}
+    whole = [g for g in stages if (g > 0) == (current > 0) and "evaluate" in stages[g]]
+    known = set(stages[whole[-1]]) if whole else set()
+    # A first generation has no example: it is a baseline's if it fitted without samples.
+    if not known:
+        short = current == 0 or ("fit" in finished and "correct" not in finished)
+        known = set(STAGES[2:] if short else STAGES)
+    for stage in STAGES:
+        if stage in known and stage not in finished:
+            return stage
+    return "commit"
+
+
+def paces(rows: Sequence[Progress]) -> dict[str, float | None]:
+    """Seconds a generation of every job: its own, else the mean of its kind, else of all arms."""
+    measured: dict[str, list[float]] = {}
+    for row in rows:
+        if row.pace is not None and row.job.last > 0:
+            measured.setdefault(row.job.kind, []).append(row.pace)
+    everything = [pace for group in measured.values() for pace in group]
+
+    def guess(row: Progress) -> float | None:
+        if row.pace is not None or row.job.last == 0:
+            return row.pace
+        similar = measured.get(row.job.kind, everything)
+        return sum(similar) / len(similar) if similar else None
+
+    return {row.job.name: guess(row) for row in rows}
+
+
+def time_left(plan: Plan, rows: Sequence[Progress], slots: int) -> float | None:
+    """Seconds until everything is done with `slots` jobs at a time; None where nobody knows yet.
+
+    Jobs start in the order of the plan as soon as a slot is free and what they wait for is done.
+    """
+    pace = paces(rows)
+    left = {row.job.name: row.left(pace[row.job.name]) for row in rows}
+    free = [0.0] * max(1, slots)
+    ends: dict[str, float] = {}
+    for job in plan.jobs:
+        need = left[job.name]
+        if need is None:
+            return None
+        start = max((ends[name] for name in (*job.after, *job.after_end)), default=0.0)
+        if need > 0:
+            slot = min(range(len(free)), key=lambda i: free[i])
+            start = max(start, free[slot])
+            free[slot] = start + need
+        ends[job.name] = start + need
+    return max(ends.values(), default=0.0)

@@ -1,0 +1,1 @@
+"""Evidence: each folder holds the data and the code that made them."""

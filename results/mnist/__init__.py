@@ -1,0 +1,1 @@
+"""The MNIST evidence: its plan, tables and figures, beside its data."""

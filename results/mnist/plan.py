@@ -1,0 +1,153 @@
+"""The evidence of the MNIST experiment: seeds x mixing x ratio x correction, as a plan.
+
+    python -m loop.sweep run mnist_evidence --experiment results.mnist.plan --seeds 0 1 2 \\
+        -- --data_dir DIR
+
+What matters most comes first, and the same command goes on where it was stopped, so it can be
+given as many hours as there are. `python exp_scripts/mnist/evidence.py` makes tables and figures of
+whatever is there.
+
+exp_outputs/mnist_evidence/seed_<s>/baseline_0.2/                               real data only
+exp_outputs/mnist_evidence/seed_<s>/<mixing>_raw/iterative_finetuning_<lambda>/
+exp_outputs/mnist_evidence/seed_<s>/<mixing>_<correction>/..._with_correction_<lambda>/
+exp_outputs/mnist_evidence/seed_<s>/rate_<lr>/iterative_finetuning_1.0/         learning rates
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from domains.mnist.arguments import WITH_CORRECTION
+from domains.mnist.presets import MnistPreset, preset_named
+from domains.mnist.sweep import OUTPUTS, arm_job
+from loop.sweep.plan import Job, Plan, Request
+
+CORRECTIONS = ("transport", "kmeans", "local_pca", "nearest")
+LATER = ("grey_values", "local_convex")
+"""Corrections whose arms come after all others."""
+MIXINGS = ("replace", "latest")
+PUBLISHED_RATE = 2.5e-7
+"""lr / (lr_divisor epochs) of the published run."""
+RATES = (PUBLISHED_RATE, 0.0)
+"""Of the arms that ask whether the published rate moves anything: a rate of zero, which leaves the
+weights as they are, shows what drawing other samples does."""
+
+
+@dataclass(frozen=True)
+class ArmKey:
+    """Which arm of the evidence.
+
+    Attributes:
+        seed: of the repetition.
+        mixing: "replace" or "latest"; "" for the baseline.
+        correction: its name, "raw" without one, "baseline".
+        ratio: lambda; 0 for the baseline.
+    """
+
+    seed: int
+    mixing: str
+    correction: str
+    ratio: float
+
+    def folder(self, root: Path, fraction: float) -> Path:
+        """Run directory."""
+        parent = root / f"seed_{self.seed}"
+        if self.correction == "baseline":
+            return parent / f"baseline_{fraction}"
+        kind = "iterative_finetuning" if self.correction == "raw" else WITH_CORRECTION
+        return parent / f"{self.mixing}_{self.correction}" / f"{kind}_{self.ratio}"
+
+
+def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
+    """Every arm, the most telling first, and all seeds of an arm before the next one."""
+    for seed in seeds:
+        yield ArmKey(seed, "", "baseline", 0.0)
+    for corrections in (("raw", *CORRECTIONS), LATER):
+        for ratio in ratios:
+            for mixing in MIXINGS:
+                for name in corrections:
+                    yield from (ArmKey(seed, mixing, name, ratio) for seed in seeds)
+
+
+def plan(request: Request) -> Plan:
+    """The plan of exp_outputs/<name>; one thread an arm, so that arms do not fight over cores.
+
+    Raises:
+        InvalidOptionError: the preset is unknown.
+    """
+    preset = preset_named(request.preset or "evidence")
+    last = preset.generations if request.generations is None else request.generations
+    root = OUTPUTS / request.name
+    start = {seed: _generation_0(root, preset, seed, request) for seed in request.seeds}
+    made = [
+        _arm(root, preset, key, last, request, start[key.seed].name)
+        for key in arms(request.seeds, preset.ratios)
+    ]
+    rates = [
+        _rate(root, preset, seed, rate, last, request, start[seed].name)
+        for seed in request.seeds
+        for rate in RATES
+    ]
+    return Plan(root, (*start.values(), *made, *rates))
+
+
+def rate_folder(root: Path, seed: int, rate: float) -> Path:
+    """Run directory of the raw arm that trains at `rate`."""
+    return root / f"seed_{seed}" / f"rate_{rate:g}" / "iterative_finetuning_1.0"
+
+
+def _generation_0(root: Path, preset: MnistPreset, seed: int, request: Request) -> Job:
+    folder = ArmKey(seed, "", "baseline", 0.0).folder(root, preset.fraction)
+    return arm_job(
+        folder.parent, "baseline", preset.fraction, preset, _options(root, seed, request),
+        name=f"seed_{seed}_generation_0", last=0, kind="generation_0",
+    )  # fmt: skip
+
+
+def _arm(
+    root: Path, preset: MnistPreset, key: ArmKey, last: int, request: Request, start: str
+) -> Job:
+    folder, options = key.folder(root, preset.fraction), _options(root, key.seed, request)
+    if key.correction == "baseline":
+        return arm_job(
+            folder.parent, "baseline", preset.fraction, preset, options,
+            name=f"seed_{key.seed}_baseline", last=last, after=(start,),
+        )  # fmt: skip
+    train_type, _, _ = folder.name.rpartition("_")
+    options += ["--mixing", key.mixing, *_from_generation_0(root, preset, key.seed)]
+    if key.correction != "raw":
+        options += ["--correction", key.correction]
+    return arm_job(
+        folder.parent, train_type, key.ratio, preset, options,
+        name=f"seed_{key.seed}_{key.mixing}_{key.ratio}_{key.correction}", last=last,
+        after=(start,), kind=f"{key.mixing}_{key.ratio}",
+    )  # fmt: skip
+
+
+def _rate(
+    root: Path,
+    preset: MnistPreset,
+    seed: int,
+    rate: float,
+    last: int,
+    request: Request,
+    start: str,
+) -> Job:
+    options = [*_options(root, seed, request), *_from_generation_0(root, preset, seed)]
+    return arm_job(
+        rate_folder(root, seed, rate).parent, "iterative_finetuning", 1.0, preset,
+        [*options, "--fine_tune_rate", str(rate)],
+        name=f"seed_{seed}_rate_{rate:g}", last=last, after=(start,), kind="rate",
+    )  # fmt: skip
+
+
+def _from_generation_0(root: Path, preset: MnistPreset, seed: int) -> list[str]:
+    folder = ArmKey(seed, "", "baseline", 0.0).folder(root, preset.fraction)
+    return ["--start_from", str(folder / "00")]
+
+
+def _options(root: Path, seed: int, request: Request) -> list[str]:
+    more = ["--precision", "fp32", "--classifier_dir", str(root)]
+    return ["--seed", str(seed), *more, *request.extra]

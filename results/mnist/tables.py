@@ -1,0 +1,249 @@
+"""The evidence of the MNIST experiment as tables: read from its runs, whichever are there.
+
+Every number in results/mnist comes from here or from `results.mnist.corrected_sets`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from domains.mnist.presets import MnistPreset
+from eval.metrics.statistics import Interval, mean_interval
+from loop.errors import MissingAssetError
+from loop.rundir.files import write_bytes
+from results.mnist.plan import CORRECTIONS, LATER, MIXINGS, ArmKey, arms
+from visualize.curves.mnist_records import read_arm
+
+METRICS = (
+    "FID_all", "FID_published", "Precision", "Recall", "Density", "Coverage", "Class entropy",
+    "Accuracy", "Memorisation", "Copies", "FID_sampled", "FID_corrected", "Recall_corrected",
+    "Memorisation_corrected", "FID_floor", "FID_floor low", "FID_floor high", "FID_real",
+    "Recall_real",
+)  # fmt: skip
+SHOWN = ("FID_all", "Recall", "Precision", "Coverage", "Accuracy", "Memorisation")
+TITLES = {"FID_all": "FID"}
+OTHERS = ("raw", "baseline", "grey_values")
+"""Arms that corrected ones are compared with: no correction, no loop, the control."""
+ORDER = ("baseline", "raw", *CORRECTIONS, *LATER)
+
+
+class Point(NamedTuple):
+    """One number of one arm at one generation."""
+
+    key: ArmKey
+    generation: int
+    metric: str
+    value: float
+
+
+def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list[Point]:
+    """All numbers of the arms that have begun.
+
+    Raises:
+        MissingAssetError: none has.
+        CorruptFileError: an eval_dict.json does not read as one.
+    """
+    points = []
+    for key in arms(tuple(seeds), preset.ratios):
+        folder = key.folder(root, preset.fraction)
+        if folder.is_dir():
+            points += [
+                Point(key, record.generation, record.metric, record.value)
+                for record in read_arm(folder, key.correction, str(key.ratio), key.seed)
+            ]
+    if not points:
+        raise MissingAssetError(
+            "no arm of the evidence has begun", path=root, remedy="see results/mnist/plan.py"
+        )
+    return points
+
+
+def write_points(points: Sequence[Point], path: Path) -> None:
+    """CSV with a line for each arm, seed and generation.
+
+    Raises StorageError when the file cannot be written.
+    """
+    rows: dict[tuple, dict[str, float]] = {}
+    for key, generation, metric, value in points:
+        place = (key.mixing, key.ratio, key.correction, key.seed, generation)
+        rows.setdefault(place, {})[metric] = value
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["mixing", "ratio", "correction", "seed", "generation", *METRICS])
+    for place, found in rows.items():
+        values = [f"{found[m]:.6g}" if m in found else "" for m in METRICS]
+        writer.writerow([*place, *values])
+    write_bytes(path, buffer.getvalue().encode())
+
+
+def values(
+    points: Sequence[Point],
+    mixing: str,
+    ratio: float,
+    correction: str,
+    metric: str,
+    generation: int,
+) -> dict[int, float]:
+    """Seed -> value; baselines belong to every mixing and ratio."""
+    place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
+    return {
+        p.key.seed: p.value
+        for p in points
+        if (p.key.mixing, p.key.ratio) == place
+        and (p.key.correction, p.metric, p.generation) == (correction, metric, generation)
+    }
+
+
+def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
+    """(mixing, ratio) of which the raw and a corrected arm have begun, mixing by mixing."""
+    begun = {(p.key.mixing, p.key.ratio, p.key.correction) for p in points if p.generation}
+    found = {
+        (mixing, ratio)
+        for mixing, ratio, correction in begun
+        if correction not in ("raw", "baseline") and (mixing, ratio, "raw") in begun
+    }
+    return sorted(found, key=lambda place: (MIXINGS.index(place[0]), place[1]))
+
+
+def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction: str) -> int:
+    """The last generation that any seed of an arm has reached, 0 where none has begun."""
+    place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
+    return max(
+        (
+            p.generation
+            for p in points
+            if (p.key.mixing, p.key.ratio, p.key.correction) == (*place, correction)
+        ),
+        default=0,
+    )
+
+
+def overview(points: Sequence[Point], metric: str, over: str | None = None) -> str:
+    """Markdown: a metric of every arm at its last generation, a column for each mixing and ratio.
+
+    Args:
+        points: of all arms.
+        metric: its name.
+        over: divide by this arm, seed by seed; the mean is the geometric one then.
+    """
+    places = comparisons(points)
+    titles = [f"{mixing}, lambda = {ratio:g}" for mixing, ratio in places]
+    lines = [f"| arm | {' | '.join(titles)} |", "|---" * (1 + len(places)) + "|"]
+    for arm in ORDER:
+        cells = [_seen(points, mixing, ratio, arm, metric, over) for mixing, ratio in places]
+        if any(cells) and arm != over:
+            lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _seen(
+    points: Sequence[Point], mixing: str, ratio: float, arm: str, metric: str, over: str | None
+) -> str:
+    """A cell of the overview; says where fewer seeds or generations stand behind it."""
+    reached = [last_reached(points, mixing, ratio, name) for name in (arm, over or arm, "raw")]
+    generation = min(reached)
+    found = values(points, mixing, ratio, arm, metric, generation) if generation else {}
+    if not found:
+        return ""
+    if over is None:
+        shown, seeds = cell(seed_interval(found)), len(found)
+    else:
+        other = values(points, mixing, ratio, over, metric, generation)
+        quotients = {seed: found[seed] / other[seed] for seed in found.keys() & other.keys()}
+        if not quotients:
+            return ""
+        shown, seeds = _ratio(quotients), len(quotients)
+    known = len(values(points, "", 0.0, "baseline", metric, 0))
+    notes = [f"{seeds} of {known} seeds"] if seeds < known else []
+    notes += [f"generation {generation}"] if generation < max(reached) else []
+    return shown + (f" [{', '.join(notes)}]" if notes else "")
+
+
+def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
+    """Markdown: each arm at the last generation that it and the raw arm reached, over seeds."""
+    lines = [
+        "| arm | seeds | generation | " + " | ".join(TITLES.get(m, m) for m in SHOWN) + " |",
+        "|---" * (3 + len(SHOWN)) + "|",
+    ]
+    raw_last = last_reached(points, mixing, ratio, "raw")
+    start = [seed_interval(values(points, "", 0.0, "baseline", m, 0)) for m in SHOWN]
+    lines.append(_row("generation 0", 0, start))
+    for correction in ORDER:
+        generation = min(raw_last, last_reached(points, mixing, ratio, correction))
+        found = [
+            seed_interval(values(points, mixing, ratio, correction, m, generation)) for m in SHOWN
+        ]
+        if found[0] is not None and generation:
+            lines.append(_row(correction, generation, found))
+    return "\n".join(lines)
+
+
+def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
+    """Markdown: paired differences to `OTHERS`, with 95 % intervals."""
+    lines = [
+        "| difference | seeds | generation | FID | recall | ratio of FIDs (interval) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for correction in ORDER[2:]:
+        for other in OTHERS:
+            if other == correction:
+                continue
+            shared = [last_reached(points, mixing, ratio, arm) for arm in (correction, other)]
+            pairs = [
+                _paired(points, mixing, ratio, correction, other, metric, min(shared))
+                for metric in ("FID_all", "Recall")
+            ]
+            if pairs[0] is not None and min(shared):
+                one, two = (
+                    values(points, mixing, ratio, arm, "FID_all", min(shared))
+                    for arm in (correction, other)
+                )
+                quotient = _ratio({seed: one[seed] / two[seed] for seed in one.keys() & two.keys()})
+                lines.append(_row(f"{correction} - {other}", min(shared), pairs) + f" {quotient} |")
+    return "\n".join(lines)
+
+
+def _paired(
+    points: Sequence[Point],
+    mixing: str,
+    ratio: float,
+    correction: str,
+    other: str,
+    metric: str,
+    generation: int,
+) -> Interval | None:
+    one, two = (
+        values(points, mixing, ratio, arm, metric, generation) for arm in (correction, other)
+    )
+    return seed_interval({seed: one[seed] - two[seed] for seed in one.keys() & two.keys()})
+
+
+def _ratio(found: dict[int, float]) -> str:
+    """Geometric mean of ratios, with its 95 % interval."""
+    logs = mean_interval([math.log(found[seed]) for seed in sorted(found)])
+    mean, low, high = (math.exp(value) for value in (logs.value, logs.low, logs.high))
+    return f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if logs.count > 1 else "")
+
+
+def seed_interval(found: dict[int, float]) -> Interval | None:
+    """Mean over seeds with its 95 % interval; None without any."""
+    return mean_interval([found[seed] for seed in sorted(found)]) if found else None
+
+
+def _row(name: str, generation: int, cells: Sequence[Interval | None]) -> str:
+    seeds = max((cell.count for cell in cells if cell is not None), default=0)
+    return f"| {name} | {seeds} | {generation} | " + " | ".join(map(cell, cells)) + " |"
+
+
+def cell(found: Interval | None) -> str:
+    """A mean and half the width of its interval, as a table shows them."""
+    if found is None:
+        return ""
+    digits = 1 if max(abs(found.value), abs(found.high)) >= 2 else 3
+    half = f" ± {found.high - found.value:.{digits}f}" if found.count > 1 else ""
+    return f"{found.value:.{digits}f}{half}"

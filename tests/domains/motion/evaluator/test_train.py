@@ -1,0 +1,198 @@
+"""The evaluator on three made-up actions: slow and fast waves, and a ramp."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dataset.captions import Caption
+from dataset.humanml3d import load_split
+from dataset.writer import DatasetClip, write_dataset
+from domains.motion.evaluator import train as train_evaluator
+from domains.motion.evaluator.train import FILE_NAME, train_or_load_evaluator
+from domains.motion.evaluator.trained import TrainedEvaluator
+from domains.motion.evaluator.training import PRESETS
+from eval.metrics.frechet import fid
+from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError
+
+ACTIONS = ("waves slowly", "waves quickly", "leans over")
+TINY = replace(
+    PRESETS["demo"], movement=24, motion_hidden=24, text_hidden=24, embedding=8, steps=60
+)
+
+
+class WordEncoder:
+    """Each word has a vector of its own, drawn from its spelling."""
+
+    name = "words"
+    dim = 16
+
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
+        return torch.stack([rows.mean(0) for rows in map(self._words, texts)])
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = [self._words(text) for text in texts]
+        lengths = torch.tensor([len(row) for row in rows])
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
+
+    def _words(self, text: str) -> torch.Tensor:
+        seeds = [list(word.encode()) for word in text.split()]
+        return torch.tensor(
+            np.array([np.random.default_rng(seed).standard_normal(self.dim) for seed in seeds]),
+            dtype=torch.float32,
+        )
+
+
+def motion(action: int, rng: np.random.Generator) -> np.ndarray:
+    """(F, 263): one curve in time, the same for every clip of an action, on clip-specific axes."""
+    time = np.arange(rng.integers(40, 61))[:, None] + rng.uniform(0, 20)
+    curve = (np.sin(time / 6), np.sin(time), time / 40 - 1)[action]
+    gain = 1 + 0.2 * rng.standard_normal(263)
+    return (curve * gain + 0.05 * rng.standard_normal((len(time), 263))).astype(np.float32)
+
+
+def write(root: Path, per_action: int = 12, scale: float = 1.0) -> Path:
+    rng = np.random.default_rng(0)
+    clips, splits = [], {"train": [], "val": [], "test": []}
+    for row in range(2 * 3 * per_action):
+        action = row % 3
+        captions = [
+            (Caption(f"{who} {ACTIONS[action]}", ()), 0.0, 0.0) for who in ("someone", "a person")
+        ]
+        clips.append(DatasetClip(f"{row:06d}", motion(action, rng) * np.float32(scale), captions))
+        splits["train" if row < 3 * per_action else "test"].append(clips[-1].id)
+    splits["val"] = [splits["test"].pop()]
+    write_dataset(root, clips, splits)
+    return root
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("data") / "set")
+
+
+@pytest.fixture(autouse=True)
+def presets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    monkeypatch.setitem(PRESETS, "blind", replace(TINY, statistics_weight=0.0))
+
+
+def train(data: Path, out: Path, preset: str = "tiny") -> TrainedEvaluator:
+    return train_or_load_evaluator(data, out, preset, 3, WordEncoder())
+
+
+@pytest.fixture(scope="module")
+def out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("out") / "evaluator"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "tiny", TINY)
+        train(data, folder)
+    return folder
+
+
+def test_held_out_motions_find_their_action(data: Path, out: Path) -> None:
+    evaluator = train(data, out)
+    test = load_split(data, "test").items
+    motions = evaluator.embed_motions([item.vectors for item in test])
+    texts = evaluator.embed_texts([f"someone {action}" for action in ACTIONS])
+    distances = np.linalg.norm(motions[:, None] - texts[None], axis=2)
+    actions = [int(item.id) % 3 for item in test]
+    assert np.mean(distances.argmin(1) == actions) > 0.9
+    assert evaluator.report["r_precision_same_caption"][0] > 0.5
+    assert evaluator.report["fid_floor"] > 0
+
+
+def test_the_embedding_has_full_rank(data: Path, out: Path) -> None:
+    evaluator = train(data, out)
+    motions = evaluator.embed_motions([item.vectors for item in load_split(data, "train").items])
+    assert motions.shape == (36, evaluator.dim)
+    assert np.linalg.matrix_rank(np.cov(motions.T), tol=1e-9) == evaluator.dim
+
+
+def test_statistics_let_fid_see_noise(data: Path, out: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    real = [item.vectors for item in load_split(data, "test").items]
+    noisy = [m + 0.5 * rng.standard_normal(m.shape).astype(np.float32) for m in real]
+
+    def relative(evaluator: TrainedEvaluator) -> float:
+        features = evaluator.embed_motions(real)
+        return fid(features, evaluator.embed_motions(noisy)) / np.trace(np.cov(features.T))
+
+    assert relative(train(data, out)) > 2 * relative(train(data, tmp_path, "blind"))
+
+
+def test_a_trained_evaluator_is_read_not_trained(
+    data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    motions = [item.vectors for item in load_split(data, "test").items]
+    monkeypatch.setattr(train_evaluator, "train_network", None)
+    first, second = train(data, out), train(data, out)
+    assert first.report == second.report
+    assert (first.embed_motions(motions) == second.embed_motions(motions)).all()
+
+
+def test_changed_data_or_options_train_again(
+    data: Path, out: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    (folder / FILE_NAME).write_bytes((out / FILE_NAME).read_bytes())
+    before = train(data, folder).report
+    with caplog.at_level(logging.INFO):
+        changed = train(write(tmp_path / "other", scale=1.001), folder)
+    assert "training again" in caplog.text
+    assert changed.report != before
+
+
+def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(
+    data: Path, out: Path, tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2 if before == 1 else 1)
+    try:
+        train(data, tmp_path)
+    finally:
+        torch.set_num_threads(before)
+    digests = [
+        hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest() for folder in (out, tmp_path)
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_a_motion_is_embedded_the_same_in_any_company(data: Path, out: Path) -> None:
+    evaluator = train(data, out)
+    motions = [item.vectors for item in load_split(data, "test").items]
+    together = evaluator.embed_motions(motions)
+    alone = np.concatenate([evaluator.embed_motions([motion]) for motion in motions])
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+    texts = ["a person waves slowly", "someone leans over", "a person waves slowly"]
+    embedded = evaluator.embed_texts(texts)
+    assert (embedded[0] == embedded[2]).all()
+    np.testing.assert_allclose(evaluator.embed_texts(texts[1:2])[0], embedded[1], atol=1e-5)
+    assert evaluator.embed_motions([]).shape == evaluator.embed_texts([]).shape == (0, 8)
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((3, 263)), np.zeros((40, 262)), np.zeros(263), np.full((40, 263), np.nan)]
+)
+def test_bad_motions_are_named(data: Path, out: Path, bad: np.ndarray) -> None:
+    with pytest.raises(InvalidMotionError, match="motion 1"):
+        train(data, out).embed_motions([np.zeros((40, 263), np.float32), bad])
+
+
+def test_a_truncated_file_is_named(data: Path, out: Path, tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes((out / FILE_NAME).read_bytes()[:-100])
+    with pytest.raises(CorruptFileError, match="evaluator"):
+        train(data, tmp_path)
+
+
+def test_an_unknown_preset_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="demo"):
+        train(data, tmp_path, "huge")

@@ -1,0 +1,107 @@
+"""Names of experiments, and what follows from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domains.motion.experiments import experiment_named
+from loop.errors import InvalidOptionError, MissingAssetError
+
+ARM = "synthetic_percent_{}_iterative_finetuning"
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "runs", "preset"),
+    [
+        ("0064", "dataset/HumanML3D_subset_0064", "exp_outputs/dataset_0064", "0064"),
+        ("2794", "dataset/HumanML3D_subset_2794", "exp_outputs/dataset_2794", "2794"),
+        ("demo", "dataset/demo", "exp_outputs/dataset_demo", "demo"),
+        ("cmu_0128", "dataset/cmu_0128", "exp_outputs/dataset_cmu_0128", "0128"),
+        ("cmu_max", "dataset/cmu_max", "exp_outputs/dataset_cmu_max", "cmu"),
+    ],
+)
+def test_names(name: str, dataset: str, runs: str, preset: str) -> None:
+    experiment = experiment_named(name)
+    assert (experiment.dataset, experiment.runs) == (Path(dataset), Path(runs))
+    assert experiment.preset.name == preset
+    assert experiment.generation_0 == Path(runs) / "generation_0" / "generation_0"
+    assert experiment.with_seed(10).runs == Path(f"{runs}_seed_10")
+
+
+def test_a_name_without_numbers_needs_a_preset() -> None:
+    with pytest.raises(InvalidOptionError, match="--preset"):
+        experiment_named("mine")
+    assert experiment_named("mine", "0256").preset.name == "0256"
+    assert experiment_named("demo", "smoke").preset.name == "smoke"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("2974", "say 2794"),
+        ("64", "no such published size"),
+        ("dataset/demo", "not the name"),
+        ("../x", "not the name"),
+        ("", "not the name"),
+        ("0064_seed_10", "--seeds"),
+        ("a_0064_0128", "which numbers"),
+    ],
+)
+def test_what_is_no_name_is_answered_in_words(name: str, answer: str) -> None:
+    with pytest.raises(InvalidOptionError, match=answer):
+        experiment_named(name)
+
+
+def test_published_arms() -> None:
+    small, large = (experiment_named(name).arms() for name in ("0064", "2794"))
+    assert [arm.name for arm in small[:3]] == [
+        "baseline", ARM.format("025"), ARM.format("025") + "_with_correction",
+    ]  # fmt: skip
+    assert [arm.ratio for arm in small] == [0.0, *(r for r in (0.25, 0.5, 0.75, 1.0) for _ in "ab")]
+    assert {arm.name for arm in large} == {"baseline"} | {
+        ARM.format(digits) + tail
+        for digits in ("05", "10", "15", "20", "25")
+        for tail in ("", "_with_correction")
+    }
+
+
+def test_an_arm_of_any_percentage() -> None:
+    for spelled in ("33", "033"):
+        arm = experiment_named("0064").arm(spelled, corrects=True)
+        assert arm.name == ARM.format("033") + "_with_correction"
+        assert arm.ratio == 0.33 and arm.corrects
+        assert arm.options() == [
+            "--synthetic_augmentation_percent", "0.33", "--augmentation_type", "imitation_output",
+        ]  # fmt: skip
+    assert experiment_named("2794").arm("5", corrects=False).name == ARM.format("05")
+    assert experiment_named("2794").arm("100", corrects=False).name == ARM.format("100")
+
+
+@pytest.mark.parametrize("percent", ["0", "000", "-5", "0.25", "101", "x", "", "25%"])
+def test_nonsense_is_no_percentage(percent: str) -> None:
+    with pytest.raises(InvalidOptionError, match="05 10 15 20 25"):
+        experiment_named("2794").arm(percent, corrects=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("0064", "filter_dataset.py --size 64 "),
+        ("2794", "filter_dataset.py "),
+        ("demo", "dataset.demo_clips --out dataset/demo"),
+        ("cmu_0064", "dataset.cmu --bvh_dir BVH_FOLDER --size 64 --out dataset/cmu_0064"),
+    ],
+)
+def test_a_missing_data_set_names_its_folder_and_the_command_that_makes_it(
+    name: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    experiment = experiment_named(name)
+    with pytest.raises(MissingAssetError) as caught:
+        experiment.require_dataset()
+    assert command in str(caught.value) and str(experiment.dataset) in str(caught.value)
+    experiment.dataset.mkdir(parents=True)
+    (experiment.dataset / "train.txt").write_text("")
+    experiment.require_dataset()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from domains.motion.presets import CORRECTED, FAITHFUL, preset_named, with_changes
+from domains.motion.starting import check_finished, check_start
+from loop.errors import RunStateError
+
+
+def settings(protocol=CORRECTED, weights: str = "minilm", **changes) -> dict:
+    preset = with_changes(preset_named("demo"), **changes)
+    return {
+        "preset": dataclasses.asdict(preset),
+        "protocol": dataclasses.asdict(protocol),
+        "text_encoder": {"weights": weights},
+    }
+
+
+@pytest.fixture
+def generation_0(tmp_path: Path) -> Path:
+    (tmp_path / "args.json").write_text(json.dumps(settings()))
+    return tmp_path / "generation_0"
+
+
+def test_what_does_not_change_the_model_may_differ(generation_0: Path) -> None:
+    check_start(generation_0, settings(learning_rate=1e-5, steps_per_generation=7))
+    check_start(generation_0, settings(dataclasses.replace(CORRECTED, guidance=1.0)))
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (settings(FAITHFUL), "mask_padding"),
+        (settings(layers=1), "layers"),
+        (settings(noise_schedule="linear"), "noise_schedule"),
+        (settings(weights="clip"), "weights"),
+    ],
+)
+def test_another_model_is_refused(generation_0: Path, other: dict, named: str) -> None:
+    with pytest.raises(RunStateError, match=named):
+        check_start(generation_0, other)
+
+
+def test_weights_without_their_run_and_older_runs_are_taken(generation_0: Path) -> None:
+    path = generation_0.parent / "args.json"
+    stored = json.loads(path.read_text())
+    del stored["text_encoder"], stored["preset"]["noise_schedule"]
+    path.write_text(json.dumps(stored))
+    check_start(generation_0, settings())
+    path.unlink()
+    check_start(generation_0, settings(FAITHFUL))
+
+
+def test_the_next_generation_has_to_be_the_one_expected(tmp_path: Path) -> None:
+    for last, start in ((None, 0), (0, 1), (5, 6), (5, 3)):
+        check_finished(last, start, tmp_path)
+    for last, start in ((None, 1), (5, 7)):
+        with pytest.raises(RunStateError, match="not finished"):
+            check_finished(last, start, tmp_path)

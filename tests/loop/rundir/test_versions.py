@@ -1,0 +1,60 @@
+"""The record of the software behind a run."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from loop.rundir import versions
+from loop.rundir.directory import RunDirectory
+from loop.rundir.versions import installed_versions, record_versions
+
+
+def entries(folder: Path) -> list[dict]:
+    return json.loads((folder / "versions.json").read_text())
+
+
+def test_versions_are_those_of_this_interpreter() -> None:
+    found = installed_versions()
+    assert found["python"] == platform.python_version()
+    assert found["packages"]["numpy"] == metadata.version("numpy")
+    assert "pytest" not in found["packages"]  # optional, not what a run needs
+
+
+def test_a_run_records_them_once_and_again_when_they_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(tmp_path, {"seed": 1})
+    for _ in range(2):
+        with run:
+            pass
+    (first,) = entries(tmp_path)
+    assert first == {"first_generation": 0, **installed_versions()}
+    (tmp_path / "generation_0").mkdir()
+    changed = installed_versions() | {"python": "3.99.0"}
+    monkeypatch.setattr(versions, "installed_versions", lambda: changed)
+    with run:
+        pass
+    assert entries(tmp_path) == [first, {"first_generation": 1, **changed}]
+
+
+def test_without_git_and_installation_there_is_still_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(_: str) -> str:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(metadata, "version", absent)
+    monkeypatch.setattr(metadata, "requires", absent)
+    installed_versions.cache_clear()
+    try:
+        record_versions(tmp_path, 0)
+        (entry,) = entries(tmp_path)
+        assert (entry["scsc"], entry["packages"]) == ("unknown", {})
+    finally:
+        installed_versions.cache_clear()

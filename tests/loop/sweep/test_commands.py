@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loop.sweep import commands as sweep
+
+Sweep = Callable[..., str]
+
+
+@pytest.fixture
+def tell(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd, caplog) -> Sweep:
+    """tell(verb, *options, code=...): what `python -m loop.sweep` on toys in tmp_path says."""
+    monkeypatch.syspath_prepend(repository)
+    caplog.set_level("INFO")
+
+    def tell(verb: str, *options: str, code: int = 0) -> str:
+        caplog.clear()
+        line = [
+            "sweep",
+            verb,
+            str(tmp_path / "toys"),
+            "--experiment",
+            "tests.loop.toy_sweep",
+            *options,
+        ]
+        monkeypatch.setattr(sys, "argv", line)
+        try:
+            sweep.main()
+            status = 0
+        except SystemExit as left:
+            status = left.code
+        out, err = capfd.readouterr()
+        assert status == code, out + err + caplog.text
+        return out + err + caplog.text
+
+    return tell
+
+
+@pytest.fixture
+def started(repository: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """started(*options): a `python -m loop.sweep run` on toys in tmp_path, in a process."""
+
+    def start(*options: str) -> subprocess.Popen[str]:
+        line = [sys.executable, "-m", "loop.sweep", "run", str(tmp_path / "toys")]
+        line += ["--experiment", "tests.loop.toy_sweep", *options]
+        environment = {**os.environ, "PYTHONPATH": str(repository)}
+        return subprocess.Popen(
+            line, cwd=repository, env=environment, text=True, stderr=subprocess.PIPE
+        )
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def checkout_under_test(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what a sweep starts."""
+    monkeypatch.setenv("PYTHONPATH", str(repository))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = sorted(path for path in folder.glob("*/generation_*/*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_the_plan_is_told_without_doing_anything(tell: Sweep, tmp_path: Path) -> None:
+    text = tell("run", "--dry-run", "--slots", "1", "--", "--hold", "3")
+    assert re.findall(r"#   (\w+)", text) == ["generation_0", "corrected", "baseline", "graphs"]
+    assert text.count("--hold 3") == 3 and "# 2 job(s), 1 at a time:" in text
+    there = tell("run", "--dry-run", "--cluster", "slurm", "--at_once", "1", "--cpus", "9")
+    assert "# 2 job(s), 1 at a time:" in there and there.count("--share 9 cuda") == 3
+    assert tell("names") == "generation_0\ncorrected baseline\ngraphs\n"
+    assert not (tmp_path / "toys").exists()
+
+
+def test_slots_follow_the_gpus(tell: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert "# 2 job(s), 2 at a time:" in (text := tell("run", "--dry-run"))
+    assert text.count("cuda") == 3 and "cpu" not in text
+    assert "# 2 job(s), 1 at a time:" in tell("run", "--dry-run", "--processes", "2")
+    assert "cuda" not in tell("run", "--dry-run", "--device", "cpu")
+    refused = tell("run", "--dry-run", "--processes", "3", code=1)
+    assert "2 for 3 processes" in refused
+
+
+def test_stopped_and_repeated_it_ends_with_the_same_bytes_and_status_tells(
+    tell: Sweep, started: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "toys"
+    assert "finished; look at" in tell("run")
+    expected = content(folder)
+    assert len(expected) == 2 + 2 * 8 + 3 * 2  # generation 0; both arms; samples and corrections
+    folder.rename(tmp_path / "unbroken")
+
+    process = started("--slots", "2", "--", "--hold", "2")
+    while len(list(folder.glob("*.held"))) < 2:  # side by side
+        time.sleep(0.05)
+    during = tell("status")
+    assert re.search(r"corrected +##>\. +2/4 +running: generation 2, fit ", during)
+    assert re.search(r"time left: about \d", during)
+    process.send_signal(signal.SIGTERM)
+    assert "the same command goes on" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert re.search(r"corrected +##>\. +2/4 +stopped: generation 2", tell("status"))
+    assert "corrected/generation_2/model.txt" in expected.keys() - content(folder).keys()
+
+    assert "finished; look at" in tell("run")
+    assert content(folder) == expected
+    assert "finished; look at" in tell("status", "--times")
+
+
+def test_an_arm_that_fails_is_named_and_the_others_go_on(tell: Sweep, tmp_path: Path) -> None:
+    text = tell("run", "--generations", "1", "--", "--fail", "baseline", code=1)
+    log = tmp_path / "toys" / "logs" / "baseline.log"
+    assert f"baseline: exit status 3, see {log}" in text
+    graphs = json.loads((tmp_path / "toys" / "graphs.json").read_text())
+    assert [len(graphs[arm]) for arm in ("corrected", "baseline")] == [2, 0]
+    status = tell("status", "--generations", "1")
+    assert "baseline failed (exit status 3)" in status and re.search(r"corrected +##", status)
+
+
+def test_without_slurm_nothing_is_submitted(
+    tell: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "there is no Slurm on this machine" in tell("run", "--cluster", "slurm", code=1)
+    assert not (tmp_path / "toys").exists()

@@ -1,0 +1,67 @@
+"""The published robot against SMPL's own kinematics, on a body made in SMPL's format."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import pytest
+
+from body_models.smpl import load_body_model, pose_joints
+from loop.errors import InvalidMotionError, InvalidOptionError
+from tests.body_models.bodies import body_content, write_npz
+from uhc.controllers.faithful.humanoid import (
+    BODIES,
+    build_smpl_humanoid,
+    poses_to_qpos,
+    qpos_to_poses,
+)
+
+
+@pytest.fixture(scope="module")
+def robot(smpl_body):
+    return build_smpl_humanoid(smpl_body)
+
+
+def test_sizes_and_order_are_the_published_ones(robot):
+    model = robot.model
+    assert (model.nq, model.nv, model.nbody) == (76, 75, 25)
+    names = [model.body(i).name for i in range(1, 25)]
+    assert names[:6] == ["Pelvis", "L_Hip", "L_Knee", "L_Ankle", "L_Toe", "R_Hip"]
+    assert names[14:19] == ["L_Thorax", "L_Shoulder", "L_Elbow", "L_Wrist", "L_Hand"]
+    assert sorted(names) == sorted(BODIES)
+    assert model.opt.timestep * 15 == pytest.approx(1 / 30)
+
+
+def test_gains_stand_at_their_joints(robot):
+    def of(name):
+        dof = robot.model.joint(f"{name}_z").dofadr[0]
+        return robot.kp[dof], robot.kd[dof], robot.torque_limits[dof - 6]
+
+    assert of("L_Knee") == (500, 50, 500) and of("Chest") == (1000, 100, 500)
+    assert of("R_Thorax") == (400, 40, 150) and of("R_Shoulder") == (400, 40, 250)
+    assert of("R_Hand") == (100, 10, 150) and not robot.kp[:6].any()
+    knee = robot.model.joint("L_Knee_z").range
+    np.testing.assert_allclose(np.rad2deg(knee), [-11.25, 11.25])
+
+
+def test_poses_are_those_of_smpl(smpl_body, robot):
+    rng = np.random.default_rng(0)
+    poses, trans = rng.normal(0, 0.5, (5, 24, 3)), rng.normal(size=(5, 3))
+    qpos = poses_to_qpos(robot, poses, trans)
+    expected = pose_joints(smpl_body, poses, trans=trans)[:, robot.smpl_joints]
+    data = mujoco.MjData(robot.model)
+    for pose, joints in zip(qpos, expected, strict=True):
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(robot.model, data)
+        np.testing.assert_allclose(data.xpos[1:], joints, atol=1e-9)
+    back, there = qpos_to_poses(robot, qpos)
+    np.testing.assert_allclose(back, poses, atol=1e-9)
+    np.testing.assert_allclose(there, trans, atol=1e-12)
+
+
+def test_what_does_not_fit_is_refused(robot, tmp_path):
+    with pytest.raises(InvalidMotionError, match="24 joints"):
+        poses_to_qpos(robot, np.zeros((2, 22, 3)), np.zeros((2, 3)))
+    path = write_npz(tmp_path / "SMPLH.npz", body_content("smplh"))
+    with pytest.raises(InvalidOptionError, match="made of SMPL"):
+        build_smpl_humanoid(load_body_model(path))

@@ -1,0 +1,200 @@
+"""Simulated tracking: what physics says about standing, falling and walking, and how it stops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loop.errors import InvalidMotionError, InvalidOptionError
+from translation.ik import solve_ik
+from uhc.control.reference import build_reference
+from uhc.control.simulation import Simulation
+from uhc.controllers.tracker import TrackerOptions, simulate, track
+from uhc.humanoid.cleanup import clean
+from uhc.humanoid.model import (
+    Humanoid,
+    build_humanoid,
+    pose_to_qpos,
+    qpos_to_corners,
+    qpos_to_joints_zup,
+)
+from uhc.humanoid.poses import qpos_difference
+from uhc.humanoid.segments import TIMESTEP_S
+from uhc.refine.solve import refine
+
+Poses = NDArray[np.float64]
+STRICT = TrackerOptions(ladder=(0.0,))
+
+
+@pytest.fixture(scope="module")
+def walking(walk: NDArray[np.float32]) -> tuple[Humanoid, Poses]:
+    """A refined real walk."""
+    solution = solve_ik([walk], threads=1)[0]
+    body = build_humanoid(solution.skeleton)
+    raw = pose_to_qpos(body, solution.root_position, solution.local_quat_wxyz)
+    return body, refine(body, clean(body, raw)).qpos
+
+
+def test_standing_is_held_for_five_seconds_without_help(
+    symmetric_humanoid: Humanoid, standing: Poses
+) -> None:
+    done = track(symmetric_humanoid, standing, options=STRICT)
+    assert done.success
+    assert done.force_bw < 1e-12 and done.torque_bwm < 1e-12
+    assert done.contact_bw == pytest.approx(1.0, abs=0.01)
+    assert done.error_m < 0.006
+    soles = qpos_to_corners(symmetric_humanoid, done.qpos[5:])[..., 2]
+    assert np.abs(soles).max() < 0.002
+
+
+def test_above_the_floor_it_falls_as_bodies_fall(
+    symmetric_humanoid: Humanoid, standing: Poses
+) -> None:
+    """Nothing holds it up: the pelvis follows g t^2 / 2 until the failure is called."""
+    raised = standing.copy()
+    raised[:, 2] += 1.0
+    done = track(symmetric_humanoid, raised, options=replace(STRICT, settle_m=0.0))
+    assert not done.success and done.reason == "fell behind the reference"
+    assert done.failed_frame == len(done.qpos) == 7  # g t^2 / 2 passes 0.5 m in 0.32 s
+    times = 0.05 * np.arange(len(done.qpos))
+    np.testing.assert_allclose(done.qpos[:, 2] - raised[0, 2], -4.905 * times**2, atol=0.02)
+    assert done.force_bw == 0.0 and done.contact_bw == 0.0
+
+
+def test_help_never_exceeds_the_clamp_and_is_measured(
+    symmetric_humanoid: Humanoid, standing: Poses
+) -> None:
+    raised = standing[:20].copy()
+    raised[:, 2] += 1.0
+    reference = build_reference(raised, 20.0)
+    simulation = Simulation(symmetric_humanoid, reference, 40.0, TrackerOptions().gains)
+    for frame in range(5):
+        assert simulation.advance(frame * reference.stride) == ""
+        assert np.abs(simulation.data.qfrc_applied[:6]).max() <= 40.0 + 1e-9
+    assert 40.0 <= simulation.force.mean <= 40.0 * np.sqrt(3)
+
+
+def test_a_real_walk_is_tracked_closely(walking: tuple[Humanoid, Poses]) -> None:
+    body, qpos = walking
+    done = track(body, qpos)
+    assert done.success and done.clamp_n <= 50.0
+    assert done.error_m < 0.03
+    assert done.force_bw <= np.sqrt(3) * done.clamp_n / body.body_weight
+    assert done.contact_bw == pytest.approx(1.0, abs=0.05)
+    assert qpos_to_corners(body, done.qpos)[..., 2].min() > -0.01
+
+
+def test_contacts_alone_carry_a_walk_and_change_its_momentum(
+    walking: tuple[Humanoid, Poses],
+) -> None:
+    """Newton: the impulse of the floor is that of gravity plus the change of momentum."""
+    body, qpos = walking
+    reference = build_reference(qpos, 20.0)
+    simulation = Simulation(body, reference, 0.0, TrackerOptions().gains)
+    speeds = []
+    for frame in range(40):
+        mujoco.mj_forward(body.model, simulation.data)
+        mujoco.mj_subtreeVel(body.model, simulation.data)
+        speeds.append(simulation.data.subtree_linvel[0, 2])
+        assert simulation.advance(frame * reference.stride) == ""
+    gained = (speeds[-1] - speeds[0]) / (39 / 20)
+    expected = body.body_weight + body.mass * gained
+    assert simulation.contact.mean == pytest.approx(expected, rel=0.01)
+    assert simulation.force.mean == 0.0
+
+
+def test_tracking_is_deterministic(walking: tuple[Humanoid, Poses]) -> None:
+    body, qpos = walking
+    first, second = track(body, qpos[:20]), track(body, qpos[:20])
+    np.testing.assert_array_equal(first.qpos, second.qpos)
+
+
+def test_the_ladder_stops_at_the_first_rung_that_is_close_enough(
+    walking: tuple[Humanoid, Poses],
+) -> None:
+    body, qpos = walking
+    qpos = qpos[:30]
+    strict = TrackerOptions(ladder=(0.0, 50.0, 200.0), accept_error_m=0.0)
+    closest = track(body, qpos, options=strict)
+    assert closest.success
+    lenient = track(body, qpos, options=replace(strict, accept_error_m=1.0))
+    assert lenient.success and lenient.clamp_n <= closest.clamp_n
+    assert closest.error_m <= lenient.error_m
+
+
+def test_teleports_only_when_asked_and_only_after_every_rung_failed(
+    symmetric_humanoid: Humanoid, standing: Poses
+) -> None:
+    raised = standing[:40].copy()
+    raised[:, 2] += 2.0
+    options = TrackerOptions(ladder=(0.0, 25.0), teleport=True)
+    done = track(symmetric_humanoid, raised, options=options)
+    assert not done.success and done.teleports >= 3
+    assert len(done.qpos) == 40 and np.isfinite(done.qpos).all()
+    assert track(symmetric_humanoid, standing[:20], options=options).teleports == 0
+
+
+def test_a_diverging_simulation_stops_and_leaves_its_state(
+    symmetric_humanoid: Humanoid, standing: Poses, tmp_path: Path
+) -> None:
+    reference = build_reference(standing[:20], 20.0)
+    broken = reference.qacc.copy()
+    broken[100:, 10] = np.nan
+    goals = qpos_to_joints_zup(symmetric_humanoid, standing[:20])
+    done = simulate(
+        symmetric_humanoid,
+        replace(reference, qacc=broken),
+        goals,
+        0.0,
+        TrackerOptions(),
+        dump_folder=tmp_path / "dumps",
+    )
+    assert not done.success and done.reason == "the simulation diverged"
+    assert done.failed_frame == 100 // reference.stride + 1
+    assert np.isfinite(done.qpos).all()
+    with np.load(tmp_path / "dumps" / "diverged_000.npz") as saved:
+        assert saved["qpos"].shape == (71,) and np.isfinite(saved["qpos"]).all()
+
+
+def test_mujoco_writes_no_log_into_the_working_directory(
+    symmetric_humanoid: Humanoid,
+    standing: Poses,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reference = build_reference(standing[:10], 20.0)
+    simulation = Simulation(symmetric_humanoid, reference, 0.0, TrackerOptions().gains)
+    simulation.data.qvel[:] = 1e12
+    assert simulation.advance(0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reference_runs_in_real_time_and_passes_through_the_frames(
+    walking: tuple[Humanoid, Poses],
+) -> None:
+    _, qpos = walking
+    reference = build_reference(qpos, 20.0)
+    assert reference.stride * TIMESTEP_S == pytest.approx(1 / 20)
+    error = qpos_difference(reference.qpos[:: reference.stride], qpos)
+    np.testing.assert_allclose(error, 0.0, atol=1e-9)
+    moved = qpos_difference(reference.qpos[5], reference.qpos[6], TIMESTEP_S)
+    np.testing.assert_allclose(moved, 0.5 * (reference.qvel[5] + reference.qvel[6]), atol=2e-2)
+    assert build_reference(qpos, 20.0, playback_rate=1.5).stride == 8
+
+
+def test_refuses_what_cannot_be_played(standing: Poses) -> None:
+    with pytest.raises(InvalidOptionError, match="whole number"):
+        build_reference(standing, 20.0, playback_rate=1.3)
+    with pytest.raises(InvalidMotionError, match="short"):
+        build_reference(standing[:3], 20.0)
+
+
+def test_refuses_an_empty_ladder(symmetric_humanoid: Humanoid, standing: Poses) -> None:
+    with pytest.raises(InvalidOptionError, match="ladder"):
+        track(symmetric_humanoid, standing, options=TrackerOptions(ladder=()))

@@ -1,0 +1,90 @@
+"""The worker pool: order, crashes, time limits, and that it leaves nobody behind."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from uhc.workers import WorkerLostError, run_batch
+
+FUNCTIONS = """
+import os, sys, time
+
+def double(item, shared):
+    return shared * item, os.getpid(), "torch" in sys.modules
+
+def moody(item, shared):
+    if item == "crash":
+        os._exit(3)
+    if item == "hang":
+        time.sleep(60)
+    if item == "talk":
+        print("words on the wrong channel")
+    return item
+
+def nap(item, shared):
+    with open(shared, "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    time.sleep(item)
+"""
+
+
+@pytest.fixture
+def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module that worker processes can import, too."""
+    (tmp_path / "crew_functions.py").write_text(FUNCTIONS)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    yield importlib.import_module("crew_functions")
+    importlib.sys.modules.pop("crew_functions")  # type: ignore[attr-defined]
+
+
+def test_each_item_comes_back_once_under_its_index(functions: ModuleType) -> None:
+    results = dict(run_batch(functions.double, range(7), 10, workers=2, time_limits=[30.0] * 7))
+    assert {index: value for index, (value, _, _) in results.items()} == {
+        index: 10 * index for index in range(7)
+    }
+    processes = {process for _, process, _ in results.values()}
+    assert os.getpid() not in processes and len(processes) <= 2
+    assert not any(torch for _, _, torch in results.values())
+
+
+def test_one_worker_is_this_process(functions: ModuleType) -> None:
+    ((index, (value, process, _)),) = run_batch(
+        functions.double, [4], 2, workers=3, time_limits=[1.0]
+    )
+    assert (index, value, process) == (0, 8, os.getpid())
+    assert list(run_batch(functions.double, [], 2, workers=2, time_limits=[])) == []
+
+
+def test_a_crash_and_a_time_out_cost_one_item_each(functions: ModuleType) -> None:
+    items = ["a", "crash", "b", "hang", "talk", "c"]
+    results = dict(run_batch(functions.moody, items, None, workers=2, time_limits=[2.0] * 6))
+    assert [results[index] for index in (0, 2, 4, 5)] == ["a", "b", "talk", "c"]
+    assert isinstance(results[1], WorkerLostError) and "crashed" in str(results[1])
+    assert "exit status 3" in str(results[1])
+    assert isinstance(results[3], WorkerLostError) and "out of time" in str(results[3])
+
+
+def test_stopping_early_ends_the_workers(functions: ModuleType, tmp_path: Path) -> None:
+    """As Ctrl-C does: whatever closes the generator leaves no process behind."""
+    diary = tmp_path / "pids"
+    running = run_batch(
+        functions.nap, [0.01, 30, 30, 30], str(diary), workers=2, time_limits=[60.0] * 4
+    )
+    next(running)
+    deadline = time.monotonic() + 10
+    while len(set(diary.read_text().split())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    started = time.monotonic()
+    running.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 5.0
+    for process in set(diary.read_text().split()):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(process), 0)

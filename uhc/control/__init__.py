@@ -1,0 +1,1 @@
+"""Computed-torque control and the simulation it steps."""

@@ -1,0 +1,1 @@
+"""The simulated body: model, segments, poses, kinematics, clean-up."""

@@ -1,0 +1,254 @@
+"""Kinematics of a whole clip at once: body poses, motion subspaces and subtree sums of the tree.
+
+The refinement of a clip (`uhc.refine.solve`) needs derivatives of hundreds of frames together.
+MuJoCo answers one frame a call, so the tree is evaluated here with NumPy over all frames. The
+algebra is the spatial one of Featherstone (2008): each degree of freedom is a motion vector
+`(omega, v)` with `v` the velocity of the point at the world's origin, and what bodies carry is
+summed over subtrees, as the composite-rigid-body algorithm does, instead of one Jacobian a point.
+
+Frames: world, z up, metres. Shapes: F frames, B bodies, G groups of three degrees of freedom
+(root translation, root rotation, then one ball a joint: MuJoCo's order), nv = 3 G.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.errors import InvalidMotionError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from uhc.humanoid.model import Humanoid
+
+Array = NDArray[np.float64]
+
+JOINTS = slice(0, 22)
+"""Which points of a tree are the tracked joints."""
+CONTACTS = slice(22, None)
+"""Which points of a tree may touch the floor."""
+
+
+@dataclass(frozen=True)
+class BodyTree:
+    """What the clip-wise kinematics needs to know of a humanoid.
+
+    `points` are fixed on bodies: first the 22 joints, then the points that may touch the floor:
+    foot corners, and centres of spheres, which touch it `point_radius` lower.
+    """
+
+    parent: NDArray[np.int64]  # (B,), -1 for the root
+    offset: Array  # (B, 3) in the parent's frame, metres
+    mass_bw: Array  # (B,) mass / total mass
+    com: Array  # (B, 3) in the body's frame, metres
+    second_moment_bw: Array  # (B, 3, 3) m^2, integral of s s^T dm about the com, / total mass
+    point_body: NDArray[np.int64]  # (P,)
+    point_local: Array  # (P, 3) in the body's frame, metres
+    point_radius: Array  # (P,) metres, zero but for spheres
+
+    @classmethod
+    def from_humanoid(cls, humanoid: Humanoid) -> BodyTree:
+        """Reads masses and second moments from the compiled model; contacts are the humanoid's."""
+        model = humanoid.model
+        mass = np.asarray(model.body_mass[1:], dtype=np.float64)
+        axes = quat_to_matrix(model.body_iquat[1:])
+        inertia = np.asarray(model.body_inertia[1:], dtype=np.float64)
+        second = 0.5 * inertia.sum(-1, keepdims=True) - inertia  # along the principal axes
+        moments = (axes * second[:, None, :]) @ axes.transpose(0, 2, 1)
+        return cls(
+            parent=humanoid.body_parents,
+            offset=humanoid.body_offsets,
+            mass_bw=mass / mass.sum(),
+            com=np.asarray(model.body_ipos[1:], dtype=np.float64),
+            second_moment_bw=moments / mass.sum(),
+            point_body=np.concatenate([humanoid.joint_bodies, humanoid.contact_bodies]),
+            point_local=np.concatenate([humanoid.joint_offsets, humanoid.contact_offsets]),
+            point_radius=np.concatenate(
+                [np.zeros(len(humanoid.joint_bodies)), humanoid.contact_radii]
+            ),
+        )
+
+    @cached_property
+    def spheres(self) -> NDArray[np.intp]:
+        """(S,): which points are centres of spheres."""
+        return np.flatnonzero(self.point_radius)
+
+    @cached_property
+    def subtree(self) -> Array:
+        """(B, B): row b has ones at the bodies that move with b."""
+        moves_with = np.eye(len(self.parent))
+        for body in range(1, len(self.parent)):
+            moves_with[:, body] += moves_with[:, self.parent[body]]
+        return moves_with
+
+    @cached_property
+    def group_body(self) -> NDArray[np.int64]:
+        """(G,): the body that a group of three degrees of freedom moves."""
+        return np.concatenate([[0], np.arange(len(self.parent))])
+
+    @cached_property
+    def dof_above(self) -> Array:
+        """(nv, nv): one where the column's body is the row's body or above it."""
+        above = self.subtree[np.ix_(self.group_body, self.group_body)].T
+        return np.repeat(np.repeat(above, 3, 0), 3, 1)
+
+    @cached_property
+    def dof_strictly_above(self) -> Array:
+        """(nv, nv): `dof_above` without pairs on one body."""
+        same = np.equal.outer(self.group_body, self.group_body)
+        return self.dof_above * ~np.repeat(np.repeat(same, 3, 0), 3, 1)
+
+    def subtree_sum(self, per_body: Array) -> Array:
+        """(F, B, ...) carried by each body -> the sum over everything that moves with it."""
+        flat = per_body.reshape(*per_body.shape[:2], -1)
+        return (self.subtree @ flat).reshape(per_body.shape)
+
+    def bodies_from_points(self, per_point: Array, points: slice) -> Array:
+        """(F, p, ...) carried by a range of points -> (F, B, ...) carried by their bodies."""
+        onto = np.zeros((len(self.parent), len(self.point_body[points])))
+        onto[self.point_body[points], np.arange(onto.shape[1])] = 1.0
+        flat = per_point.reshape(*per_point.shape[:2], -1)
+        return (onto @ flat).reshape(len(per_point), len(self.parent), *per_point.shape[2:])
+
+
+@dataclass(frozen=True)
+class ReferencePose:
+    """A clip around which the unknowns are measured: `q = reference (+) deviation`.
+
+    `root` (F, 3) metres; `rot` (F, B, 3, 3): the root's rotation, then each ball's.
+    """
+
+    root: Array
+    rot: Array
+
+    @classmethod
+    def from_qpos(cls, qpos: Array) -> ReferencePose:
+        """From MuJoCo qpos (F, nq): free root, then balls."""
+        quats = qpos[:, 3:].reshape(len(qpos), -1, 4)
+        return cls(qpos[:, :3].copy(), quat_to_matrix(quats))
+
+
+@dataclass(frozen=True)
+class ClipState:
+    """Everything kinematic about F frames, in the world frame.
+
+    `rot` (F, B, 3, 3), `com` (F, B, 3), `points` (F, P, 3; of a sphere its lowest point, which is
+    not the same material from frame to frame), `motion` (F, nv, 6): column d of the body Jacobian
+    as `(omega, velocity of the point at the origin)` per unit of deviation.
+    """
+
+    rot: Array
+    com: Array
+    points: Array
+    motion: Array
+
+    def at(self, frames: slice) -> ClipState:
+        """The same clip, some frames of it."""
+        return ClipState(*(getattr(self, n)[frames] for n in ("rot", "com", "points", "motion")))
+
+
+def forward(tree: BodyTree, reference: ReferencePose, deviation: Array) -> ClipState:
+    """Kinematics of `reference (+) deviation`.
+
+    Args:
+        deviation: (F, nv): root translation in the world, then rotation vectors applied on the
+            right of the root's and each ball's rotation (MuJoCo's tangent space).
+    """
+    frames, groups = len(deviation), len(tree.group_body)
+    vectors = deviation.reshape(frames, groups, 3)
+    turn, right_jacobian = exp_and_right_jacobian(vectors[:, 1:])
+    local = reference.rot @ turn
+    rot = local.copy()
+    pos = np.empty((frames, len(tree.parent), 3))
+    pos[:, 0] = reference.root + vectors[:, 0]
+    for body in range(1, len(tree.parent)):
+        above = tree.parent[body]
+        pos[:, body] = pos[:, above] + rot[:, above] @ tree.offset[body]
+        rot[:, body] = rot[:, above] @ local[:, body]
+    motion = np.zeros((frames, groups, 3, 6))
+    motion[:, 0, :, 3:] = np.eye(3)
+    omega = np.swapaxes(rot @ right_jacobian, -1, -2)
+    motion[:, 1:, :, :3] = omega
+    motion[:, 1:, :, 3:] = np.cross(pos[:, :, None, :], omega)
+    holder = tree.point_body
+    points = pos[:, holder] + np.einsum("fpij,pj->fpi", rot[:, holder], tree.point_local)
+    points[..., 2] -= tree.point_radius
+    return ClipState(
+        rot=rot,
+        com=pos + np.einsum("fbij,bj->fbi", rot, tree.com),
+        points=points,
+        motion=motion.reshape(frames, 3 * groups, 6),
+    )
+
+
+def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
+    """The motion (F, nq) as float64, checked.
+
+    Raises:
+        InvalidMotionError: wrong shape, no frame, values that are not finite, a quaternion of no
+            length.
+        InvalidOptionError: a rate that is not positive.
+    """
+    qpos = np.asarray(qpos, dtype=np.float64)
+    if qpos.ndim != 2 or qpos.shape[1] != humanoid.nq or not len(qpos):
+        raise InvalidMotionError(
+            "A motion is a matrix with one pose a frame.",
+            found=qpos.shape,
+            expected=f"(frames, {humanoid.nq})",
+        )
+    bad = ~np.isfinite(qpos).all(1)
+    if bad.any():
+        raise InvalidMotionError(
+            f"A motion has values that are not finite, first in frame {int(np.argmax(bad))}.",
+            found=f"{int(np.sum(bad))} of {len(qpos)} frames",
+        )
+    lengths = np.linalg.norm(qpos[:, 3:].reshape(len(qpos), -1, 4), axis=-1).min(1)
+    if lengths.min() < 1e-6:
+        raise InvalidMotionError(
+            f"A motion has a quaternion of no length, first in frame {int(lengths.argmin())}.",
+            found=f"{lengths.min():.3g}",
+            expected="unit quaternions wxyz",
+        )
+    if not fps > 0:
+        raise InvalidOptionError("A rate is positive.", found=fps, expected="frames per second")
+    return qpos
+
+
+def exp_and_right_jacobian(vectors: Array) -> tuple[Array, Array]:
+    """Rotation vectors (..., 3) -> exp (..., 3, 3) and its right Jacobian (..., 3, 3).
+
+    Sola et al., "A micro Lie theory", eqs. 132 and 143; power series below a milliradian.
+    """
+    square = (vectors**2).sum(-1)[..., None, None]
+    angle = np.sqrt(square)
+    near = angle < 1e-3
+    safe = np.where(near, 1.0, angle)
+    first = np.where(near, 1 - square / 6, np.sin(safe) / safe)
+    second = np.where(near, 0.5 - square / 24, (1 - np.cos(safe)) / safe**2)
+    third = np.where(near, 1 / 6 - square / 120, (safe - np.sin(safe)) / safe**3)
+    hat = skew(vectors)
+    hat_square = hat @ hat
+    identity = np.eye(3)
+    return (
+        identity + first * hat + second * hat_square,
+        identity - second * hat + third * hat_square,
+    )
+
+
+def skew(vectors: Array) -> Array:
+    """(..., 3) -> (..., 3, 3) with `skew(a) @ b = a x b`."""
+    out = np.zeros((*vectors.shape, 3))
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    out[..., 0, 1], out[..., 0, 2], out[..., 1, 2] = -z, y, -x
+    out[..., 1, 0], out[..., 2, 0], out[..., 2, 1] = z, -y, x
+    return out
+
+
+def quat_to_matrix(quat_wxyz: Array) -> Array:
+    """Quaternions (..., 4), any non-zero length -> rotation matrices (..., 3, 3)."""
+    quat = quat_wxyz / np.linalg.norm(quat_wxyz, axis=-1, keepdims=True)
+    w, hat = quat[..., :1, None], skew(quat[..., 1:])
+    return np.eye(3) + 2 * w * hat + 2 * hat @ hat

@@ -1,0 +1,300 @@
+"""The simulated body: a MuJoCo humanoid generated from a skeleton, with no mesh and no XML file.
+
+MuJoCo is z up. The conversion from and to our y-up metres happens in this module and nowhere
+else: the point (x, y, z) y up becomes (x, -z, y) z up, and a rotation follows its vector part.
+Body frames coincide with the world at rest, so local rotations convert the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loop.errors import InvalidMotionError, InvalidOptionError
+from translation.rotations import qrot
+from uhc.humanoid.poses import forward_kinematics
+from uhc.humanoid.segments import (
+    ANKLES,
+    FOOT_DROP_M,
+    GRAVITY,
+    LEAVES,
+    SPHERES,
+    TORQUE_LIMIT_NM,
+    add_body,
+    add_foot,
+    add_segment,
+    add_sphere,
+    base_spec,
+)
+
+if TYPE_CHECKING:
+    from body_models.skeleton import Skeleton
+
+Array = NDArray[np.float64]
+
+N_JOINTS = 22
+Contacts: TypeAlias = Literal["feet", "body"]
+"""What of a body is meant to bear load: the soles, or knees, hands, elbows and trunk as well."""
+
+
+@dataclass(frozen=True)
+class Humanoid:
+    """A compiled body and the maps between its numbering and the 22 joints of the skeleton.
+
+    Bodies are numbered depth first without the world; `qpos` is [root position 3, root quaternion
+    wxyz 4, one local quaternion wxyz per further body], `qvel` is [root velocity 3 (world), then
+    three angular velocities (body frame) per body].
+    """
+
+    model: Any
+    """`mujoco.MjModel`, z up, metres, kilograms."""
+    body_joints: NDArray[np.int64]
+    """(17,) skeleton joint at the origin of each body."""
+    body_parents: NDArray[np.int64]
+    """(17,) index of the parent body; -1 for the root."""
+    body_offsets: Array
+    """(17, 3) origin of each body in its parent's frame, metres, z up (zero for the root)."""
+    joint_bodies: NDArray[np.int64]
+    """(22,) body that carries each skeleton joint."""
+    joint_offsets: Array
+    """(22, 3) skeleton joints in the frame of the body that carries them, metres, z up."""
+    corner_bodies: NDArray[np.int64]
+    """(8,) body of each foot corner: left foot's four, then right foot's four."""
+    corner_offsets: Array
+    """(8, 3) foot corners (on the sole) in the frame of their body, metres, z up."""
+    sphere_bodies: NDArray[np.int64]
+    """(S,) body of each sphere that may touch the floor besides the feet; none with `feet`."""
+    sphere_offsets: Array
+    """(S, 3) their centres in the frame of their body, metres, z up."""
+    sphere_radii: Array
+    """(S,) metres."""
+    torque_limits: Array
+    """(nv,) Nm; infinite for the six root coordinates, which no motor drives."""
+
+    @property
+    def nq(self) -> int:
+        """Number of position coordinates (71)."""
+        return int(self.model.nq)
+
+    @property
+    def nv(self) -> int:
+        """Number of velocity coordinates (54)."""
+        return int(self.model.nv)
+
+    @cached_property
+    def mass(self) -> float:
+        """Total mass in kilograms."""
+        return float(np.sum(self.model.body_mass))
+
+    @cached_property
+    def body_weight(self) -> float:
+        """Total weight in newtons: the unit of residual forces."""
+        return self.mass * GRAVITY
+
+    @property
+    def contacts(self) -> Contacts:
+        """What may bear load."""
+        return "body" if len(self.sphere_bodies) else "feet"
+
+    @cached_property
+    def contact_bodies(self) -> NDArray[np.int64]:
+        """(C,) body of each point that may touch the floor: foot corners, then spheres."""
+        return np.concatenate([self.corner_bodies, self.sphere_bodies])
+
+    @cached_property
+    def contact_offsets(self) -> Array:
+        """(C, 3) foot corners and centres of spheres in the frame of their body, metres."""
+        return np.concatenate([self.corner_offsets, self.sphere_offsets])
+
+    @cached_property
+    def contact_radii(self) -> Array:
+        """(C,) how far below these the body touches the floor, metres: 0 for corners."""
+        return np.concatenate([np.zeros(len(self.corner_bodies)), self.sphere_radii])
+
+    @cached_property
+    def contact_sites(self) -> NDArray[np.int64]:
+        """(C,) MuJoCo site of each of these."""
+        spheres = [self.model.site(f"sphere_{s}").id for s in range(len(self.sphere_bodies))]
+        return np.array([*self.corner_sites, *spheres])
+
+    @cached_property
+    def joint_sites(self) -> NDArray[np.int64]:
+        """(22,) MuJoCo site of each skeleton joint."""
+        return np.array([self.model.site(f"joint_{j}").id for j in range(N_JOINTS)])
+
+    @cached_property
+    def corner_sites(self) -> NDArray[np.int64]:
+        """(8,) MuJoCo site of each foot corner."""
+        return np.array([self.model.site(f"corner_{c}").id for c in range(len(self.corner_bodies))])
+
+
+def yup_to_zup(points_yup: NDArray[Any]) -> Array:
+    """Points or vectors (..., 3), y up, to z up."""
+    points = np.asarray(points_yup, dtype=np.float64)
+    return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
+
+
+def zup_to_yup(points_zup: NDArray[Any]) -> Array:
+    """Points or vectors (..., 3), z up, to y up."""
+    points = np.asarray(points_zup, dtype=np.float64)
+    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
+
+
+def build_humanoid(
+    skeleton: Skeleton, foot_drop: float = FOOT_DROP_M, contacts: Contacts = "feet"
+) -> Humanoid:
+    """Compile the humanoid of a skeleton (its `parents` and rest `offsets`, metres, y up).
+
+    `foot_drop` is the height of the ankle above the toe joint when the foot is flat, metres: the
+    box of the foot is level in that pose, whatever the rest pose of the skeleton looks like.
+    `contacts` says what is meant to bear load. The masses are the same with either.
+    Raises InvalidOptionError when a bone is too short or too long to be a human's, or for contacts
+    that do not exist.
+    """
+    if contacts not in get_args(Contacts):
+        raise InvalidOptionError(
+            "Unknown contacts of a humanoid.", found=contacts, expected=get_args(Contacts)
+        )
+    parents = np.asarray(skeleton.parents, dtype=np.int64)
+    offsets = yup_to_zup(np.asarray(skeleton.offsets))
+    _check_bones(offsets)
+    order = _depth_first(parents)
+    index = {joint: i for i, joint in enumerate(order)}
+    carriers = [int(parents[j]) if j in LEAVES else j for j in range(N_JOINTS)]
+    joint_offsets = np.array([offsets[j] if j in LEAVES else np.zeros(3) for j in range(N_JOINTS)])
+    spec = base_spec()
+    bodies: dict[int, Any] = {-1: spec.worldbody}
+    corners = []
+    for joint in order:
+        body = add_body(bodies[int(parents[joint])], joint, offsets[joint])
+        if joint in ANKLES:
+            toe = offsets[joint + 3]
+            corners.append(add_foot(body, joint, toe, foot_drop))
+        else:
+            ends = [offsets[c] for c in range(1, 22) if parents[c] == joint]
+            add_segment(body, joint, ends, touches=contacts == "feet")
+        bodies[joint] = body
+    for joint, carrier in enumerate(carriers):
+        bodies[carrier].add_site(name=f"joint_{joint}", pos=joint_offsets[joint])
+    for foot, ankle in enumerate(ANKLES):
+        for c in range(4):
+            bodies[ankle].add_site(name=f"corner_{4 * foot + c}", pos=corners[foot][c])
+    spheres = SPHERES if contacts == "body" else ()
+    centres = np.array([joint_offsets[at] for _, at, _ in spheres]).reshape(-1, 3)
+    for s, (carrier, _, radius) in enumerate(spheres):
+        add_sphere(bodies[carrier], f"sphere_{s}", centres[s], radius)
+        bodies[carrier].add_site(name=f"sphere_{s}", pos=centres[s])
+    body_offsets = np.array([offsets[j] if j else np.zeros(3) for j in order])
+    limits = [np.inf] * 6 + [float(TORQUE_LIMIT_NM[j]) for j in order[1:] for _ in range(3)]
+    return Humanoid(
+        model=spec.compile(),
+        body_joints=np.array(order),
+        body_parents=np.array([-1] + [index[int(parents[j])] for j in order[1:]]),
+        body_offsets=body_offsets,
+        joint_bodies=np.array([index[c] for c in carriers]),
+        joint_offsets=joint_offsets,
+        corner_bodies=np.repeat([index[a] for a in ANKLES], 4),
+        corner_offsets=np.concatenate(corners),
+        sphere_bodies=np.array([index[c] for c, _, _ in spheres], dtype=np.int64),
+        sphere_offsets=centres,
+        sphere_radii=np.array([radius for _, _, radius in spheres]),
+        torque_limits=np.array(limits),
+    )
+
+
+def pose_to_qpos(
+    humanoid: Humanoid, root_position_yup: NDArray[Any], local_quat_wxyz: NDArray[Any]
+) -> Array:
+    """Root positions (F, 3) and local rotations (F, 22, 4), y up, to qpos (F, nq), z up.
+
+    Rotations are those of the SMPL convention: joint j turns everything after it, joint 0 is the
+    root's rotation in the world. Rotations of leaves (toes, head, wrists) have no coordinate.
+    Raises InvalidMotionError for shapes that do not fit.
+    """
+    position = np.asarray(root_position_yup, dtype=np.float64)
+    quats = np.asarray(local_quat_wxyz, dtype=np.float64)
+    if quats.ndim != 3 or quats.shape[1:] != (N_JOINTS, 4) or position.shape != (len(quats), 3):
+        raise InvalidMotionError(
+            "A pose needs one root position and 22 rotations a frame.",
+            found=f"{position.shape} and {quats.shape}",
+            expected="(F, 3) and (F, 22, 4)",
+        )
+    qpos = np.empty((len(quats), humanoid.nq))
+    qpos[:, :3] = yup_to_zup(position)
+    chosen = quats[:, humanoid.body_joints]
+    turned = np.concatenate([chosen[..., :1], yup_to_zup(chosen[..., 1:])], axis=-1)
+    qpos[:, 3:] = (turned / np.linalg.norm(turned, axis=-1, keepdims=True)).reshape(len(quats), -1)
+    return qpos
+
+
+def qpos_to_pose(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
+    """Inverse of `pose_to_qpos`: root positions (F, 3) and rotations (F, 22, 4) wxyz, y up."""
+    qpos = np.asarray(qpos, dtype=np.float64)
+    quats = np.zeros((len(qpos), N_JOINTS, 4))
+    quats[..., 0] = 1.0
+    chosen = qpos[:, 3:].reshape(len(qpos), -1, 4)
+    quats[:, humanoid.body_joints] = np.concatenate(
+        [chosen[..., :1], zup_to_yup(chosen[..., 1:])], axis=-1
+    )
+    return zup_to_yup(qpos[:, :3]), quats
+
+
+def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+    """The 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
+    positions, quats = forward_kinematics(humanoid, qpos)
+    carriers = humanoid.joint_bodies
+    return positions[:, carriers] + qrot(quats[:, carriers], humanoid.joint_offsets)
+
+
+def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.float32]:
+    """The 22 joints (F, 22, 3) float32 in metres, y up, of poses (F, nq)."""
+    return zup_to_yup(qpos_to_joints_zup(humanoid, qpos)).astype(np.float32)
+
+
+def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+    """The 8 foot corners (F, 8, 3) in metres, z up: left foot's four, then right foot's four."""
+    positions, quats = forward_kinematics(humanoid, qpos)
+    carriers = humanoid.corner_bodies
+    return positions[:, carriers] + qrot(quats[:, carriers], humanoid.corner_offsets)
+
+
+def qpos_to_spheres(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+    """The lowest point (F, S, 3) of each contact sphere in metres, z up."""
+    positions, quats = forward_kinematics(humanoid, qpos)
+    carriers = humanoid.sphere_bodies
+    points = positions[:, carriers] + qrot(quats[:, carriers], humanoid.sphere_offsets)
+    points[..., 2] -= humanoid.sphere_radii
+    return points
+
+
+def _check_bones(offsets: Array) -> None:
+    lengths = np.linalg.norm(offsets[1:], axis=1)
+    if offsets.shape != (N_JOINTS, 3) or not np.isfinite(lengths).all():
+        raise InvalidOptionError(
+            "A skeleton needs 22 finite offsets.", found=offsets.shape, expected="(22, 3)"
+        )
+    if lengths.min() < 0.005 or lengths.max() > 1.5:
+        raise InvalidOptionError(
+            "A bone of the skeleton has no human length.",
+            found=f"{lengths.min():.4f} to {lengths.max():.4f} m",
+            expected="0.005 to 1.5 m",
+            remedy="check the unit: joints are in metres",
+        )
+
+
+def _depth_first(parents: NDArray[np.int64]) -> list[int]:
+    """Joints that have a body, in the order MuJoCo numbers them (children by joint number)."""
+    order: list[int] = []
+
+    def visit(joint: int) -> None:
+        order.append(joint)
+        for child in range(joint + 1, N_JOINTS):
+            if parents[child] == joint and child not in LEAVES:
+                visit(child)
+
+    visit(0)
+    return order

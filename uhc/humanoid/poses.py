@@ -1,0 +1,100 @@
+"""Vectorised algebra on whole clips of MuJoCo poses: kinematics, differences, integration.
+
+Same conventions as MuJoCo's `mj_kinematics`, `mj_differentiatePos` and `mj_integratePos` (which the
+tests compare with), but over all frames at once. Quaternions are wxyz, everything is z up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from translation.rotations import qinv, qmul, qrot
+
+if TYPE_CHECKING:
+    from uhc.humanoid.model import Humanoid
+
+Array = NDArray[np.float64]
+
+
+def rotvec_to_quat(rotvec: NDArray[Any]) -> Array:
+    """Rotation vectors (..., 3), radians, to unit quaternions (..., 4) wxyz."""
+    rotvec = np.asarray(rotvec, dtype=np.float64)
+    angle = np.linalg.norm(rotvec, axis=-1, keepdims=True)
+    # np.sinc(x) is sin(pi x) / (pi x), so this is sin(angle / 2) / angle without a division by 0.
+    return np.concatenate(
+        [np.cos(0.5 * angle), 0.5 * np.sinc(angle / (2.0 * np.pi)) * rotvec], axis=-1
+    )
+
+
+def quat_to_rotvec(quat: NDArray[Any]) -> Array:
+    """Unit quaternions (..., 4) wxyz to the shortest rotation vectors (..., 3), radians."""
+    quat = np.asarray(quat, dtype=np.float64)
+    quat = np.where(quat[..., :1] < 0.0, -quat, quat)
+    sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
+    angle = 2.0 * np.arctan2(sine, quat[..., :1])
+    scale = np.where(sine > 1e-12, angle / np.maximum(sine, 1e-12), 2.0)
+    return scale * quat[..., 1:]
+
+
+def forward_kinematics(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
+    """Positions (F, 17, 3), metres, and quaternions (F, 17, 4) wxyz of all bodies in the world."""
+    qpos = np.asarray(qpos, dtype=np.float64)
+    local = qpos[:, 3:].reshape(len(qpos), -1, 4)
+    positions = np.empty((*local.shape[:2], 3))
+    quats = np.empty_like(local)
+    positions[:, 0], quats[:, 0] = qpos[:, :3], local[:, 0]
+    for body in range(1, local.shape[1]):
+        parent = humanoid.body_parents[body]
+        positions[:, body] = positions[:, parent] + qrot(
+            quats[:, parent], humanoid.body_offsets[body]
+        )
+        quats[:, body] = qmul(quats[:, parent], local[:, body])
+    return positions, quats
+
+
+def qpos_difference(start: NDArray[Any], end: NDArray[Any], dt: float = 1.0) -> Array:
+    """Velocity (F, nv) that leads from poses `start` to poses `end` (F, nq) within `dt` seconds.
+
+    As `mj_differentiatePos`: root position in the world, rotations in the frame of `start`.
+    """
+    start = np.asarray(start, dtype=np.float64)
+    end = np.asarray(end, dtype=np.float64)
+    first = start[..., 3:].reshape(*start.shape[:-1], -1, 4)
+    second = end[..., 3:].reshape(*end.shape[:-1], -1, 4)
+    turn = quat_to_rotvec(qmul(qinv(first), second))
+    linear = end[..., :3] - start[..., :3]
+    return np.concatenate([linear, turn.reshape(*start.shape[:-1], -1)], axis=-1) / dt
+
+
+def qpos_integrate(qpos: NDArray[Any], qvel: NDArray[Any], dt: float = 1.0) -> Array:
+    """Poses (..., nq) after moving with velocities (..., nv) for `dt` seconds."""
+    qpos = np.asarray(qpos, dtype=np.float64)
+    step = np.asarray(qvel, dtype=np.float64) * dt
+    quats = qpos[..., 3:].reshape(*qpos.shape[:-1], -1, 4)
+    turned = qmul(quats, rotvec_to_quat(step[..., 3:].reshape(*step.shape[:-1], -1, 3)))
+    turned /= np.linalg.norm(turned, axis=-1, keepdims=True)
+    return np.concatenate(
+        [qpos[..., :3] + step[..., :3], turned.reshape(*qpos.shape[:-1], -1)], axis=-1
+    )
+
+
+def same_hemisphere(qpos: NDArray[Any]) -> Array:
+    """The same poses (F, nq) with quaternion signs chosen so that neighbours in time agree."""
+    qpos = np.array(qpos, dtype=np.float64)
+    quats = qpos[:, 3:].reshape(len(qpos), -1, 4)
+    dots = np.sum(quats[1:] * quats[:-1], axis=-1)
+    signs = np.cumprod(np.where(dots < 0.0, -1.0, 1.0), axis=0)
+    quats[1:] *= signs[..., None]
+    return qpos
+
+
+def smooth_qpos(qpos: NDArray[Any], sigma_frames: float) -> Array:
+    """Poses (F, nq) filtered in time by a Gaussian of `sigma_frames` frames."""
+    smooth = gaussian_filter1d(same_hemisphere(qpos), sigma_frames, axis=0, mode="nearest")
+    quats = smooth[:, 3:].reshape(len(smooth), -1, 4)
+    quats /= np.linalg.norm(quats, axis=-1, keepdims=True)
+    return smooth

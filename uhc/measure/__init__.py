@@ -1,0 +1,1 @@
+"""What is measured of motions, and how they are corrupted on purpose."""

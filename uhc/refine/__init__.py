@@ -1,0 +1,1 @@
+"""Kinodynamic refinement."""

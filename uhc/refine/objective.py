@@ -1,0 +1,279 @@
+"""The objective of the kinodynamic refinement, its gradient and its Gauss-Newton matrix.
+
+    J(deviation) =  sum_j w_j/2 |p_j - p_j^kin|^2                      stay with the given motion
+                  + phi(demanded wrench)                               be explained by contacts
+                  + penetration/2 min(z, 0)^2                          stay above the floor
+                  + clearance/2 max(0, c - z)^2   (feet without load)  and clear of it in swing
+                  + smoothness/2 |dd deviation/dt^2|^2 + pull/2 |deviation|^2
+
+phi is the optimal value of `uhc.refine.contact_forces`, where the effort of a contact point rises
+with its
+height and speed, and its load pays for slip and height. Forces are eliminated, so by the envelope
+theorem the gradient of phi holds them fixed, and its curvature in the wrench is known exactly
+(variable projection, Golub and Pereyra 1973; Kaufman's approximation for the rest). Which feet bear
+no load is a label a frame, held while J is lowered and renewed between steps.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhc.humanoid.kinematics import (
+    CONTACTS,
+    JOINTS,
+    BodyTree,
+    ClipState,
+    ReferencePose,
+    forward,
+    skew,
+)
+from uhc.refine.banded import PentadiagonalBlocks
+from uhc.refine.contact_forces import ContactForces, solve_contact_forces
+from uhc.refine.rolling import rolling_torque, slip
+from uhc.refine.wrench import Demand, demand_jacobian, demanded_wrench
+
+Array = NDArray[np.float64]
+
+JOINT_WEIGHT = np.ones(22)
+JOINT_WEIGHT[[7, 8, 10, 11]] = 1.5  # ankles and toes
+JOINT_WEIGHT[[3, 6, 9, 13, 14]] = 0.5  # spine and collars
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights and scales of the objective; metres, seconds, body weights.
+
+    Chosen on nine agile clips and one of HumanML3D, with and without noise, by distance, slide and
+    the help that simulated tracking needs. All but `effort` change little within a factor of three.
+    """
+
+    wrench: float = 1.0
+    torque: float = 4.0  # W of the torque rows, 1/m
+    friction: float = 0.8
+    effort: float = 0.2
+    effort_height: float = 0.02  # z0, m
+    effort_speed: float = 0.5  # v0, m/s
+    slip: float = 3.0
+    height: float = 100.0
+    penetration: float = 500.0
+    clearance: float = 100.0
+    clearance_height: float = 0.02  # m
+    idle_load: float = 0.05  # BW: a foot with less is (partly) in swing
+    smoothness: float = 2e-6
+    pull: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """J at one deviation, with what its derivatives and the caller need."""
+
+    deviation: Array
+    state: ClipState
+    demand: Demand
+    contact: ContactForces
+    slip: Array
+    idle: Array
+    cost: float
+    cost_per_frame: Array
+
+
+class Objective:
+    """J for one clip. Methods are pure: the same arguments give the same result."""
+
+    def __init__(self, tree: BodyTree, qpos: Array, dt: float, weights: Weights) -> None:
+        self.tree = tree
+        self.weights = weights
+        self.dt = dt
+        self.reference = ReferencePose.from_qpos(qpos)
+        self.shape = (len(qpos), 3 * len(tree.group_body))
+        self.target = forward(tree, self.reference, np.zeros(self.shape)).points[:, JOINTS]
+        feet = np.unique(tree.point_body[CONTACTS], return_inverse=True)[1]
+        self._same_foot = np.equal.outer(feet, feet).astype(float)
+        self._is_foot = tree.point_radius[CONTACTS] == 0.0
+
+    def reweighted(self, weights: Weights) -> Objective:
+        """The same clip under other weights."""
+        other = copy(self)
+        other.weights = weights
+        return other
+
+    def evaluate(
+        self, deviation: Array, idle: Array | None = None, start: Array | None = None
+    ) -> Evaluation:
+        """J at `deviation` (F, nv).
+
+        Args:
+            idle: (F, P) in 0..1, how much a contact point is in swing; None derives it from the
+                loads found here (`swing_labels`).
+            start: (F - 2, 6) dual of the contact problem to start from.
+        """
+        w = self.weights
+        state = forward(self.tree, self.reference, deviation)
+        demand = demanded_wrench(self.tree, state, self.dt)
+        places = state.points[:, CONTACTS]
+        slid = slip(self.tree, state)
+        height, speed_square = places[1:-1, :, 2] ** 2, _speed_square(slid, self.dt)
+        contact = solve_contact_forces(
+            demand.wrench,
+            places[1:-1] - demand.centre[:, None],
+            w.effort * (1 + height / w.effort_height**2 + speed_square / w.effort_speed**2),
+            0.5 * (w.height * height + w.slip * speed_square),
+            friction=w.friction,
+            torque_weight=w.torque,
+            start=start,
+        )
+        idle = self.swing_labels(contact) if idle is None else idle
+        distance = ((state.points[:, JOINTS] - self.target) ** 2).sum(-1) @ JOINT_WEIGHT
+        below = np.minimum(places[..., 2], 0.0)
+        short = np.maximum(w.clearance_height - places[..., 2], 0.0)
+        cost = 0.5 * (distance + w.pull * (deviation**2).sum(-1))
+        cost += 0.5 * (w.penetration * below**2 + w.clearance * idle * short**2).sum(-1)
+        bend = np.diff(deviation, 2, axis=0) / self.dt**2
+        cost[1:-1] += w.wrench * contact.value + 0.5 * w.smoothness * (bend**2).sum(-1)
+        return Evaluation(deviation, state, demand, contact, slid, idle, float(cost.sum()), cost)
+
+    def swing_labels(self, contact: ContactForces) -> Array:
+        """(F, P): 1 where a foot bears nothing, 0 from `idle_load` on; ends as their neighbour.
+
+        0 for spheres: what is no foot does not step over the floor.
+        """
+        foot_load = contact.load @ self._same_foot
+        labels = np.maximum(0.0, 1.0 - foot_load / self.weights.idle_load)
+        labels = np.where(self._is_foot, labels, 0.0)
+        return np.concatenate([labels[:1], labels, labels[-1:]])
+
+    def relabel(self, at: Evaluation) -> Evaluation:
+        """The same point of J with swing labels that fit its own forces."""
+        idle = self.swing_labels(at.contact)
+        w, height = self.weights, at.state.points[:, CONTACTS, 2]
+        square = np.maximum(w.clearance_height - height, 0.0) ** 2
+        more = 0.5 * w.clearance * ((idle - at.idle) * square).sum(-1)
+        return replace(
+            at, idle=idle, cost=at.cost + float(more.sum()), cost_per_frame=at.cost_per_frame + more
+        )
+
+    def linearise(self, at: Evaluation) -> tuple[Array, PentadiagonalBlocks]:
+        """Gradient (F, nv) of J and its positive definite Gauss-Newton matrix."""
+        gradient = self.weights.pull * at.deviation
+        blocks = self._floor_and_joints(at, gradient)
+        self._add_wrench(at, gradient, blocks)
+        self._add_smoothness(at, gradient, blocks)
+        return gradient, blocks
+
+    def _floor_and_joints(self, at: Evaluation, gradient: Array) -> PentadiagonalBlocks:
+        """Terms that are squares of point positions; adds to `gradient`."""
+        w, tree, places = self.weights, self.tree, at.state.points[:, CONTACTS]
+        upright, pair = self._contact_stiffness(at)
+        below = places[..., 2] < 0
+        short = at.idle * (places[..., 2] < w.clearance_height)
+        push = np.zeros_like(places)
+        slide = pair[..., None] * at.slip
+        push[:-1, :, :2] -= slide
+        push[1:, :, :2] += slide
+        push[..., 2] = (upright + w.penetration * below) * places[..., 2]
+        push[..., 2] += w.clearance * short * (places[..., 2] - w.clearance_height)
+        stiff = np.zeros_like(places)
+        stiff[:-1, :, :2] += pair[..., None]
+        stiff[1:, :, :2] += pair[..., None]
+        stiff[..., 2] = upright + w.penetration * below + w.clearance * short
+        joint_push = JOINT_WEIGHT[:, None] * (at.state.points[:, JOINTS] - self.target)
+        joint_stiff = np.broadcast_to(JOINT_WEIGHT[:, None], joint_push.shape)
+        everything = slice(None)
+        pushes = np.concatenate([joint_push, push], 1)
+        wrenches = np.concatenate([np.cross(at.state.points, pushes), pushes], -1)
+        if len(tree.spheres):
+            wrenches[:, tree.spheres, :3] += rolling_torque(tree, at.state, slide)
+        below_sum = tree.subtree_sum(tree.bodies_from_points(wrenches, everything))
+        grouped = at.state.motion.reshape(len(gradient), -1, 3, 6)
+        gradient += (grouped @ below_sum[:, tree.group_body, :, None]).reshape(gradient.shape)
+        lever = _point_maps(at.state.points)
+        stiffness = np.concatenate([joint_stiff, stiff], 1)
+        inertia = np.swapaxes(lever, -1, -2) @ (stiffness[..., None] * lever)
+        diagonal = self._couple(at.state.motion, inertia, everything, at.state.motion)
+        diagonal[:, *np.diag_indices(diagonal.shape[1])] += w.pull
+        contact_lever = lever[:, CONTACTS]
+        across = np.swapaxes(contact_lever[1:, :, :2], -1, -2) @ (
+            -pair[..., None, None] * contact_lever[:-1, :, :2]
+        )
+        first = self._couple(
+            at.state.motion[1:], across, CONTACTS, at.state.motion[:-1], symmetric=False
+        )
+        second = np.zeros((len(first) - 1, *first.shape[1:]))
+        return PentadiagonalBlocks(diagonal, first, second)
+
+    def _contact_stiffness(self, at: Evaluation) -> tuple[Array, Array]:
+        """How stiffly load holds a contact point: upright (F, P), between frames (F - 1, P)."""
+        w = self.weights
+        squares = w.effort * (at.contact.generators**2).sum(-1)
+        load = at.contact.load
+        upright = np.zeros_like(at.idle)
+        upright[1:-1] = w.wrench * (w.height * load + squares / w.effort_height**2)
+        sliding = np.zeros_like(at.idle)
+        sliding[1:-1] = w.wrench * (w.slip * load + squares / w.effort_speed**2)
+        return upright, 0.5 * (sliding[1:] + sliding[:-1]) / self.dt**2
+
+    def _couple(
+        self, left: Array, maps: Array, points: slice, right: Array, symmetric: bool = True
+    ) -> Array:
+        """(F, nv, nv): sum over points of `left_d^T map right_e` where both d and e move the point.
+
+        Only the lower half when symmetric: bodies are numbered so that those above come first.
+        """
+        tree, frames = self.tree, len(left)
+        below = tree.subtree_sum(tree.bodies_from_points(maps, points))[:, tree.group_body]
+        carried = (left.reshape(frames, -1, 3, 6) @ below).reshape(left.shape)
+        out = carried @ np.swapaxes(right, 1, 2)
+        out *= tree.dof_above
+        if not symmetric:
+            grouped = right.reshape(frames, -1, 3, 6) @ np.swapaxes(below, -1, -2)
+            other = left @ np.swapaxes(grouped.reshape(right.shape), 1, 2)
+            other *= tree.dof_strictly_above.T
+            out += other
+        return out
+
+    def _add_wrench(self, at: Evaluation, gradient: Array, blocks: PentadiagonalBlocks) -> None:
+        """The unexplained wrench: exact in the wrench, forces held (they are optimal)."""
+        jacobians = demand_jacobian(
+            self.tree, at.state, at.demand, self.dt, at.contact.points, CONTACTS
+        )
+        root = np.sqrt(self.weights.wrench) * np.linalg.cholesky(at.contact.curvature)
+        scaled = []
+        for shift, jacobian in enumerate(jacobians):
+            pulled = (at.contact.dual[:, None, :] @ jacobian)[:, 0]
+            gradient[shift : shift + len(pulled)] += self.weights.wrench * pulled
+            scaled.append(np.swapaxes(root, -1, -2) @ jacobian)
+        before, here, after = scaled
+        rows = np.zeros((len(gradient), 18, gradient.shape[1]))
+        rows[:-2, :6], rows[1:-1, 6:12], rows[2:, 12:] = before, here, after
+        blocks.diagonal[:] += np.swapaxes(rows, 1, 2) @ rows
+        blocks.first[:-1] += np.swapaxes(here, 1, 2) @ before
+        blocks.first[1:] += np.swapaxes(after, 1, 2) @ here
+        blocks.second[:] += np.swapaxes(after, 1, 2) @ before
+
+    def _add_smoothness(self, at: Evaluation, gradient: Array, blocks: PentadiagonalBlocks) -> None:
+        weight = self.weights.smoothness / self.dt**4
+        bend = weight * np.diff(at.deviation, 2, axis=0)
+        gradient[:-2] += bend
+        gradient[1:-1] -= 2 * bend
+        gradient[2:] += bend
+        dof = np.arange(gradient.shape[1])
+        for shift, square in enumerate((1.0, 4.0, 1.0)):
+            blocks.diagonal[shift : shift + len(bend), dof, dof] += weight * square
+        blocks.first[:-1, dof, dof] -= 2 * weight
+        blocks.first[1:, dof, dof] -= 2 * weight
+        blocks.second[:, dof, dof] += weight
+
+
+def _speed_square(slid: Array, dt: float) -> Array:
+    """(F - 2, P): mean square of the slip's speeds before and after an inner frame, m^2/s^2."""
+    step = (slid**2).sum(-1) / dt**2
+    return 0.5 * (step[1:] + step[:-1])
+
+
+def _point_maps(points: Array) -> Array:
+    """(F, P, 3, 6): motion vector -> velocity of the point."""
+    return np.concatenate([-skew(points), np.broadcast_to(np.eye(3), (*points.shape, 3))], -1)

@@ -1,0 +1,135 @@
+"""The wrench a motion demands from outside: what gravity, and momentum's rate of change, ask for.
+
+All bodies are rigid, so with centred second differences `a` of their points the demand about the
+centre of mass `c` is
+
+    force  = sum_i m_i (a_i + g)              torque = sum over mass of (x - c) x a
+
+The torque needs no angular velocity: with `P` the second moment of a body about its centre of mass,
+the mass integral of `R_t s x R_u s` is the axial vector of `R_t P R_u^T`. This is the derivative of
+the discrete momentum `sum m x_t x x_{t+1} / dt`, which a free flight conserves exactly.
+
+Everything is divided by the body's weight: forces in BW, torques in BW metres. Only frames with two
+neighbours have a demand: index f of a result belongs to frame f + 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uhc.humanoid.kinematics import BodyTree, ClipState, skew
+
+Array = NDArray[np.float64]
+GRAVITY = 9.81
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The demanded wrench of the inner frames and what its derivative needs.
+
+    `wrench` (F - 2, 6): force, then torque about `centre` (F - 2, 3) in the world frame;
+    `acceleration` (F - 2, B, 3) of the bodies' centres of mass, m/s^2.
+    """
+
+    wrench: Array
+    centre: Array
+    acceleration: Array
+
+
+def demanded_wrench(tree: BodyTree, state: ClipState, dt: float) -> Demand:
+    """The wrench, about the centre of mass, that gravity and contacts have to add up to."""
+    com, rot = state.com, state.rot
+    acceleration = (com[2:] - 2 * com[1:-1] + com[:-2]) / dt**2
+    centre = np.einsum("b,fbi->fi", tree.mass_bw, com[1:-1])
+    linear = np.einsum("b,fbi->fi", tree.mass_bw, acceleration)
+    arms = tree.mass_bw[:, None] * (com[1:-1] - centre[:, None])
+    spin = axial(_spread(tree, rot[1:-1], rot[2:] + rot[:-2])).sum(1) / dt**2
+    force = linear / GRAVITY + np.array([0.0, 0.0, 1.0])
+    torque = (np.cross(arms, acceleration).sum(1) + spin) / GRAVITY
+    return Demand(np.concatenate([force, torque], -1), centre, acceleration)
+
+
+def demand_jacobian(
+    tree: BodyTree, state: ClipState, demand: Demand, dt: float, point_forces: Array, points: slice
+) -> tuple[Array, Array, Array]:
+    """Derivative of (demand - what the given contact forces deliver), forces held.
+
+    Args:
+        point_forces: (F - 2, P, 3) BW at the tree's `points`; their arms move with the body.
+
+    Returns:
+        Three arrays (F - 2, 6, nv): with respect to the frame before, the frame itself, the next.
+    """
+    inner = slice(1, -1)
+    arms = tree.mass_bw[:, None] * (state.com[inner] - demand.centre[:, None]) / dt**2
+    # d(sum m (r - c) x a) = -m (a - a_c) x dr + arms x d(a); the moving centre adds its own force.
+    relative = demand.acceleration - GRAVITY * (demand.wrench[:, None, :3] - [0.0, 0.0, 1.0])
+    here = -2 * arms - tree.mass_bw[:, None] * relative
+    here -= GRAVITY * tree.mass_bw[:, None] * point_forces.sum(1)[:, None]
+    spread = _spread(tree, state.rot[inner], state.rot[2:] + state.rot[:-2]) / dt**2
+    turn = spread - _trace(spread)
+    before, after = (
+        _spread(tree, state.rot[inner], r) / dt**2 for r in (state.rot[:-2], state.rot[2:])
+    )
+    maps = _body_map(tree, state.com[inner], -2 / dt**2, here, turn)
+    # A sphere touches below its centre wherever it turns: the place moves as the centre does.
+    at = state.points[inner, points] + tree.point_radius[points, None] * [0.0, 0.0, 1.0]
+    maps[..., 3:, :] += tree.bodies_from_points(_lever(at, GRAVITY * point_forces), points)
+    sides = []
+    for neighbour, moments in ((slice(None, -2), before), (slice(2, None), after)):
+        turning = _trace(moments) - np.swapaxes(moments, -1, -2)
+        sides.append(_body_map(tree, state.com[neighbour], 1 / dt**2, arms, turning))
+    return (
+        _columns(tree, sides[0], state.motion[:-2]),
+        _columns(tree, maps, state.motion[inner]),
+        _columns(tree, sides[1], state.motion[2:]),
+    )
+
+
+def axial(matrices: Array) -> Array:
+    """(..., 3, 3) -> (..., 3): `axial(x y^T) = x x y` (cross product)."""
+    return np.stack(
+        [
+            matrices[..., 1, 2] - matrices[..., 2, 1],
+            matrices[..., 2, 0] - matrices[..., 0, 2],
+            matrices[..., 0, 1] - matrices[..., 1, 0],
+        ],
+        -1,
+    )
+
+
+def _spread(tree: BodyTree, rot: Array, other: Array) -> Array:
+    """Mass integral of `(R s)(R' s)^T` of every body: (F, B, 3, 3)."""
+    return rot @ tree.second_moment_bw @ np.swapaxes(other, -1, -2)
+
+
+def _trace(matrices: Array) -> Array:
+    return np.trace(matrices, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
+
+
+def _lever(at: Array, vector: Array) -> Array:
+    """(F, b, 3, 6): the map from a motion vector to `vector x (velocity of the point at)`."""
+    hat = skew(vector)
+    return np.concatenate([-hat @ skew(at), hat], -1)
+
+
+def _body_map(tree: BodyTree, com: Array, scale: float, lever: Array, turning: Array) -> Array:
+    """(F, B, 6, 6): motion vector of a body -> its part in force and torque, times gravity."""
+    maps = np.zeros((*com.shape[:2], 6, 6))
+    mass = scale * tree.mass_bw[:, None, None]
+    maps[..., :3, :3] = -mass * skew(com)
+    maps[..., :3, 3:] = mass * np.eye(3)
+    maps[..., 3:, :] = _lever(com, lever)
+    maps[..., 3:, :3] += turning
+    return maps
+
+
+def _columns(tree: BodyTree, maps: Array, motion: Array) -> Array:
+    """Sums the maps over subtrees and applies them to each degree of freedom: (F, 6, nv)."""
+    below = tree.subtree_sum(maps)[:, tree.group_body]
+    grouped = motion.reshape(len(motion), -1, 3, 6)
+    columns = grouped @ np.swapaxes(below, -1, -2)
+    return np.swapaxes(columns.reshape(len(motion), -1, 6), -1, -2) / GRAVITY

@@ -1,0 +1,136 @@
+"""Clips for the learned controller: motions brought to one body, cleaned and refined, and kept.
+
+References are refined first (`uhc.refine.solve`), because the same is done to what the controller
+will be asked to follow; noisy copies teach it what refinement makes of bad input.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body_models.skeleton import DEFAULT_SKELETON, Skeleton
+from loop.errors import CorruptFileError, MissingAssetError
+from loop.progress import track
+from loop.rundir.files import storage
+from translation.ik import solve_ik
+from uhc.clips import Clip
+from uhc.humanoid.cleanup import clean
+from uhc.humanoid.model import Humanoid, build_humanoid, pose_to_qpos
+from uhc.measure.corruptions import corrupt
+from uhc.pipeline import CLIP_FAULTS, foot_drop
+from uhc.refine.solve import refine
+from uhc.rl.environment import FPS, ReferenceClip
+from uhc.workers import run_batch
+
+logger = logging.getLogger(__name__)
+
+SECONDS_A_CLIP = 180.0
+
+
+@dataclass(frozen=True)
+class Body:
+    """The one body that a set of references shares."""
+
+    skeleton: Skeleton
+    foot_drop: float
+
+    def humanoid(self) -> Humanoid:
+        """Its simulated form."""
+        return build_humanoid(self.skeleton, self.foot_drop)
+
+
+@dataclass(frozen=True)
+class _Task:
+    joints: NDArray[np.float64]
+    noise: int | None
+
+
+def shared_body(clips: Sequence[Clip]) -> Body:
+    """The default skeleton with feet as high as these clips' resting feet."""
+    some = np.concatenate([clip.joints for clip in clips]).astype(np.float64)
+    return Body(DEFAULT_SKELETON, foot_drop(some))
+
+
+CLEAN = "clean"
+"""After the ~ in the name of a reference without noise; the others have a number."""
+
+
+def build_references(
+    clips: Sequence[Clip], body: Body, noisy: int, workers: int
+) -> list[ReferenceClip]:
+    """References of motions, and `noisy` copies of each with 30 mm of smooth noise before cleaning.
+
+    A clip that cannot be refined is left out and named in the log.
+    """
+    draws = [None, *range(noisy)]
+    tasks = [_Task(clip.joints.astype(np.float64), draw) for clip in clips for draw in draws]
+    names = [f"{clip.name}~{CLEAN if d is None else d}" for clip in clips for d in draws]
+    found: dict[int, NDArray[np.float64]] = {}
+    limits = [SECONDS_A_CLIP] * len(tasks)
+    running = run_batch(_refined, tasks, body, workers=workers, time_limits=limits)
+    for index, poses in track(running, "refine references", total=len(tasks)):
+        if isinstance(poses, np.ndarray):
+            found[index] = poses
+        else:
+            logger.warning("no reference of %s: %s", names[index], str(poses).splitlines()[0])
+    return [ReferenceClip(names[i], found[i]) for i in sorted(found)]
+
+
+def _refined(task: _Task, body: Body) -> NDArray[np.float64] | Exception:
+    joints = task.joints if task.noise is None else corrupt(task.joints, "noise", task.noise)
+    try:
+        solution = solve_ik([joints], body.skeleton, threads=1)[0]
+        humanoid = body.humanoid()
+        raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
+        return refine(humanoid, clean(humanoid, raw, FPS), FPS).qpos
+    except CLIP_FAULTS as error:
+        return error
+
+
+def is_clean(reference: ReferenceClip) -> bool:
+    """Whether `build_references` added no noise."""
+    return reference.name.endswith(f"~{CLEAN}")
+
+
+def save_references(path: Path, clips: Sequence[ReferenceClip], body: Body) -> None:
+    """Keep references in an .npz file. Raises StorageError."""
+    about = {"names": [clip.name for clip in clips], "foot_drop": body.foot_drop}
+    arrays: dict[str, Any] = {
+        "about": np.array(json.dumps(about)), "offsets": body.skeleton.offsets,
+    }  # fmt: skip
+    arrays |= {f"clip_{i}": clip.qpos.astype(np.float32) for i, clip in enumerate(clips)}
+    partial = path.with_name(path.name + ".partial.npz")
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(partial, **arrays)
+        partial.replace(path)
+
+
+def load_references(path: Path) -> tuple[list[ReferenceClip], Body]:
+    """Read what `save_references` wrote.
+
+    Raises:
+        MissingAssetError: there is no such file.
+        CorruptFileError: it is damaged.
+    """
+    if not path.is_file():
+        raise MissingAssetError("no references here", path=path, expected="an .npz file")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            clips = [
+                ReferenceClip(name, stored[f"clip_{i}"].astype(np.float64))
+                for i, name in enumerate(about["names"])
+            ]
+            return clips, Body(Skeleton(stored["offsets"]), float(about["foot_drop"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CorruptFileError("not a file of references", path=path, found=error) from error

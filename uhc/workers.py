@@ -1,0 +1,179 @@
+"""A pool of worker processes for clips: crash-proof, bounded in time, no state between clips.
+
+The workers are fresh interpreters (`python -m uhc.workers`) that read pickled tasks from a pipe.
+`multiprocessing` would import the caller's main module in each of them, and with it torch; and its
+executors lose every pending task when one worker dies. Here a crash or a time-out costs one clip.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from loop.errors import ScscError
+
+logger = logging.getLogger(__name__)
+
+Function = Callable[[Any, Any], Any]
+_THREADS = {
+    f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")
+}
+
+
+class WorkerLostError(ScscError):
+    """A worker process crashed or ran out of time."""
+
+
+def run_batch(
+    function: Function,
+    items: Sequence[Any],
+    shared: Any,
+    *,
+    workers: int,
+    time_limits: Sequence[float],
+) -> Generator[tuple[int, Any], None, None]:
+    """Yield (index, function(item, shared)) for every item, as they finish.
+
+    `function` is a module-level function. With one worker everything runs in this process, on one
+    BLAS thread, and time limits do not apply. With more, item i has `time_limits[i]` seconds, and
+    an item whose process dies or overruns yields a WorkerLostError in place of a result. Closing
+    the generator, Ctrl-C included, ends the workers.
+    """
+    crew_size = min(workers, len(items))
+    if crew_size <= 1:
+        with threadpool_limits(1):
+            for index, item in enumerate(items):
+                yield index, function(item, shared)
+        return
+    crew = [_Worker(function, shared) for _ in range(crew_size)]
+    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    for worker in crew:
+        idle.put(worker)
+
+    def job(index: int) -> Any:
+        worker = idle.get()
+        try:
+            return worker.run(items[index], time_limits[index])
+        except WorkerLostError as error:
+            if not worker.retired:
+                logger.warning("Item %d lost its worker: %s", index, error)
+            return error
+        finally:
+            idle.put(worker)
+
+    pool = ThreadPoolExecutor(crew_size)
+    try:
+        futures = {pool.submit(job, index): index for index in range(len(items))}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in crew:
+            worker.retire()
+
+
+class _Worker:
+    """One interpreter that is started when needed and started again after it was lost."""
+
+    def __init__(self, function: Function, shared: Any) -> None:
+        self._hello = (function.__module__, function.__qualname__, shared)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self.retired = False
+
+    def run(self, item: Any, time_limit: float) -> Any:
+        """The function's result for one item; raises WorkerLostError when the process is lost."""
+        overran = threading.Event()
+        process = self._start()
+        alarm = threading.Timer(time_limit, lambda: (overran.set(), process.kill()))
+        alarm.start()
+        try:
+            _send(process.stdin, item)
+            return pickle.load(_stream(process.stdout))
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            code = self._stop()
+            raise WorkerLostError(
+                "ran out of time" if overran.is_set() else "the worker process crashed",
+                found=f"{time_limit:.0f} s" if overran.is_set() else f"exit status {code}",
+            ) from error
+        finally:
+            alarm.cancel()
+
+    def retire(self) -> None:
+        """End the process and never start another."""
+        self.retired = True
+        self._stop()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self.retired:
+                raise WorkerLostError("the worker has been dismissed")
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "uhc.workers"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env={**os.environ, **_THREADS, "PYTHONPATH": os.pathsep.join(sys.path)},
+                )
+                _send(self._process.stdin, self._hello)
+            return self._process
+
+    def _stop(self) -> int | None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return None
+        process.kill()
+        code = process.wait()
+        for stream in (process.stdin, process.stdout):
+            try:
+                _stream(stream).close()
+            except BrokenPipeError:
+                logger.debug("A worker left with unread input")
+        return code
+
+
+def _stream(stream: Any) -> Any:
+    assert stream is not None  # it was opened as a pipe
+    return stream
+
+
+def _send(stream: Any, message: Any) -> None:
+    pickle.dump(message, _stream(stream), protocol=pickle.HIGHEST_PROTOCOL)
+    stream.flush()
+
+
+def main() -> None:
+    """A worker: read (module, function, shared), then items; answer each with its result."""
+    # Both reach whole process groups (Ctrl-C, the time limit of a cluster) and are the caller's to
+    # handle: a worker that died of one would pass for a clip that crashes the simulation.
+    for polite in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(polite, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody else writes into the pipe
+    tasks = sys.stdin.buffer
+    module, name, shared = pickle.load(tasks)
+    function = getattr(importlib.import_module(module), name)
+    with threadpool_limits(1):
+        while True:
+            try:
+                item = pickle.load(tasks)
+            except EOFError:  # the caller is gone
+                return
+            _send(answers, function(item, shared))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Graphs of what the runs measured."""

@@ -1,0 +1,95 @@
+"""One page about a folder of runs: `python -m visualize.report exp_outputs/dataset_0064`.
+
+Reads whatever is there, also while it still runs, and says what is missing. Knows the runs of human
+motion, of MNIST, and the Gaussian experiment.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from loop.cli import command
+from loop.errors import MissingAssetError
+from loop.rundir.files import storage, write_bytes
+from visualize.report.gaussian import gaussian_report, gaussian_result
+from visualize.report.mnist import mnist_arms, mnist_report
+from visualize.report.motion import motion_arms, motion_report
+from visualize.report.page import render_page
+
+logger = logging.getLogger("scsc")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """How much the page may carry."""
+
+    motions: int = 12
+    """most motions shown of a generation: two thirds those that broke physics most, the rest drawn
+    at random"""
+    megabytes: float = 12.0
+    """what motions or sample sheets may take in the page; shows fewer where all would not fit"""
+
+
+def make_report(
+    folders: Sequence[Path], out: Path | None = None, options: ReportOptions | None = None
+) -> Path:
+    """Write the page about folders of runs that differ in the seed; returns its path.
+
+    Args:
+        folders: size folders such as exp_outputs/demo; exp_outputs/mnist; or the Gaussian
+            experiment's JSON file, or the folder it lies in.
+        out: the HTML file; default report.html in the first folder, beside the JSON file its name
+            with .html.
+        options: how much to show.
+
+    Raises:
+        MissingAssetError: none of these is there.
+        CorruptFileError: a file that was written by a run does not read as one.
+        StorageError: `out` cannot be written.
+    """
+    options = options or ReportOptions()
+    first = folders[0]
+    if any(motion_arms(folder) for folder in folders):
+        page = motion_report(folders, options.motions, 1e6 * options.megabytes)
+    elif any(mnist_arms(folder) for folder in folders):
+        page = mnist_report(folders, 1e6 * options.megabytes)
+    elif (result := gaussian_result(first)) is not None:
+        first, page = result.parent, gaussian_report(result)
+        out = out or result.with_suffix(".html")
+    else:
+        raise MissingAssetError(
+            "there is no run to report on",
+            path=first,
+            expected="a folder with arms (baseline, synthetic_percent_100_iterative_finetuning, "
+            "iterative_finetuning_1.0 ...) or gaussian_toy_example.json",
+            remedy="start a run first; a report can be made while it still runs",
+        )
+    out = out or first / "report.html"
+    with storage(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, render_page(*page).encode())
+    return out
+
+
+@command()
+def main(
+    runs_dirs: Annotated[tyro.conf.Positional[list[Path]], tyro.conf.arg(metavar="RUNS")],
+    out: Path | None = None,
+    options: tyro.conf.OmitArgPrefixes[ReportOptions] = ReportOptions(),
+) -> None:
+    """Write one HTML page that needs no network: what was run, curves, table, motions.
+
+    Args:
+        runs_dirs: a folder of runs such as exp_outputs/demo or exp_outputs/mnist, or
+            exp_outputs/gaussian_toy_example.json; several that differ in the seed are averaged.
+        out: the page; default <first folder>/report.html.
+        options: how much the page may carry.
+    """
+    path = make_report(runs_dirs, out, options)
+    logger.info("wrote %s (%.1f MB)", path, path.stat().st_size / 1e6)

@@ -1,0 +1,92 @@
+"""Videos of 22-joint motions side by side: a body over a visible floor, seen by one camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from loop.progress import track
+from visualize.video.body import BELOW, FLOATING, TRUNK, draw_body
+from visualize.video.camera import VIEWS, Camera, View, follow, follow_each
+from visualize.video.colours import Colour
+from visualize.video.contact import Cues, find_cues
+from visualize.video.encode import write_video
+from visualize.video.floor import Floor
+from visualize.video.labels import INK, legend_strip, readout
+from visualize.video.sheet import Clip, Painter, Sheet, prepare
+
+PANEL_PX = 480
+
+
+def render_side_by_side(
+    panels: Sequence[tuple[str, ArrayLike]], out: Path, fps: float = 20.0
+) -> None:
+    """Write a video (.mp4 or .gif, by the ending of `out`) with one titled panel a motion.
+
+    panels: (title, joints (F, 22, 3) in metres, y up, at `fps`). All panels share one camera,
+    which follows the middle of all of them, so that what differs is the motion; a shorter motion
+    holds its last frame.
+    Raises InvalidMotionError on bad joints, InvalidOptionError without panels or for another
+    file ending, StorageError when `out` cannot be written.
+    """
+    frames = max((len(np.asarray(joints)) for _, joints in panels), default=0)
+    write_video(track(render_frames(panels, fps), f"drawing {out.name}", frames), out, fps)
+
+
+def render_frames(
+    panels: Sequence[tuple[str, ArrayLike]], fps: float = 20.0, size: int = PANEL_PX
+) -> Iterator[NDArray[np.uint8]]:
+    """The pictures (H, W, 3) of `render_side_by_side`, panels of `size` pixels, H and W even.
+
+    Raises InvalidMotionError or InvalidOptionError before the first picture.
+    """
+    clips = [Clip(title, joints) for title, joints in panels]
+    return skeleton_frames(clips, fps, size, together=True)
+
+
+def skeleton_frames(
+    clips: Sequence[Clip],
+    fps: float = 20.0,
+    size: int = PANEL_PX,
+    view: View = VIEWS["side"],
+    columns: int | None = None,
+    together: bool = False,
+) -> Iterator[NDArray[np.uint8]]:
+    """As `render_frames`, from any side, in any number of columns, trunks in their arm's colour.
+
+    `together`: one camera sees all; otherwise each motion is followed, from the same distance.
+    """
+    motions, lengths = prepare(clips, fps, size)
+    if together:
+        cameras = [follow(motions, size, view)] * len(motions)
+    else:
+        cameras = follow_each(motions, size, view)
+
+    def painter(camera: Camera, motion: NDArray[np.float64], colour: Colour) -> Painter:
+        floor, cues = Floor(camera), find_cues(motion, fps)
+
+        def paint(frame: int) -> Image.Image:
+            picture = draw_body(camera, floor, motion, cues, frame, colour)
+            _stamp_height(picture, cues, frame)
+            return picture
+
+        return paint
+
+    painters = [
+        painter(camera, motion, clip.colour or TRUNK)
+        for camera, motion, clip in zip(cameras, motions, clips, strict=True)
+    ]
+    return Sheet(clips, lengths, fps, size, columns, legend_strip).frames(painters)
+
+
+def _stamp_height(picture: Image.Image, cues: Cues, frame: int) -> None:
+    """Height of the lowest joint, at the lower right."""
+    colour: Colour = BELOW if cues.below[frame] else FLOATING if cues.floating[frame] else INK
+    # A minus of typography is as wide as a plus, so the text does not jump.
+    words = f"lowest joint {100 * cues.height[frame]:+.1f} cm".replace("-", "−")  # noqa: RUF001
+    height = readout(words, colour)
+    picture.paste(height, (picture.width - height.width - 8, picture.height - height.height - 8))
