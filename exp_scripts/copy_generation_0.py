@@ -7,10 +7,10 @@ from pathlib import Path
 
 import tyro
 
-from domains.motion.copy_generation_0 import copy_generation_0
+from domains.motion.copy_generation_0 import copy_experiment
 from loop.cli import command
 
 if __name__ == "__main__":
     os.chdir(Path(__file__).absolute().parents[1])
     with command():
-        tyro.cli(copy_generation_0, config=(tyro.conf.PositionalRequiredArgs,))
+        tyro.cli(copy_experiment, config=(tyro.conf.PositionalRequiredArgs,))

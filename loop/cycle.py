@@ -11,6 +11,7 @@ one gives.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,9 @@ from loop.interfaces import (
     Metrics,
     Mixture,
 )
-from loop.mixing import READ_OLD_SETS, fresh_data, policy_named
+from loop.mixing import ONLY_NEWEST, POLICIES, fresh_data, policy_named
 from loop.rng import Streams
+from loop.rundir.arrays import with_array_codecs
 from loop.rundir.directory import Run, Work
 from loop.rundir.retention import Keep, keep_named
 
@@ -36,15 +38,15 @@ logger = logging.getLogger("scsc.loop")
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """What turns the crank.
+    """Numbers and names that drive the loop of one arm.
 
     Attributes:
         seed: fixes every random draw of the run.
         arm: name of the arm; part of the key of every random stream.
         generations: the last generation to make.
-        synthetic_count: samples drawn in each generation, lambda times the number of real items;
-            0 is the baseline, which goes on training on the real data alone.
-        mixing: name of the mixing policy (`loop.mixing`).
+        ratio: lambda, samples drawn in each generation over real ones; 0 is the baseline, which
+            goes on training on the real data alone.
+        mixing: a mixing policy: a name of `loop.mixing`, or `module:Name`.
         start_weights: every generation is fine-tuned from the `last` one (published), or trained
             from `scratch` as generation 0 was.
         keep: which older generations keep their checkpoints (`loop.rundir.retention`).
@@ -55,24 +57,25 @@ class LoopSettings:
     seed: int
     arm: str
     generations: int
-    synthetic_count: int
+    ratio: float
     mixing: str = "latest"
     start_weights: Literal["last", "scratch"] = "last"
     keep: str = "all"
     keep_samples: str = "all"
 
     def __post_init__(self) -> None:
-        policy_named(self.mixing)
+        POLICIES.check(self.mixing)
         keep_named(self.keep)
         keep_named(self.keep_samples)
-        if self.generations < 0 or self.synthetic_count < 0:
+        if self.generations < 0 or not 0 <= self.ratio < math.inf:
             raise InvalidOptionError(
-                "counts cannot be negative",
-                found=f"generations={self.generations}, synthetic_count={self.synthetic_count}",
+                "the loop cannot run like this",
+                found=f"generations={self.generations}, ratio={self.ratio}",
+                expected="generations >= 0 and a finite ratio >= 0",
             )
 
 
-def run_loop(
+def run_generations(
     domain: Domain[BatchT],
     settings: LoopSettings,
     run: Run[BatchT],
@@ -90,6 +93,10 @@ def run_loop(
         InvalidOptionError: there are not enough real data in reserve for the mixing policy.
     """
     _check_reserve(domain, settings)
+    domain = with_array_codecs(domain)
+    inherits_reset = getattr(type(domain.generator), "reset", None) is Generator.reset
+    if settings.start_weights == "scratch" and inherits_reset:
+        domain.generator.remember_untrained()
     last = run.last()
     if last is not None:
         prune_run(domain.large, settings, run, last)  # a killed process may have left it undone
@@ -102,7 +109,7 @@ def run_loop(
 
 
 def _check_reserve(domain: Domain[BatchT], settings: LoopSettings) -> None:
-    if settings.mixing != fresh_data.__name__ or settings.synthetic_count == 0:
+    if settings.mixing != fresh_data.__name__ or settings.ratio == 0:
         return
     wanted = settings.generations * len(domain.real)
     held = 0 if domain.reserve is None else len(domain.reserve)
@@ -117,7 +124,7 @@ def _check_reserve(domain: Domain[BatchT], settings: LoopSettings) -> None:
 
 def prune_run(large: LargeFiles, settings: LoopSettings, run: Run[BatchT], newest: int) -> None:
     """Remove those large files that `settings` do not keep once generation `newest` is there."""
-    everything = settings.mixing in READ_OLD_SETS
+    everything = settings.mixing not in ONLY_NEWEST
     run.prune(
         large,
         keep_named(settings.keep),
@@ -130,7 +137,7 @@ def prune_run(large: LargeFiles, settings: LoopSettings, run: Run[BatchT], newes
 def run_generation(
     domain: Domain[BatchT], settings: LoopSettings, run: Run[BatchT], generation: int
 ) -> Metrics:
-    """One turn of the loop: make generation `generation` from the one before; returns metrics."""
+    """Make generation `generation` from the one before; returns its metrics."""
     streams = Streams(settings.seed, settings.arm)
     generator = domain.generator
     sampled: BatchT | None = None
@@ -138,9 +145,10 @@ def run_generation(
     with run.open(generation) as work:
         if generation > 0:
             run.restore(generator, generation - 1)
-            if settings.synthetic_count > 0:
+            count = domain.synthetic_count(settings.ratio, domain.real)
+            if count > 0:
                 sampled, corrected = _synthesise_and_correct(
-                    domain, settings, work, generation, streams
+                    domain, count, work, generation, streams
                 )
         training_set = _mix(domain, settings, run, corrected, generation, streams)
         checkpoint = work.once(
@@ -162,7 +170,7 @@ def run_generation(
 
 def _synthesise_and_correct(
     domain: Domain[BatchT],
-    settings: LoopSettings,
+    count: int,
     work: Work[BatchT],
     generation: int,
     streams: Streams,
@@ -170,7 +178,7 @@ def _synthesise_and_correct(
     sampled = work.once(
         "synthesise",
         lambda scratch: domain.generator.synthesise(
-            settings.synthetic_count, streams.at(generation, "synthesise"), scratch
+            count, streams.at(generation, "synthesise"), scratch
         ),
         domain.samples,
     )

@@ -1,11 +1,11 @@
-"""Processes that make one arm together: the first one keeps the run, the others follow it."""
+"""Several processes that make one arm: the first one keeps the run, the others compute along."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 
-class Team(Protocol):
+class DistributedContext(Protocol):
     """What a process knows of the others."""
 
     @property
@@ -18,10 +18,10 @@ class Team(Protocol):
         ...
 
 
-class Alone:
-    """A single process."""
+class SingleProcess:
+    """The only process of an arm."""
 
     leads = True
 
     def wait(self) -> None:
-        """Nobody to wait for."""
+        """Return at once: there is nobody to wait for."""

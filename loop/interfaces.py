@@ -1,19 +1,21 @@
 """What a domain supplies to the loop: batches, a generator, a correction function, an evaluator.
 
 A new domain, or a new correction function, is one new file that implements these; nobody else has
-to know it.
+to know it. Methods with a body are defaults: subclass the protocol to inherit them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
 from loop.rng import Stream
+from loop.state import load_state, save_state
 
 Rows = slice | np.ndarray
 Metric = float | list[float]
@@ -21,22 +23,33 @@ Metrics = Mapping[str, Metric]
 
 
 class Batch(Protocol):
-    """Samples of a domain, real or synthetic: anything with a length whose rows can be picked."""
+    """Samples of a domain, real or synthetic: anything with a length whose rows can be picked.
+
+    A numpy array is a batch as it is; its first axis counts the samples.
+    """
 
     def __len__(self) -> int: ...
 
     def take(self, rows: Rows) -> Self:
-        """The chosen rows, in that order."""
+        """Return the chosen rows, in that order."""
         ...
 
 
-BatchT = TypeVar("BatchT", bound=Batch)
+BatchT = TypeVar("BatchT", bound=Sized)
+"""A numpy array or a `Batch`."""
 ValueT = TypeVar("ValueT")
+
+
+def take(batch: BatchT, rows: Rows) -> BatchT:
+    """Return the chosen rows of an array or of a `Batch`, in that order."""
+    if isinstance(batch, np.ndarray):
+        return cast(BatchT, batch[rows])
+    return cast(Any, batch).take(rows)
 
 
 @dataclass(frozen=True)
 class Corrected(Generic[BatchT]):
-    """What a correction function hands on.
+    """What a correction function returns.
 
     Attributes:
         batch: the samples that may enter the training set (failures may have been dropped).
@@ -64,20 +77,24 @@ class Mixture(Generic[BatchT]):
     reserve_rows: Rows = field(default_factory=lambda: slice(0, 0))
 
     def parts(self) -> Iterator[BatchT]:
-        """The chosen rows, the real part first; parts without rows are left out."""
-        real = self.real.take(self.real_rows)
+        """Yield the chosen rows, the real part first; parts without rows are left out."""
+        real = take(self.real, self.real_rows)
         if len(real):
             yield real
         if self.reserve is not None:
-            fresh = self.reserve.take(self.reserve_rows)
+            fresh = take(self.reserve, self.reserve_rows)
             if len(fresh):
                 yield fresh
         for index, rows in enumerate(self.synthetic_rows):
             if isinstance(rows, slice) and rows.stop == 0:
                 continue
-            part = self.history[index].take(rows)
+            part = take(self.history[index], rows)
             if len(part):
                 yield part
+
+    def joined(self) -> np.ndarray:
+        """Concatenate all parts, where batches are arrays: (rows, ...)."""
+        return np.concatenate([np.asarray(part) for part in self.parts()])
 
 
 class Generator(Protocol[BatchT]):
@@ -86,7 +103,14 @@ class Generator(Protocol[BatchT]):
     Here and below, `scratch` is a folder that outlives an interruption but not its stage: what is
     written there (`loop.rundir.partial_results`, a checkpoint) lets the same call continue where a
     killed one stopped, with the same result. None where nothing can be kept.
+
+    Attributes:
+        state: names of the attributes, all arrays or numbers, that `save` and `load` keep by
+            default; generators with another format override both.
     """
+
+    state: ClassVar[tuple[str, ...]] = ()
+    _untrained: dict[str, Any]
 
     def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> BatchT:
         """Draw `count` samples from the current model."""
@@ -101,17 +125,28 @@ class Generator(Protocol[BatchT]):
         """
         ...
 
+    def remember_untrained(self) -> None:
+        """Keep what `reset` goes back to; the loop calls it before generation 0 is trained."""
+        self._untrained = copy.deepcopy(vars(self))
+
     def reset(self) -> None:
-        """Become untrained again, with the very weights of the beginning."""
-        ...
+        """Become untrained again, as at `remember_untrained`."""
+        untrained = self._untrained
+        vars(self).clear()
+        vars(self).update(copy.deepcopy(untrained), _untrained=untrained)
 
     def save(self, folder: Path) -> str:
         """Write all that `load` needs into `folder`; returns the name of the checkpoint file."""
-        ...
+        return save_state(self, self.state, folder)
 
     def load(self, folder: Path) -> str:
         """Become the model that `save` wrote; returns the name of the checkpoint file."""
-        ...
+        name = load_state(self, self.state, folder)
+        self.restored()
+        return name
+
+    def restored(self) -> None:
+        """Rebuild what follows from `state`; `load` calls it. Nothing by default."""
 
 
 class Correction(Protocol[BatchT]):
@@ -119,7 +154,9 @@ class Correction(Protocol[BatchT]):
 
     def correct(
         self, batch: BatchT, stream: Stream, scratch: Path | None = None
-    ) -> Corrected[BatchT]: ...
+    ) -> Corrected[BatchT]:
+        """Correct every sample of `batch`; samples that cannot be corrected may be dropped."""
+        ...
 
 
 class Evaluator(Protocol[BatchT]):
@@ -132,15 +169,29 @@ class Evaluator(Protocol[BatchT]):
         corrected: Corrected[BatchT] | None,
         stream: Stream,
         scratch: Path | None = None,
-    ) -> Metrics: ...
+    ) -> Metrics:
+        """Measure the current model and the synthetic set that it was trained on.
+
+        Args:
+            generator: the model of this generation.
+            sampled: what the model before it drew; None without synthetic data.
+            corrected: the same after the correction.
+            stream: for everything that is drawn at random.
+            scratch: see `Generator`.
+        """
+        ...
 
 
 class Codec(Protocol[ValueT]):
     """Keeps a value in a folder: `load(folder)` gives back what `save(value, folder)` wrote."""
 
-    def save(self, value: ValueT, folder: Path) -> None: ...
+    def save(self, value: ValueT, folder: Path) -> None:
+        """Write `value`."""
+        ...
 
-    def load(self, folder: Path) -> ValueT: ...
+    def load(self, folder: Path) -> ValueT:
+        """Read it back."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -160,28 +211,42 @@ class LargeFiles:
     first: int = 0
 
 
-@dataclass(frozen=True)
-class Domain(Generic[BatchT]):
-    """All that the loop needs to know of a domain.
-
-    `samples` and `corrections` are needed only where a run is kept on disk, `reserve` only by the
-    mixing policy `fresh_data`.
-    """
-
-    real: BatchT
-    generator: Generator[BatchT]
-    correction: Correction[BatchT]
-    evaluator: Evaluator[BatchT]
-    samples: Codec[BatchT] | None = None
-    corrections: Codec[Corrected[BatchT]] | None = None
-    reserve: BatchT | None = None
-    large: LargeFiles = LargeFiles()
-
-
 class NoCorrection(Generic[BatchT]):
     """The identity: the self-consuming loop without self-correction."""
 
     def correct(
         self, batch: BatchT, stream: Stream, scratch: Path | None = None
     ) -> Corrected[BatchT]:
+        """Return the samples as they are."""
         return Corrected(batch)
+
+
+def rounded_down(ratio: float, real: Sized) -> int:
+    """Return int(lambda n), n the number of real samples."""
+    return int(ratio * len(real))
+
+
+@dataclass(frozen=True)
+class Domain(Generic[BatchT]):
+    """All that the loop needs to know of a domain.
+
+    Attributes:
+        real: the real training data, n samples.
+        generator: the model.
+        evaluator: what is measured of every generation.
+        correction: the correction function; the identity by default.
+        samples, corrections: keep synthetic sets on disk; arrays need none.
+        reserve: real data held back from generation 0, for the mixing policy `fresh_data`.
+        large: files that a user may not want to keep.
+        synthetic_count: (lambda, real) -> samples drawn in each generation.
+    """
+
+    real: BatchT
+    generator: Generator[BatchT]
+    evaluator: Evaluator[BatchT]
+    correction: Correction[BatchT] = field(default_factory=NoCorrection)
+    samples: Codec[BatchT] | None = None
+    corrections: Codec[Corrected[BatchT]] | None = None
+    reserve: BatchT | None = None
+    large: LargeFiles = LargeFiles()
+    synthetic_count: Callable[[float, BatchT], int] = rounded_down

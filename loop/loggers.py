@@ -1,7 +1,7 @@
 """Optional copies of the metrics, for TensorBoard and Weights & Biases.
 
-The run directory is the truth: a sink is filled from it whenever a run starts, and may be thrown
-away. What a sink does wrong (no network, a full quota) is said in the log and changes nothing.
+The run directory is the truth: a logger is filled from it whenever a run starts, and may be thrown
+away. What a logger does wrong (no network, a full quota) is said in the log and changes nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from loop.rundir.layout import read_metrics
 
 logger = logging.getLogger("scsc.loop")
 
-SinkName = Literal["tensorboard", "wandb"]
+LoggerName = Literal["tensorboard", "wandb"]
 Report = Callable[[int, Metrics], None]
 _INSTALL = {"tensorboard": "pip install tensorboard", "wandb": "pip install 'scsc[wandb]'"}
 
 
-class Sink(Protocol):
+class Logger(Protocol):
     """Takes numbers of a generation, by name."""
 
     def record(self, generation: int, numbers: Mapping[str, float]) -> None: ...
@@ -88,13 +88,13 @@ class WeightsAndBiases:
         self._run.finish()
 
 
-_SINKS: dict[SinkName, Callable[[Path], Sink]] = {
+_LOGGERS: dict[LoggerName, Callable[[Path], Logger]] = {
     "tensorboard": TensorBoard,
     "wandb": WeightsAndBiases,
 }
 
 
-def check_sinks(names: Sequence[SinkName]) -> None:
+def check_loggers(names: Sequence[LoggerName]) -> None:
     """Say at once which package is missing; imports none.
 
     Raises:
@@ -104,14 +104,14 @@ def check_sinks(names: Sequence[SinkName]) -> None:
         if importlib.util.find_spec(name) is None:
             raise MissingAssetError(
                 f"the package {name} is not installed",
-                found=f"--sinks {name}",
-                remedy=f"{_INSTALL[name]}, or leave the sink away: a later run fills it",
+                found=f"--loggers {name}",
+                remedy=f"{_INSTALL[name]}, or leave the logger away: a later run fills it",
             )
 
 
 @contextmanager
-def open_sinks(names: Sequence[SinkName], run: RunDirectory[Any]) -> Iterator[Report]:
-    """Fill the sinks with the finished generations of `run`; yields what tells them of new ones."""
+def open_loggers(names: Sequence[LoggerName], run: RunDirectory[Any]) -> Iterator[Report]:
+    """Fill the loggers with the finished generations of `run`; yields the call for new ones."""
     with ExitStack() as stack:
         guarded = [stack.enter_context(_guarded(name, run.folder)) for name in names]
 
@@ -126,27 +126,27 @@ def open_sinks(names: Sequence[SinkName], run: RunDirectory[Any]) -> Iterator[Re
 
 
 @contextmanager
-def _guarded(name: SinkName, arm: Path) -> Iterator[Report]:
-    """A sink that gives up at its first error."""
-    sink: list[Sink] = []
+def _guarded(name: LoggerName, arm: Path) -> Iterator[Report]:
+    """Open a logger that gives up at its first error."""
+    receiver: list[Logger] = []
 
     def attempt(action: Callable[[], object]) -> None:
         try:
             action()
         except Exception as error:  # noqa: BLE001  (third-party code that no result depends on)
-            sink.clear()
+            receiver.clear()
             logger.warning("%s is left out from here on: %r", name, error)
 
     def record(generation: int, metrics: Metrics) -> None:
-        if sink:
-            attempt(lambda: sink[0].record(generation, _numbers(metrics)))
+        if receiver:
+            attempt(lambda: receiver[0].record(generation, _numbers(metrics)))
 
-    attempt(lambda: sink.append(_SINKS[name](arm)))
+    attempt(lambda: receiver.append(_LOGGERS[name](arm)))
     try:
         yield record
     finally:
-        if sink:
-            attempt(sink[0].close)
+        if receiver:
+            attempt(receiver[0].close)
 
 
 def _numbers(metrics: Metrics) -> dict[str, float]:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from loop.errors import InvalidOptionError
 from loop.interfaces import Rows
+from loop.registry import Entry, Registry
 from loop.rng import Stream
 
 ALL = slice(None)
@@ -107,22 +107,29 @@ def _newest_only(sizes: Sequence[int]) -> list[Rows]:
     return older + [ALL] * bool(len(sizes))
 
 
-POLICIES: dict[str, Policy] = {
-    policy.__name__: policy
-    for policy in (latest, triangular, accumulate, accumulate_subsample, replace, fresh_data)
-}
-READ_OLD_SETS = frozenset({"triangular", "accumulate", "accumulate_subsample"})
-"""Policies that may choose rows of sets older than the newest."""
+POLICIES = Registry(
+    "mixing policy",
+    {
+        "latest": Entry("loop.mixing:latest", "real data and the newest samples (published)"),
+        "triangular": Entry(
+            "loop.mixing:triangular", "older samples fade out (published Gaussian)"
+        ),
+        "accumulate": Entry("loop.mixing:accumulate", "real data and all samples ever drawn"),
+        "accumulate_subsample": Entry(
+            "loop.mixing:accumulate_subsample", "as many rows as real ones, drawn from all of these"
+        ),
+        "replace": Entry("loop.mixing:replace", "the newest samples alone"),
+        "fresh_data": Entry("loop.mixing:fresh_data", "new real data and the newest samples"),
+    },
+)
+ONLY_NEWEST = frozenset({"latest", "replace", "fresh_data"})
+"""Registered policies that never choose rows of sets older than the newest."""
 
 
 def policy_named(name: str) -> Policy:
-    """Look a policy up by name.
+    """Look a policy up: a registered name, or `module:Name` of a `Policy`.
 
     Raises:
-        InvalidOptionError: there is no policy of that name.
+        InvalidOptionError: there is no such policy.
     """
-    if name not in POLICIES:
-        raise InvalidOptionError(
-            "unknown mixing policy", found=name, expected=" | ".join(sorted(POLICIES))
-        )
-    return POLICIES[name]
+    return POLICIES.resolve(name)

@@ -12,7 +12,7 @@ import numpy as np
 from domains.gaussian.corrections import ExactCorrection, HistogramCorrection, mixing_weight
 from domains.gaussian.distance import wasserstein_2
 from domains.gaussian.model import GaussianModel, Points, real_points, standard_model
-from loop.cycle import LoopSettings, run_loop
+from loop.cycle import LoopSettings, run_generations
 from loop.errors import InvalidOptionError
 from loop.interfaces import Corrected, Correction, Domain, Generator, Metrics, NoCorrection
 from loop.rng import Stream, Streams
@@ -129,7 +129,7 @@ def run_gaussian(settings: GaussianSettings, real: np.ndarray | None = None) -> 
     """
     domain = gaussian_domain(settings, draw_real(settings) if real is None else real)
     run: MemoryRun[Points] = MemoryRun()
-    run_loop(domain, loop_settings(settings), run)
+    run_generations(domain, loop_settings(settings), run)
     shape = (settings.generations + 1, len(settings.gammas), settings.seeds)
     distance, mean, covariance = (
         np.array([metrics[name] for metrics in run.metrics]).reshape(shape)
@@ -151,12 +151,34 @@ def gaussian_domain(settings: GaussianSettings, real: np.ndarray) -> Domain[Poin
     )
 
 
+def one_gaussian(
+    gamma: float = 1.0,
+    correction: CorrectionName = "exact",
+    n: int = 50,
+    dimension: int = 2,
+    seed: int = 0,
+) -> Domain[Points]:
+    """Build the domain of a single loop, for `python -m scsc --domain gaussian`.
+
+    Args:
+        gamma: correction strength.
+        correction: the correction function.
+        n: real points.
+        dimension: of the points.
+        seed: of the real points.
+    """
+    settings = GaussianSettings(
+        gammas=(gamma,), correction=correction, n=n, dimension=dimension, seeds=1, seed=seed
+    )
+    return gaussian_domain(settings, draw_real(settings))
+
+
 def loop_settings(settings: GaussianSettings) -> LoopSettings:
-    """The same experiment in the words of the loop."""
+    """Return the same experiment in the words of the loop."""
     return LoopSettings(
         seed=settings.seed,
         arm=ARM,
         generations=settings.generations,
-        synthetic_count=settings.synthetic_count,
+        ratio=settings.ratio,
         mixing=settings.mixing,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from loop.errors import InvalidSamplesError
-from loop.interfaces import Mixture, Rows
+from loop.interfaces import Generator, Mixture, Rows
 from loop.rng import Stream
 
 REG_COVAR = 1e-6
@@ -133,7 +133,7 @@ def _moments_of_parts(training_set: Mixture[Points]) -> Moments:
     return sum((Moments.of(points.take(rows).values) for points, rows in pairs), start=NO_POINTS)
 
 
-class GaussianModel:
+class GaussianModel(Generator[Points]):
     """The generator: N(mean, cov) for each arm and seed; mean (A, S, d), cov (A, S, d, d)."""
 
     def __init__(self, mean: np.ndarray, cov: np.ndarray) -> None:

@@ -35,7 +35,7 @@ from domains.gaussian.domain import (
     run_gaussian,
 )
 from domains.gaussian.model import GaussianModel, Points, psd_root, real_points
-from loop.cycle import run_loop
+from loop.cycle import run_generations
 from loop.interfaces import Corrected, Domain, Generator, Metrics
 from loop.progress import track
 from loop.rng import Stream
@@ -146,7 +146,7 @@ def _displaced_run(settings: GaussianSettings) -> np.ndarray:
     run: MemoryRun[Points] = MemoryRun()
     # generation 0 is handed over as it is, not trained
     run.commit(None, domain.evaluator.evaluate(domain.generator, None, None, Stream(0)))
-    run_loop(domain, loop_settings(settings), run)
+    run_generations(domain, loop_settings(settings), run)
     errors = [metrics["error"] for metrics in run.metrics]
     return np.array(errors).reshape(len(errors), arms, seeds, -1)
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
 
 from domains.mnist.presets import MnistPreset, TrainType
+from domains.mnist.registries import CORRECTIONS
 from loop.errors import InvalidOptionError
+from loop.loggers import LoggerName
+from loop.mixing import POLICIES
 
 BASELINES = ("baseline", "baseline_copy")
 WITH_CORRECTION = "iterative_finetuning_with_correction"
@@ -41,13 +46,12 @@ class MnistArguments:
     """row of the preset table (domains/mnist/presets.py): published, evidence, demo, smoke"""
     faithful: bool = False
     """behave as the published code does, defects included (listed in domains/mnist/presets.py)"""
-    correction: str = "kmeans"
-    """correction function of the corrected arm (domains/mnist/corrections/methods.py)"""
+    correction: Annotated[str, arg(help=f"of the corrected arm: {CORRECTIONS.help()}")] = "kmeans"
     gamma: float = float("inf")
     """its strength: a sample goes the share gamma / (1 + gamma) of the way; inf: all (published)"""
-    mixing: str = "latest"
-    """mixing policy: latest (published), replace, accumulate, accumulate_subsample, triangular;
-    fresh_data: each generation gets as many other real images, which no earlier one saw"""
+    mixing: Annotated[str, arg(help=POLICIES.help())] = "latest"
+    start_weights: Literal["last", "scratch"] = "last"
+    """fine-tune the last generation (published), or train each one as generation 0 was"""
     seed: int = 42
     """fixes everything"""
     data_dir: Path | None = None
@@ -81,9 +85,11 @@ class MnistArguments:
     """torch device of the network, such as cpu or cuda"""
     discard_damaged: bool = False
     """set a damaged newest generation aside and compute it again from the one before"""
+    loggers: tuple[LoggerName, ...] = ()
+    """also send the metrics to tensorboard or wandb; a later run fills them from the beginning"""
 
     def ratio(self) -> float:
-        """lambda.
+        """Return lambda.
 
         Raises:
             InvalidOptionError: the option is missing.
@@ -97,12 +103,12 @@ class MnistArguments:
         return self.synth_aug_percent
 
     def folder(self, preset: MnistPreset) -> Path:
-        """Folder of the arm: <type>_<lambda>, or <type>_<fraction> of a baseline (published)."""
+        """Return the folder of the arm, <type>_<lambda>, of a baseline <type>_<fraction>."""
         number = preset.fraction if self.train_type in BASELINES else self.ratio()
         return self.save_dir_parent / f"{self.train_type}_{number}"
 
     def generation_0(self, preset: MnistPreset) -> Path:
-        """Where the arm starts from."""
+        """Return the folder of generation 0 that the arm starts from."""
         if self.start_from is not None:
             return self.start_from
         return self.save_dir_parent / f"baseline_{preset.fraction}" / "00"

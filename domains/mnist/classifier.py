@@ -19,12 +19,12 @@ from torch.nn import functional
 
 from dataset.mnist import Digits
 from domains.mnist.presets import MnistPreset, MnistProtocol
-from domains.motion.evaluator.training import threads
 from loop.errors import RunStateError
 from loop.rundir.files import read_json, storage, write_json
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.lenet import LeNet, LeNetFeatures, normalise, resize
 from model.seeding import seeded
+from model.threads import threads
 
 FILE_NAME = "lenet_sigmoid.pth"
 

@@ -18,7 +18,7 @@ from diffusion.schedules import mnist_betas
 from domains.mnist.presets import MnistPreset, MnistProtocol
 from loop.progress import track
 from loop.rng import Stream, item_seeds
-from loop.rundir.partial_results import Pieces
+from loop.rundir.partial_results import PartialResults
 from model.compiled import Guided, frozen
 from model.context_unet import SIDE, ContextUNet, ContextUNetConfig
 from model.seeding import seeded
@@ -67,7 +67,7 @@ class DigitDenoiser:
         filled = -(-count // size) * size
         begin = first // size * size
         labels, seeds = np.arange(filled) % DIGITS, item_seeds(stream, filled)
-        pieces = Pieces(scratch, f"draw_{size}")
+        pieces = PartialResults(scratch, f"draw_{size}")
         guided = self._guided()
         starts = range(begin, filled, size)
         for start in track([s for s in starts if s not in pieces], "draw", total=len(starts)):

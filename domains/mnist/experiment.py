@@ -31,6 +31,7 @@ class MnistExperiment:
         half: the network runs in bfloat16.
         compiled: it is compiled to draw samples.
         fresh_at: generations that start with Adam's moments at zero.
+        device: torch device of the network.
     """
 
     preset: MnistPreset
@@ -41,6 +42,7 @@ class MnistExperiment:
     half: bool
     compiled: bool
     fresh_at: tuple[int, ...]
+    device: str = "cpu"
 
 
 def experiment_of(arguments: MnistArguments) -> MnistExperiment:
@@ -82,6 +84,7 @@ def experiment_of(arguments: MnistArguments) -> MnistExperiment:
         half=runs_in_bfloat16(arguments.precision, arguments.device, arguments.faithful),
         compiled=compiles(arguments.compile, preset.n_feat, arguments.faithful),
         fresh_at=fresh,
+        device=arguments.device,
     )
 
 
@@ -98,8 +101,10 @@ def settings_of(
     if not experiment.protocol.epoch_evaluations:
         del protocol["epoch_evaluations"]
     compiled = {"compiled": True} if experiment.compiled else {}  # programs round differently
+    start = {} if arguments.start_weights == "last" else {"start_weights": arguments.start_weights}
     return {
         **compiled,
+        **start,
         "train_type": arguments.train_type,
         "preset": preset,
         "protocol": protocol,

@@ -16,17 +16,17 @@ from domains.mnist.files import SAMPLES, TRAINING, read_digits, write_digits, wr
 from domains.mnist.presets import MnistPreset, MnistProtocol
 from domains.mnist.training import Course, fit_digits, restore_training, training_state
 from loop.errors import MissingAssetError
-from loop.interfaces import Metrics, Mixture
+from loop.interfaces import Generator, Metrics, Mixture
 from loop.rng import Stream, integer_seed
 from loop.rundir.files import write_json
 from loop.rundir.layout import EARLIER
-from loop.rundir.partial_results import Pieces
+from loop.rundir.partial_results import PartialResults
 from model.checkpoint import load_checkpoint, save_checkpoint
 
 Measure = Callable[[Digits, np.random.Generator], Metrics]
 
 
-class MnistGenerator:
+class MnistGenerator(Generator[Digits]):
     """Draws digits with cycling labels, and is fine-tuned on mixtures.
 
     Args:
@@ -104,7 +104,7 @@ class MnistGenerator:
         training, drawing = self._noise(stream).spawn(2)
         digits = concatenated(list(training_set.parts()))
         seen = len(digits if self._protocol.unequal_steps else training_set.real)
-        epochs = Pieces(scratch, "epoch")
+        epochs = PartialResults(scratch, "epoch")
         each = self._protocol.epoch_evaluations and generation == 0
         fit_digits(
             self.denoiser,
@@ -119,7 +119,7 @@ class MnistGenerator:
         if not self._protocol.independent_draws:
             self._drawn(scratch)
 
-    def _draw_epoch(self, epochs: Pieces, epoch: int) -> None:
+    def _draw_epoch(self, epochs: PartialResults, epoch: int) -> None:
         """Draw what the published evaluation of an epoch sees, with the noise of the last one."""
         if epoch not in epochs:
             count = max(self._preset.sheet, self._preset.published_samples)
@@ -182,14 +182,7 @@ class MnistGenerator:
         """
         model = model_file(folder)
         load_checkpoint(model)
-        path = folder / TRAINING
-        if not path.is_file():
-            raise MissingAssetError(
-                "what training needs to go on from this generation is missing",
-                path=path,
-                remedy="restore it. Arms run with --keep last let go of it when they are finished: "
-                "to make more generations, start anew with --keep every:N or all",
-            )
+        path = _training_file(folder)
         stored = load_checkpoint(path, self.denoiser.device)
         restore_training(self.denoiser, self._optimizer, stored, path)
         self._generation, self._draws = stored["generation"], Stream(stored["draws"])
@@ -222,6 +215,34 @@ def model_file(generation: Path) -> Path:
             remedy="restore it, or repeat the command with --discard_damaged",
         )
     return models[0]
+
+
+def read_checkpoints(folder: Path, training: bool = True) -> None:
+    """Read the checkpoints of a generation, to see whether they are whole.
+
+    Args:
+        folder: of the generation.
+        training: also what only further training needs.
+
+    Raises:
+        MissingAssetError: a file is missing.
+        CorruptFileError: a file is damaged.
+    """
+    load_checkpoint(model_file(folder))
+    if training:
+        load_checkpoint(_training_file(folder))
+
+
+def _training_file(folder: Path) -> Path:
+    path = folder / TRAINING
+    if not path.is_file():
+        raise MissingAssetError(
+            "what training needs to go on from this generation is missing",
+            path=path,
+            remedy="restore it. Arms run with --keep last let go of it when they are finished: "
+            "to make more generations, start anew with --keep every:N or all",
+        )
+    return path
 
 
 def _plain(stream: Stream) -> Stream:

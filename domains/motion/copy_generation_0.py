@@ -1,4 +1,4 @@
-"""Generation 0 handed over to the arms of an experiment, as the published protocol's second step.
+"""Generation 0 copied to the arms of an experiment, as the published protocol's second step.
 
 The arms of `exp_scripts/` also fetch it by themselves when they start.
 """
@@ -13,12 +13,12 @@ from domains.motion.experiments import GENERATION_0, Experiment, experiment_name
 from domains.motion.scripts import require_generation_0
 from loop.errors import RunStateError
 from loop.rundir.directory import EVALUATION
-from loop.rundir.generation_0 import hand_over
+from loop.rundir.generation_0 import copy_generation_0
 
 logger = logging.getLogger("scsc")
 
 
-def copy_generation_0(dataset: str, preset: str | None = None, seed: int | None = None) -> None:
+def copy_experiment(dataset: str, preset: str | None = None, seed: int | None = None) -> None:
     """Copy generation 0 into the folder of every arm; repeating it changes nothing.
 
     Args:
@@ -34,17 +34,17 @@ def copy_generation_0(dataset: str, preset: str | None = None, seed: int | None 
     experiment = experiment_named(dataset, preset)
     if seed is not None:
         experiment = experiment.with_seed(seed)
-    hand_over_to_arms(experiment)
+    copy_to_arms(experiment)
 
 
-def hand_over_to_arms(experiment: Experiment) -> None:
-    """See `copy_generation_0`."""
+def copy_to_arms(experiment: Experiment) -> None:
+    """Copy generation 0 to every arm; see `copy_experiment`."""
     require_generation_0(experiment)
     source, others = experiment.generation_0, []
     for arm in experiment.arms():
         target = experiment.runs / arm.name / GENERATION_0
         if not target.exists():
-            hand_over(source, target.parent)
+            copy_generation_0(source, target.parent)
             logger.info("%s: got generation 0", arm.name)
         elif _same(source, target):
             logger.info("%s: has generation 0 already", arm.name)

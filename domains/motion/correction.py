@@ -15,7 +15,7 @@ from domains.motion.files import MotionBatch
 from domains.motion.presets import Protocol
 from loop.interfaces import Corrected, Metrics
 from loop.rng import Stream, integer_seed
-from loop.rundir.partial_results import Pieces
+from loop.rundir.partial_results import PartialResults
 from translation.humanml import vectors_to_joints
 from uhc.correct import CorrectionResult, Method, correct_motions
 from uhc.request import Controller, check_controller
@@ -98,7 +98,7 @@ class _Finished(MutableMapping[int, CorrectionResult]):
     """Results by place, kept in the scratch folder of the stage; joints are left out."""
 
     def __init__(self, scratch: Path | None) -> None:
-        self._pieces = Pieces(scratch, "correct")
+        self._pieces = PartialResults(scratch, "correct")
 
     def __getitem__(self, place: int) -> CorrectionResult:
         fields = {n: v if v.ndim else v.item() for n, v in self._pieces[place].items()}

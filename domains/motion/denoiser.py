@@ -20,7 +20,7 @@ from diffusion.schedules import cosine_betas, linear_betas
 from domains.motion.presets import MotionPreset, Protocol
 from loop.progress import track
 from loop.rng import Stream, item_seeds
-from loop.rundir.partial_results import Pieces
+from loop.rundir.partial_results import PartialResults
 from model.ema import EMA
 from model.mdm import MDM, MDMConfig
 from model.mdm_decoder import MDMDecoder
@@ -76,7 +76,7 @@ class Denoiser:
         lengths = [min(count, self.max_frames) // UNIT * UNIT for count in frames]
         seeds = item_seeds(stream, len(captions))
         motions: list[np.ndarray] = []
-        done = Pieces(scratch, description)
+        done = PartialResults(scratch, description)
         with self._averaged_weights():
             for start in track(range(0, len(captions), SAMPLE_BATCH), description):
                 chosen = slice(start, start + SAMPLE_BATCH)

@@ -23,7 +23,7 @@ PATIENCE = timedelta(days=7)
 """How long a process waits for one that is alive; a dead one ends the waiting at once."""
 
 
-class TrainingTeam:
+class TorchDistributed:
     """One of `size` processes; a lone one by default.
 
     Attributes:
@@ -82,14 +82,14 @@ class TrainingTeam:
 
 
 @contextmanager
-def joined_team() -> Iterator[TrainingTeam]:
-    """The team that `torchrun` made this process part of (its environment variables say so).
+def joined_processes() -> Iterator[TorchDistributed]:
+    """The distributed that `torchrun` made this process part of (its environment variables say so).
 
     Raises:
         RuntimeError: the other processes cannot be reached.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield TrainingTeam()
+        yield TorchDistributed()
         return
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if torch.cuda.is_available():
@@ -99,21 +99,21 @@ def joined_team() -> Iterator[TrainingTeam]:
     if dist.get_rank() > 0:
         logging.getLogger("scsc").setLevel(logging.WARNING)  # the first process says it for all
     try:
-        yield TrainingTeam(dist.get_rank(), dist.get_world_size(), local_rank)
+        yield TorchDistributed(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:
         dist.destroy_process_group()
 
 
-def device_named(name: str, team: TrainingTeam) -> torch.device:
-    """The device of that name; `auto` is a GPU if there is one. Processes of a team take one each.
+def device_named(name: str, distributed: TorchDistributed) -> torch.device:
+    """Return the device of that name; `auto` is a GPU if there is one, one for each process.
 
     Raises:
         InvalidOptionError: it is not there.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and team.size > 1:
-        name = f"cuda:{team.local_rank}"
+    if name == "cuda" and distributed.size > 1:
+        name = f"cuda:{distributed.local_rank}"
     if name.isdigit():  # published: the number of a GPU
         name = f"cuda:{name}"
     try:

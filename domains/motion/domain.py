@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from dataset.humanml3d import MotionSet, load_split
 from domains.motion.correction import MotionCorrection, body_of
-from domains.motion.denoiser import new_denoiser
-from domains.motion.distributed import TrainingTeam
+from domains.motion.denoiser import Denoiser, new_denoiser
+from domains.motion.distributed import TorchDistributed
 from domains.motion.evaluation import MotionEvaluation
 from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator
 from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
 from domains.motion.generator import MotionGenerator
-from domains.motion.presets import MotionPreset, Protocol
+from domains.motion.presets import CORRECTED, MotionPreset, Protocol, preset_named
+from domains.motion.registries import CORRECTIONS, EVALUATORS
 from domains.motion.repeated_evaluation import RepeatedEvaluation
 from loop.errors import InvalidOptionError
-from loop.interfaces import Correction, Domain, NoCorrection
+from loop.interfaces import Correction, Domain, Evaluator, NoCorrection
+from loop.registry import construct
 from model.clip_encoder import TextEncoderName, text_encoder_named
 from model.text_encoder import CachedTextEncoder
 from uhc.correct import Method
@@ -53,11 +57,11 @@ class MotionExperiment:
     cache: Path
     preset: MotionPreset
     protocol: Protocol
-    correction: Method
+    correction: str
     seed: int
     text_encoder: TextEncoderName = "minilm"
     text_encoder_source: str | None = None
-    evaluator: EvaluatorKind = "trained"
+    evaluator: str = "trained"
     evaluator_root: Path = Path()
     filters: bool = False
     controller: Controller | None = None
@@ -68,7 +72,7 @@ def build_domain(
     experiment: MotionExperiment,
     workers: int,
     device: torch.device,
-    team: TrainingTeam | None = None,
+    distributed: TorchDistributed | None = None,
 ) -> Domain[MotionBatch]:
     """Everything `loop.cycle` needs; trains the evaluator where it is not cached yet.
 
@@ -76,7 +80,7 @@ def build_domain(
         experiment: what decides the result.
         workers: processes of the correction.
         device: where the networks run.
-        team: the processes that train together; by default this one is alone.
+        distributed: the processes that train together; by default this one is alone.
 
     Raises:
         ScscError: the data set or an asset is missing or unsound.
@@ -91,32 +95,75 @@ def build_domain(
     reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)
     trained_on = [*train.items, *(() if reserve is None else reserve.items)]
     encoder.encode([caption.text for item in trained_on for caption in item.captions])
+    denoiser = new_denoiser(
+        preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
+    )
+    return Domain(
+        real=MotionBatch(train.items),
+        generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed, distributed),
+        correction=_correction(experiment, workers, train),
+        evaluator=RepeatedEvaluation(
+            _evaluation(experiment, denoiser, train, test, device), preset.eval_repetitions
+        ),
+        samples=SampleFiles(),
+        corrections=CorrectionFiles(),
+        reserve=reserve,
+        large=LARGE_FILES,
+        synthetic_count=synthetic_count,
+    )
+
+
+def motions(
+    dataset: Path,
+    preset: str = "demo",
+    correction: str = "simulated",
+    workers: int = os.cpu_count() or 1,
+    device: str = "cpu",
+    seed: int = 42,
+) -> Domain[MotionBatch]:
+    """Build the domain for `python -m scsc --domain motion`.
+
+    Args:
+        dataset: folder in HumanML3D layout.
+        preset: row of the preset table (domains/motion/presets.py).
+        correction: the correction function; `none` for the raw loop.
+        workers: processes of the correction.
+        device: where the networks run.
+        seed: fixes everything.
+    """
+    experiment = MotionExperiment(
+        dataset=dataset,
+        cache=dataset / "cache",
+        preset=preset_named(preset),
+        protocol=CORRECTED,
+        correction=correction,
+        seed=seed,
+    )
+    return build_domain(experiment, workers, torch.device(device))
+
+
+def _evaluation(
+    experiment: MotionExperiment,
+    denoiser: Denoiser,
+    train: MotionSet,
+    test: MotionSet,
+    device: torch.device,
+) -> Evaluator[MotionBatch]:
+    preset, kind = experiment.preset, experiment.evaluator
+    if kind not in EVALUATORS.names:
+        own = EVALUATORS.resolve(kind)
+        return construct(own, real=MotionBatch(train.items), test=MotionBatch(test.items))
     evaluator = motion_evaluator(
-        experiment.evaluator,
+        cast(EvaluatorKind, kind),
         trained_on=experiment.dataset,
         cache=experiment.cache / "evaluator",
         preset=preset.evaluator,
         root=experiment.evaluator_root,
         captions=(caption for item in test.items for caption in item.captions),
         device=device,
-        skip_damaged=protocol.skip_damaged,
+        skip_damaged=experiment.protocol.skip_damaged,
     )
-    denoiser = new_denoiser(
-        preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
-    )
-    return Domain(
-        real=MotionBatch(train.items),
-        generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed, team),
-        correction=_correction(experiment, workers, train),
-        evaluator=RepeatedEvaluation(
-            MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples),
-            preset.eval_repetitions,
-        ),
-        samples=SampleFiles(),
-        corrections=CorrectionFiles(),
-        reserve=reserve,
-        large=LARGE_FILES,
-    )
+    return MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples)
 
 
 def _reserve(dataset: Path, used: MotionSet) -> MotionBatch:
@@ -137,8 +184,14 @@ def _correction(
 ) -> Correction[MotionBatch]:
     if experiment.correction == "none":
         return NoCorrection()
+    if experiment.correction not in CORRECTIONS.names:
+        own = CORRECTIONS.resolve(experiment.correction)
+        return construct(
+            own, real=MotionBatch(real.items), body=body_of(real), seed=experiment.seed,
+            workers=workers,
+        )  # fmt: skip
     return MotionCorrection(
-        experiment.correction,
+        cast(Method, experiment.correction),
         experiment.protocol,
         workers,
         body_of(real),

@@ -9,7 +9,7 @@ generation_<g>/correction.json                                   what the correc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,13 @@ class MotionBatch:
         return len(self.items)
 
     def take(self, rows: Rows) -> MotionBatch:
-        """The chosen motions, in that order."""
+        """Return the chosen motions, in that order."""
         return MotionBatch(tuple(self.items[i] for i in np.arange(len(self.items))[rows]))
+
+    def with_vectors(self, vectors: Sequence[np.ndarray]) -> MotionBatch:
+        """Return the same ids and captions with other motions, one (F, 263) for each."""
+        pairs = zip(self.items, vectors, strict=True)
+        return MotionBatch(tuple(replace(item, vectors=new) for item, new in pairs))
 
 
 class SampleFiles:

@@ -11,17 +11,17 @@ import torch
 from dataset.batches import TrainingBatches
 from dataset.humanml3d import MotionItem, MotionSet
 from domains.motion.denoiser import UNIT, Denoiser
-from domains.motion.distributed import TrainingTeam
+from domains.motion.distributed import TorchDistributed
 from domains.motion.files import MotionBatch
 from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.training import fit, restore_training, training_state
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.interfaces import Mixture
+from loop.interfaces import Generator, Mixture
 from loop.rng import Stream, integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
 
 
-class MotionGenerator:
+class MotionGenerator(Generator[MotionBatch]):
     """Draws motions for the captions of training clips, and is fine-tuned on mixtures.
 
     Args:
@@ -30,7 +30,7 @@ class MotionGenerator:
         preset: numbers of steps, rates, sizes.
         protocol: published or corrected behaviour.
         seed: the run's seed.
-        team: the processes that train together; by default this one is alone.
+        distributed: the processes that train together; by default this one is alone.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class MotionGenerator:
         preset: MotionPreset,
         protocol: Protocol,
         seed: int,
-        team: TrainingTeam | None = None,
+        distributed: TorchDistributed | None = None,
     ) -> None:
         self.denoiser = denoiser
-        self._team = team
+        self._distributed = distributed
         self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
         self._optimizer = self._new_optimizer()
         self._steps = 0
@@ -131,7 +131,7 @@ class MotionGenerator:
             preset.condition_dropout,
             None if scratch is None else scratch / "training.pt",
             preset.lr_anneal_steps,
-            self._team,
+            self._distributed,
         )
 
     def reset(self) -> None:
@@ -160,15 +160,7 @@ class MotionGenerator:
             RunStateError: the files belong to a network of other sizes.
         """
         model = model_file(folder)
-        steps = model.stem.removeprefix("model")
-        path = folder / f"opt{steps}.pt"
-        if not path.is_file():
-            raise MissingAssetError(
-                "what training needs to go on from this generation is missing",
-                path=path,
-                remedy="restore it. Arms run with --keep last let go of it when they are finished: "
-                "to make more generations, run the arm again with --keep every:N or all",
-            )
+        path = _optimizer_file(model)
         drawn_with, rest = (load_checkpoint(file, self.denoiser.device) for file in (model, path))
         if self.denoiser.ema is None:
             rest["network"] = drawn_with
@@ -176,8 +168,37 @@ class MotionGenerator:
             names = self.denoiser.ema.state_dict()["average"].keys() & drawn_with.keys()
             rest["ema"]["average"] = {name: drawn_with[name] for name in names}
         restore_training(self.denoiser, self._optimizer, rest, path)
-        self._steps = int(steps)
+        self._steps = int(model.stem.removeprefix("model"))
         return model.name
+
+
+def read_checkpoints(folder: Path, training: bool = True) -> None:
+    """Read the checkpoints of a generation, to see whether they are whole.
+
+    Args:
+        folder: of the generation.
+        training: also what only further training needs.
+
+    Raises:
+        MissingAssetError: a file is missing.
+        CorruptFileError: a file is damaged.
+    """
+    model = model_file(folder)
+    load_checkpoint(model)
+    if training:
+        load_checkpoint(_optimizer_file(model))
+
+
+def _optimizer_file(model: Path) -> Path:
+    path = model.with_name(f"opt{model.stem.removeprefix('model')}.pt")
+    if not path.is_file():
+        raise MissingAssetError(
+            "what training needs to go on from this generation is missing",
+            path=path,
+            remedy="restore it. Arms run with --keep last let go of it when they are finished: "
+            "to make more generations, run the arm again with --keep every:N or all",
+        )
+    return path
 
 
 def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:

@@ -49,7 +49,7 @@ Those that shape the model must be the same for generation 0 and for all arms.
 
 
 def command_line(arguments: Sequence[str]) -> list[str]:
-    """The trainer's command for `KIND DATASET [PP] [options]`.
+    """Return the trainer's command for `KIND DATASET [PP] [options]`.
 
     Raises:
         InvalidOptionError: a word is missing, or is none of those that are understood.
@@ -138,7 +138,6 @@ def main() -> None:
     with command():
         line = command_line(sys.argv[1:])
     logger.info("%s", shlex.join(["python", *line[1:]]))
-    sys.stderr.flush()
     os.execv(line[0], line)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dataset.batches import TrainingBatches
 from domains.motion.denoiser import Denoiser
-from domains.motion.distributed import TrainingTeam
+from domains.motion.distributed import TorchDistributed
 from loop.progress import track
 from loop.rng import integer_seed
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
@@ -29,7 +29,7 @@ def fit(
     condition_dropout: float,
     checkpoint: Path | None,
     lr_anneal_steps: int = 0,
-    team: TrainingTeam | None = None,
+    distributed: TorchDistributed | None = None,
 ) -> None:
     """Take `steps` optimiser steps; step k draws from (`batches.seed`, k) alone.
 
@@ -41,14 +41,14 @@ def fit(
         condition_dropout: share of the texts that are hidden, for classifier-free guidance.
         checkpoint: where to keep an interrupted state; read if it exists.
         lr_anneal_steps: the learning rate falls linearly to 0 at this step; 0 leaves it constant.
-        team: the processes that share every batch; by default this one is alone. All end with the
-            same weights; the first one writes `checkpoint`.
+        distributed: the processes that share every batch; by default this one is alone. All end
+            with the same weights; the first one writes `checkpoint`.
 
     Raises:
         CorruptFileError: `checkpoint` is damaged.
         StorageError: it cannot be written.
     """
-    team = team or TrainingTeam()
+    distributed = distributed or TorchDistributed()
     first = 0
     rates = [group["lr"] for group in optimizer.param_groups]
     if checkpoint is not None and checkpoint.exists():
@@ -56,15 +56,15 @@ def fit(
         restore_training(denoiser, optimizer, stored, checkpoint)
         first = stored["step"]
     denoiser.network.train()
-    network = team.averaging(denoiser.network)
+    network = distributed.averaging(denoiser.network)
     saved = time.monotonic()
     for step in track(range(first, steps), "train", total=steps, done=first):
         if lr_anneal_steps:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * max(0.0, 1 - step / lr_anneal_steps)
-        _take_step(denoiser, network, optimizer, batches, step, condition_dropout, team)
+        _take_step(denoiser, network, optimizer, batches, step, condition_dropout, distributed)
         due = time.monotonic() - saved > CHECKPOINT_INTERVAL_S
-        if checkpoint is not None and team.leads and due:
+        if checkpoint is not None and distributed.leads and due:
             save_checkpoint(checkpoint, training_state(denoiser, optimizer) | {"step": step + 1})
             saved = time.monotonic()
 
@@ -76,11 +76,11 @@ def _take_step(
     batches: TrainingBatches,
     step: int,
     condition_dropout: float,
-    team: TrainingTeam,
+    distributed: TorchDistributed,
 ) -> None:
     device = denoiser.device
     batch = batches.batch(step)
-    mine = team.share(len(batch.lengths))
+    mine = distributed.share(len(batch.lengths))
     x0 = torch.from_numpy(batch.vectors[mine]).to(device)
     lengths = torch.from_numpy(batch.lengths[mine]).to(device)
     valid = torch.arange(x0.shape[1], device=device) < lengths[:, None]
@@ -96,14 +96,14 @@ def _take_step(
         return network(x, timesteps, text, lengths, dropped.to(device))
 
     # Dropout layers draw from the global generator, for the items of this process only.
-    key = [batches.seed, step] + [team.rank] * (not team.leads)
+    key = [batches.seed, step] + [distributed.rank] * (not distributed.leads)
     with torch.random.fork_rng():
         torch.manual_seed(integer_seed(np.random.SeedSequence(key)))
         losses = denoiser.diffusion.training_loss(
             predict, x0, t.to(device), noise.to(device), valid
         )
-        # The mean over the whole batch, once the team's gradients are averaged.
-        loss = losses.sum() * team.size / len(batch.lengths)
+        # The mean over the whole batch, once the distributed's gradients are averaged.
+        loss = losses.sum() * distributed.size / len(batch.lengths)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()

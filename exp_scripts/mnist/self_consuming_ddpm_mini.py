@@ -9,19 +9,18 @@ from __future__ import annotations
 import tyro
 
 from domains.mnist.arguments import MnistArguments
-from domains.mnist.domain import run_arm
 from loop.cli import command
 
 
-def main(arguments: MnistArguments) -> None:
+def main() -> None:
     """Make every generation of the arm that does not exist yet."""
-    run_arm(arguments)
+    options = tyro.cli(MnistArguments, description=__doc__)
+    kept = f"stopped; finished work is kept in {options.save_dir_parent}, the same command goes on"
+    with command(interrupted=kept):
+        from domains.mnist.arm import run  # torch: not for --help
+
+        run(options)
 
 
 if __name__ == "__main__":
-    arguments = tyro.cli(MnistArguments, description=__doc__)
-    kept = (
-        f"stopped; finished work is kept in {arguments.save_dir_parent}, the same command goes on"
-    )
-    with command(interrupted=kept):
-        main(arguments)
+    main()

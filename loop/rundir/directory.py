@@ -11,23 +11,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from filelock import FileLock, Timeout
 
-from loop.distributed import Alone, Team
+from loop.distributed import DistributedContext, SingleProcess
 from loop.errors import RunLockedError, RunStateError
 from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, LargeFiles, Metrics
 from loop.rundir.files import read_json, remove_leftovers, storage, write_json
-from loop.rundir.layout import EVALUATION, Layout
+from loop.rundir.layout import ARGUMENTS, EVALUATION, Layout
 from loop.rundir.retention import Keep, prune
 from loop.rundir.stage import PARTIAL, WORK, WorkFolder, needed, nothing_lost
 from loop.rundir.versions import record_versions
 
-ARGUMENTS = "args.json"
 Value = TypeVar("Value")
 
 
@@ -47,7 +46,7 @@ class Work(Protocol[BatchT]):
             stage: its name.
             compute: is given the scratch folder of the stage.
             codec: keeps the value.
-            together: every process of a team computes, instead of the first alone.
+            together: every process computes, instead of the first alone.
         """
         ...
 
@@ -131,9 +130,10 @@ class RunDirectory(Generic[BatchT]):
     def __init__(
         self,
         folder: Path,
-        settings: dict[str, Any],
+        settings: Mapping[str, Any],
         layout: Layout | None = None,
-        team: Team | None = None,
+        distributed: DistributedContext | None = None,
+        later: Collection[str] = (),
     ) -> None:
         """Open (or start) the run in `folder`; use it as a context manager, which holds its lock.
 
@@ -141,7 +141,9 @@ class RunDirectory(Generic[BatchT]):
             folder: of the arm.
             settings: what must be the same whenever this run goes on.
             layout: names of its folders; by default those of the motion experiment.
-            team: the processes that make this arm; by default this one is alone.
+            distributed: the processes that make this arm; by default this one is alone.
+            later: names of settings that are known only once the data are loaded, which
+                `add_settings` brings.
 
         Raises:
             RunStateError: the folder holds a run with other settings.
@@ -149,17 +151,16 @@ class RunDirectory(Generic[BatchT]):
         """
         self.folder = folder
         self.layout = layout or Layout()
-        self._team = team or Alone()
+        self._distributed = distributed or SingleProcess()
         with storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / ".lock")
-        # As JSON gives them back: tuples become lists.
-        self._settings = json.loads(json.dumps(settings))
+        self._settings, self._later = _as_json(settings), frozenset(later)
 
     def __enter__(self) -> RunDirectory[BatchT]:
-        if self._team.leads:
+        if self._distributed.leads:
             self._take()
-        self._team.wait()
+        self._distributed.wait()
         return self
 
     def _take(self) -> None:
@@ -196,16 +197,34 @@ class RunDirectory(Generic[BatchT]):
             write_json(path, self._settings)
             return
         stored = read_json(path)
-        names = sorted(stored.keys() | self._settings.keys())
-        changed = [n for n in names if stored.get(n) != self._settings.get(n)]
+        known = {name: value for name, value in stored.items() if name not in self._later}
+        self._require_equal(known, self._settings)
+
+    def _require_equal(self, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        names = sorted(stored.keys() | wanted.keys())
+        changed = [n for n in names if stored.get(n) != wanted.get(n)]
         if changed:
             raise RunStateError(
                 "this folder holds a run with other settings",
-                path=path,
+                path=self.folder / ARGUMENTS,
                 found={name: stored.get(name) for name in changed},
-                expected={name: self._settings.get(name) for name in changed},
+                expected={name: wanted.get(name) for name in changed},
                 remedy="choose another --save_dir, or move this folder away",
             )
+
+    def add_settings(self, settings: Mapping[str, Any]) -> None:
+        """Record settings that were announced as `later`, or compare them with the stored ones.
+
+        Raises:
+            RunStateError: the run was started with others.
+        """
+        if not settings or not self._distributed.leads:
+            return
+        added, stored = _as_json(settings), read_json(self.folder / ARGUMENTS)
+        if any(name in stored for name in added):
+            self._require_equal({name: stored.get(name) for name in added}, added)
+        else:
+            write_json(self.folder / ARGUMENTS, {**stored, **added})
 
     def _tidy(self) -> None:
         """Remove what processes that were killed left between two renames."""
@@ -260,13 +279,18 @@ class RunDirectory(Generic[BatchT]):
         return _StoredHistory(self, needed(domain.corrections))
 
     def open(self, generation: int) -> WorkFolder[BatchT]:
-        return WorkFolder(self.folder, generation, self.layout, self._team)
+        return WorkFolder(self.folder, generation, self.layout, self._distributed)
 
     def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
         *older, newest = self.generations()
-        if self._team.leads:
+        if self._distributed.leads:
             folders = [(number, self.generation(number)) for number in older]
             prune(folders, self.generation(newest), large, models, samples, finished)
+
+
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON gives them back: tuples become lists."""
+    return json.loads(json.dumps(dict(settings)))
 
 
 class _StoredHistory(Sequence):

@@ -1,20 +1,77 @@
-"""Generation 0 is trained once and handed over to the arms, which all start from the same model."""
+"""Generation 0 is trained once and copied into every arm: all start from the same model."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from loop.errors import MissingAssetError
-from loop.rundir.files import storage, sync_folder, sync_tree
-from loop.rundir.layout import EVALUATION
+from loop.errors import MissingAssetError, RunStateError
+from loop.rundir.files import read_json, storage, sync_folder, sync_tree
+from loop.rundir.layout import ARGUMENTS, EVALUATION
 
 SHARED_BYTES = 2**20
 """Smaller files are copied, so that nobody who edits one by hand edits those of all arms."""
 
 
-def hand_over(generation_0: Path, arm: Path) -> None:
+def require_generation_0(generation_0: Path, remedy: str = "train generation 0 first") -> None:
+    """Check that generation 0 is finished.
+
+    Args:
+        generation_0: its folder.
+        remedy: what the error says to do.
+
+    Raises:
+        MissingAssetError: it is not.
+    """
+    if not (generation_0 / EVALUATION).is_file():
+        raise MissingAssetError(
+            "generation 0 is not finished", path=generation_0, expected=EVALUATION, remedy=remedy
+        )
+
+
+def check_compatible(
+    generation_0: Path, settings: Mapping[str, Any], names: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse a generation 0 that an arm would take for another model.
+
+    Args:
+        generation_0: folder of a finished generation; args.json of its run is beside it.
+        settings: args.json of the arm.
+        names: part of args.json -> names in it that must be equal; a part without names is
+            compared as a whole. What the older run did not record is not compared.
+
+    Raises:
+        RunStateError: one of them differs.
+    """
+    path = generation_0.parent / ARGUMENTS
+    if not path.is_file():
+        return  # weights that came without their run: sizes are checked when they are loaded
+    theirs, ours = read_json(path), json.loads(json.dumps(dict(settings)))
+    found: dict[str, Any] = {}
+    expected: dict[str, Any] = {}
+    for part, inner in names.items():
+        pairs = [(part, theirs, ours)]
+        if inner:
+            pairs = [(name, theirs.get(part, {}), ours.get(part, {})) for name in inner]
+        for name, stored, wanted in pairs:
+            if name in stored and stored[name] != wanted.get(name):
+                found[name], expected[name] = stored[name], wanted.get(name)
+    if found:
+        raise RunStateError(
+            "generation 0 is another model than this arm goes on with, or was measured by others",
+            path=path,
+            found=found,
+            expected=expected,
+            remedy="give the same options (--faithful, sizes, --evaluator ...) to generation 0 and "
+            "to all arms",
+        )
+
+
+def copy_generation_0(generation_0: Path, arm: Path) -> None:
     """Copy a finished generation 0 into an arm, as a whole or not at all; a second call is a no-op.
 
     Where the file system can, arms share its large files: nothing here changes a file in place.
@@ -27,13 +84,7 @@ def hand_over(generation_0: Path, arm: Path) -> None:
         MissingAssetError: generation 0 is not finished.
         StorageError: the arm's folder cannot be written.
     """
-    if not (generation_0 / EVALUATION).is_file():
-        raise MissingAssetError(
-            "generation 0 is not finished",
-            path=generation_0,
-            expected=EVALUATION,
-            remedy="train generation 0 first (train_generation_0.sh)",
-        )
+    require_generation_0(generation_0)
     target = arm / generation_0.name
     if target.exists():
         return

@@ -11,7 +11,10 @@ from loop.errors import CorruptFileError
 from loop.interfaces import Metrics
 from loop.rundir.files import read_json, write_json
 
+ARGUMENTS = "args.json"
+"""Settings of an arm."""
 EVALUATION = "eval_dict.json"
+"""Metrics of a generation."""
 EARLIER = "eval_earlier.json"
 """{innermost key: metrics} of earlier states of the model of a generation, where its fit stage
 leaves any: they go before its own in `eval_dict.json`."""

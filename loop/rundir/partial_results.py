@@ -16,10 +16,10 @@ import numpy as np
 from loop.errors import CorruptFileError
 from loop.rundir.files import write_bytes
 
-Piece = Mapping[str, np.ndarray]
+Part = Mapping[str, np.ndarray]
 
 
-class Pieces(MutableMapping[int, Piece]):
+class PartialResults(MutableMapping[int, Part]):
     """Parts by number: on disk, or in memory where there is no scratch folder.
 
     Args:
@@ -29,25 +29,25 @@ class Pieces(MutableMapping[int, Piece]):
 
     def __init__(self, scratch: Path | None, name: str) -> None:
         self._scratch, self._name = scratch, name
-        self._memory: dict[int, Piece] = {}
+        self._memory: dict[int, Part] = {}
 
     def _path(self, scratch: Path, number: int) -> Path:
         return scratch / f"{self._name}_{number:08d}.npz"
 
-    def __setitem__(self, number: int, piece: Piece) -> None:
+    def __setitem__(self, number: int, part: Part) -> None:
         """Keep a part.
 
         Raises:
             StorageError: the disk is full, the folder is read-only or not ours.
         """
         if self._scratch is None:
-            self._memory[number] = piece
+            self._memory[number] = part
             return
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **dict(piece))
+        np.savez(buffer, allow_pickle=False, **dict(part))
         write_bytes(self._path(self._scratch, number), buffer.getvalue())
 
-    def __getitem__(self, number: int) -> Piece:
+    def __getitem__(self, number: int) -> Part:
         """A part that is there.
 
         Raises:

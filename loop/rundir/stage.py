@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from loop.distributed import Team
+from loop.distributed import DistributedContext
 from loop.errors import RunStateError
 from loop.interfaces import BatchT, Codec, Corrected, Metrics
 from loop.rundir.files import (
@@ -36,17 +36,20 @@ PARTIAL = ".partial"
 class WorkFolder(Generic[BatchT]):
     """A generation in progress; leaving it without `commit` keeps its finished stages."""
 
-    def __init__(self, arm: Path, generation: int, layout: Layout, team: Team) -> None:
-        self._arm, self._generation, self._layout, self._team = arm, generation, layout, team
+    def __init__(
+        self, arm: Path, generation: int, layout: Layout, distributed: DistributedContext
+    ) -> None:
+        self._arm, self._generation, self._layout = arm, generation, layout
+        self._distributed = distributed
         self.folder = arm / f"{layout.name(generation)}{PARTIAL}"
         self._work = arm / f"{WORK}{generation}"
         self._stages = self._work / "stages"
 
     def __enter__(self) -> WorkFolder[BatchT]:
-        if self._team.leads:
+        if self._distributed.leads:
             with storage(self._arm):
                 self._prepare()
-        self._team.wait()
+        self._distributed.wait()
         return self
 
     def _prepare(self) -> None:
@@ -73,20 +76,20 @@ class WorkFolder(Generic[BatchT]):
         codec = needed(codec)
         scratch = self._work / "scratch" / stage
         done = self._is_finished(stage)
-        if self._team.leads and not done:
+        if self._distributed.leads and not done:
             with storage(scratch):
                 scratch.mkdir(parents=True, exist_ok=True)
                 remove_leftovers(scratch)
-        self._team.wait()  # everybody has looked before anybody writes
-        if not done and (self._team.leads or together):
+        self._distributed.wait()  # everybody has looked before anybody writes
+        if not done and (self._distributed.leads or together):
             start = time.monotonic()
             value = compute(scratch)
-            if self._team.leads:
+            if self._distributed.leads:
                 self._keep(stage, value, codec)
                 self._note_time(stage, time.monotonic() - start)
                 with storage(scratch):
                     shutil.rmtree(scratch)
-        self._team.wait()
+        self._distributed.wait()
         # Read back what was written: a resumed run would, and both must go on from the same bytes.
         return codec.load(self.folder)
 
@@ -122,13 +125,13 @@ class WorkFolder(Generic[BatchT]):
         return EvaluationFile(self._layout.keys(self._generation, checkpoint))
 
     def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
-        self._team.wait()  # everybody has read the last stage
-        if self._team.leads:
+        self._distributed.wait()  # everybody has read the last stage
+        if self._distributed.leads:
             with storage(self.folder):
                 self.folder.rename(self._arm / self._layout.name(self._generation))
                 sync_folder(self._arm)
                 shutil.rmtree(self._work)
-        self._team.wait()
+        self._distributed.wait()
 
     def _note_time(self, stage: str, seconds: float) -> None:
         path = self._arm / "times.csv"

@@ -22,12 +22,13 @@ from rich.table import Table
 
 from dataset.mnist import Digits, load_mnist
 from domains.mnist.classifier import classifier_settings, train_or_load_classifier
-from domains.mnist.corrections.methods import ORACLES, correction_named, correction_of
+from domains.mnist.corrections.methods import correction_named, correction_of
 from domains.mnist.corrections.projections import Centroids, ConvexMixture, LocalPlane, Transport
 from domains.mnist.evaluation import MnistEvaluation
 from domains.mnist.files import SAMPLES, read_digits
 from domains.mnist.presets import CORRECTED, MnistPreset, preset_named
 from domains.mnist.real import real_subset
+from domains.mnist.registries import ORACLES
 from eval.metrics.statistics import mean_interval
 from loop.cli import command
 from loop.errors import MissingAssetError

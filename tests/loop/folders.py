@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from loop.cycle import LoopSettings, run_loop
+from loop.cycle import LoopSettings, run_generations
 from loop.rundir.directory import RunDirectory
 from tests.loop.toy import MeanModel, toy_domain
 
-SETTINGS = LoopSettings(seed=3, arm="arm", generations=2, synthetic_count=5)
+SETTINGS = LoopSettings(seed=3, arm="arm", generations=2, ratio=0.5)
 NO_RESULTS = {"times.csv", ".lock", "versions.json"}
 WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link"}
 
@@ -20,7 +20,7 @@ WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link"}
 def run(folder: Path, settings: LoopSettings = SETTINGS) -> None:
     """Make the arm, or go on with it."""
     with RunDirectory(folder, {"seed": settings.seed}) as directory:
-        run_loop(toy_domain(MeanModel()), settings, directory)
+        run_generations(toy_domain(MeanModel()), settings, directory)
 
 
 def results(folder: Path) -> dict[str, bytes]:

@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loop.cycle import LoopSettings, run_loop
+from loop.cycle import LoopSettings, run_generations
 from loop.errors import InvalidOptionError, MissingAssetError, RunLockedError, RunStateError
 from loop.rundir.directory import MemoryRun, RunDirectory
-from loop.rundir.generation_0 import hand_over
+from loop.rundir.generation_0 import copy_generation_0
 from tests.loop.toy import MeanModel, toy_domain
 
-SETTINGS = LoopSettings(seed=3, arm="arm", generations=4, synthetic_count=5)
+SETTINGS = LoopSettings(seed=3, arm="arm", generations=4, ratio=0.5)
 STAGES = ("synthesise", "correct", "fit", "evaluate")
 
 
 def run(folder: Path, model: MeanModel, settings: LoopSettings = SETTINGS) -> None:
     with RunDirectory(folder, {"seed": settings.seed}) as directory:
-        run_loop(toy_domain(model), settings, directory)
+        run_generations(toy_domain(model), settings, directory)
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -33,7 +33,7 @@ def results(folder: Path) -> dict[str, bytes]:
 def test_memory_and_disk_give_the_same_metrics(tmp_path: Path) -> None:
     run(tmp_path, MeanModel())
     memory: MemoryRun = MemoryRun()
-    run_loop(toy_domain(MeanModel()), SETTINGS, memory)
+    run_generations(toy_domain(MeanModel()), SETTINGS, memory)
     stored = [
         json.loads((tmp_path / f"generation_{g}" / "eval_dict.json").read_text())["model.txt"]
         for g in range(5)
@@ -45,7 +45,7 @@ def test_the_loop_is_the_recursion_written_by_hand() -> None:
     """No noise in the fit: the expected means follow from the definition of the loop."""
     memory: MemoryRun = MemoryRun()
     model = MeanModel()
-    run_loop(toy_domain(model), SETTINGS, memory)
+    run_generations(toy_domain(model), SETTINGS, memory)
     assert model.seen == [[10], [10, 5], [10, 5], [10, 5], [10, 5]]
     assert [m.get("corrected") for m in memory.metrics] == [None, 5, 5, 5, 5]
 
@@ -56,7 +56,7 @@ def test_a_run_stopped_in_any_stage_ends_with_the_same_bytes(
     tmp_path: Path, stage: str, generation: int
 ) -> None:
     run(tmp_path / "unbroken", MeanModel())
-    short = LoopSettings(seed=3, arm="arm", generations=generation - 1, synthetic_count=5)
+    short = LoopSettings(seed=3, arm="arm", generations=generation - 1, ratio=0.5)
     run(tmp_path / "broken", MeanModel(), short)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "broken", MeanModel(die_in=stage))
@@ -69,7 +69,7 @@ def test_finished_stages_are_not_computed_again(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, MeanModel(die_in="evaluate"))
     resumed = MeanModel()
-    run(tmp_path, resumed, LoopSettings(seed=3, arm="arm", generations=0, synthetic_count=5))
+    run(tmp_path, resumed, LoopSettings(seed=3, arm="arm", generations=0, ratio=0.5))
     assert resumed.seen == []
 
 
@@ -106,12 +106,12 @@ def test_an_incomplete_generation_is_reported(tmp_path: Path) -> None:
     run(tmp_path, MeanModel())
     (tmp_path / "generation_4" / "eval_dict.json").unlink()
     with pytest.raises(RunStateError, match="not complete"):
-        run(tmp_path, MeanModel(), LoopSettings(3, "arm", 5, 5))
+        run(tmp_path, MeanModel(), LoopSettings(3, "arm", 5, 0.5))
 
 
 def test_the_baseline_never_synthesises(tmp_path: Path) -> None:
     model = MeanModel()
-    run(tmp_path, model, LoopSettings(seed=3, arm="arm", generations=2, synthetic_count=0))
+    run(tmp_path, model, LoopSettings(seed=3, arm="arm", generations=2, ratio=0.0))
     assert model.seen == [[10], [10], [10]]
     assert not list(tmp_path.rglob("sampled.npy"))
 
@@ -120,17 +120,17 @@ def test_arms_and_seeds_draw_different_numbers() -> None:
     means = set()
     for seed, arm in ((3, "a"), (3, "b"), (4, "a")):
         memory: MemoryRun = MemoryRun()
-        run_loop(toy_domain(MeanModel()), LoopSettings(seed, arm, 1, 5), memory)
+        run_generations(toy_domain(MeanModel()), LoopSettings(seed, arm, 1, 0.5), memory)
         means.add(memory.metrics[-1]["mean"])
     assert len(means) == 3
 
 
 def test_hand_over_starts_an_arm_from_generation_0(tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError, match="not finished"):
-        hand_over(tmp_path / "zero" / "generation_0", tmp_path / "arm")
-    run(tmp_path / "zero", MeanModel(), LoopSettings(3, "zero", 0, 5))
-    hand_over(tmp_path / "zero" / "generation_0", tmp_path / "arm")
-    hand_over(tmp_path / "zero" / "generation_0", tmp_path / "arm")
+        copy_generation_0(tmp_path / "zero" / "generation_0", tmp_path / "arm")
+    run(tmp_path / "zero", MeanModel(), LoopSettings(3, "zero", 0, 0.5))
+    copy_generation_0(tmp_path / "zero" / "generation_0", tmp_path / "arm")
+    copy_generation_0(tmp_path / "zero" / "generation_0", tmp_path / "arm")
     model = MeanModel()
     run(tmp_path / "arm", model)
     assert len(model.seen) == 4
@@ -138,9 +138,11 @@ def test_hand_over_starts_an_arm_from_generation_0(tmp_path: Path) -> None:
     assert (tmp_path / "arm/generation_0/model.txt").read_text() == zero
 
 
-@pytest.mark.parametrize("wrong", [{"generations": -1}, {"mixing": "blend"}])
+@pytest.mark.parametrize(
+    "wrong", [{"generations": -1}, {"mixing": "blend"}, {"ratio": -0.5}, {"ratio": float("inf")}]
+)
 def test_impossible_settings_are_refused(wrong: dict) -> None:
-    arguments = {"seed": 1, "arm": "a", "generations": 1, "synthetic_count": 1} | wrong
+    arguments = {"seed": 1, "arm": "a", "generations": 1, "ratio": 1.0} | wrong
     with pytest.raises(InvalidOptionError):
         LoopSettings(**arguments)
 
@@ -148,8 +150,8 @@ def test_impossible_settings_are_refused(wrong: dict) -> None:
 def test_fresh_data_train_each_generation_on_real_numbers_it_never_saw() -> None:
     """The toy model is the mean of its training set, so the reserve (100 to 139) shows in it."""
     memory, model = MemoryRun(), MeanModel()
-    settings = LoopSettings(3, "arm", 4, 5, mixing="fresh_data")
-    run_loop(toy_domain(model), settings, memory)
+    settings = LoopSettings(3, "arm", 4, 0.5, mixing="fresh_data")
+    run_generations(toy_domain(model), settings, memory)
     assert model.seen == [[10], *[[10, 5]] * 4]
     for generation in range(1, 5):
         fresh = np.mean(100.0 + np.arange(10) + 10 * (generation - 1))
@@ -161,7 +163,9 @@ def test_fresh_data_train_each_generation_on_real_numbers_it_never_saw() -> None
 def test_too_few_fresh_data_are_refused_before_the_start() -> None:
     memory: MemoryRun = MemoryRun()
     with pytest.raises(InvalidOptionError, match=r"(?s)found: 40.*5 generations x 10 = 50"):
-        run_loop(toy_domain(MeanModel()), LoopSettings(3, "arm", 5, 5, "fresh_data"), memory)
+        run_generations(
+            toy_domain(MeanModel()), LoopSettings(3, "arm", 5, 0.5, "fresh_data"), memory
+        )
     assert not memory.metrics
 
 
@@ -177,15 +181,15 @@ class Counted(MeanModel):
 def test_from_scratch_every_generation_is_trained_as_generation_0(
     tmp_path: Path, kept: str
 ) -> None:
-    scratch = LoopSettings(3, "arm", 2, 5, start_weights="scratch")
-    last = LoopSettings(3, "arm", 2, 5)
+    scratch = LoopSettings(3, "arm", 2, 0.5, start_weights="scratch")
+    last = LoopSettings(3, "arm", 2, 0.5)
     starts = {}
     for settings in (scratch, last):
         model = Counted()
         if kept == "disk":
             run(tmp_path / settings.start_weights, model, settings)
         else:
-            run_loop(toy_domain(model), settings, MemoryRun())
+            run_generations(toy_domain(model), settings, MemoryRun())
         starts[settings.start_weights] = model.starts
     assert starts["scratch"] == [(0.0, 0)] * 3
     assert [generation for _, generation in starts["last"]] == [0, 1, 2]
@@ -218,5 +222,5 @@ def test_every_stage_has_a_scratch_folder_of_its_own_that_ends_with_it(tmp_path:
             self._note("evaluate", scratch)
             return super().evaluate(generator, sampled, corrected, stream)
 
-    run(tmp_path, Watched(), LoopSettings(3, "arm", 1, 5))
+    run(tmp_path, Watched(), LoopSettings(3, "arm", 1, 0.5))
     assert set(seen) == set(STAGES) and len(set(seen.values())) == 4

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from loop.cycle import run_loop
+from loop.cycle import run_generations
 from loop.errors import RunLockedError
 from loop.rundir.directory import RunDirectory
-from loop.rundir.generation_0 import hand_over
+from loop.rundir.generation_0 import copy_generation_0
 from tests.loop.folders import SETTINGS, die_before_write, forked, results, run
 from tests.loop.toy import MeanModel, toy_domain
 
@@ -56,12 +56,12 @@ def test_killed_before_every_write_a_hand_over_is_whole_or_absent(tmp_path: Path
 
         def killed(arm: Path = arm, number: int = number) -> None:
             die_before_write(arm, number)
-            hand_over(zero, arm)
+            copy_generation_0(zero, arm)
 
         status = forked(killed)
         assert not (arm / "generation_0").exists() or results(arm / "generation_0") == results(zero)
         with RunDirectory(arm, {}):
-            hand_over(zero, arm)
+            copy_generation_0(zero, arm)
         assert results(arm / "generation_0") == results(zero)
         assert not list(arm.glob(".gen*"))
         if status == 0:
@@ -76,7 +76,7 @@ def test_a_killed_process_leaves_no_lock_and_a_living_one_does(tmp_path: Path) -
 
     with RunDirectory(tmp_path, {"seed": SETTINGS.seed}) as directory:
         assert forked(second) == 0
-        run_loop(toy_domain(MeanModel()), SETTINGS, directory)
+        run_generations(toy_domain(MeanModel()), SETTINGS, directory)
     whole = results(tmp_path)
 
     def killed() -> None:

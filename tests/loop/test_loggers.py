@@ -1,4 +1,4 @@
-"""Sinks hold what the run directory says, and never stand in a run's way."""
+"""Loggers hold what the run directory says, and never stand in a run's way."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 
 import loop.loggers
-from loop.cycle import run_loop
+from loop.cycle import run_generations
 from loop.errors import MissingAssetError
-from loop.loggers import SinkName, check_sinks, open_sinks
+from loop.loggers import LoggerName, check_loggers, open_loggers
 from loop.rundir.directory import RunDirectory
 from tests.loop.folders import SETTINGS, results, run
 from tests.loop.toy import MeanModel, toy_domain
 
 
-def run_with(folder: Path, sinks: Sequence[SinkName], last: int = 2) -> None:
+def run_with(folder: Path, sinks: Sequence[LoggerName], last: int = 2) -> None:
     settings = dataclasses.replace(SETTINGS, generations=last)
     with (
         RunDirectory(folder, {"seed": SETTINGS.seed}) as directory,
-        open_sinks(sinks, directory) as report,
+        open_loggers(sinks, directory) as report,
     ):
-        run_loop(toy_domain(MeanModel()), settings, directory, report)
+        run_generations(toy_domain(MeanModel()), settings, directory, report)
 
 
 def truth(folder: Path) -> list[dict[str, float]]:
@@ -58,7 +58,7 @@ def test_tensorboard_shows_each_generation_once(tmp_path: Path, attempts: Sequen
         assert shown[name] == [(g, pytest.approx(value, rel=1e-6)) for g, value in expected]
 
 
-def test_a_sink_can_be_filled_after_the_run(tmp_path: Path) -> None:
+def test_a_logger_can_be_filled_after_the_run(tmp_path: Path) -> None:
     run(tmp_path)
     before = results(tmp_path)
     run_with(tmp_path, ["tensorboard"])
@@ -115,7 +115,7 @@ def test_lists_become_one_number_an_entry(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["opening", "recording", "closing"])
-def test_a_sink_that_fails_changes_nothing(
+def test_a_logger_that_fails_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, when: str
 ) -> None:
     class NoNetwork:
@@ -131,7 +131,7 @@ def test_a_sink_that_fails_changes_nothing(
             if when == "closing":
                 raise ConnectionError("no route to host")
 
-    monkeypatch.setitem(loop.loggers._SINKS, "wandb", NoNetwork)
+    monkeypatch.setitem(loop.loggers._LOGGERS, "wandb", NoNetwork)
     with caplog.at_level(logging.WARNING):
         run_with(tmp_path / "sink", ["wandb", "tensorboard"])
     assert caplog.text.count("wandb is left out") == 1 and "no route to host" in caplog.text
@@ -142,10 +142,10 @@ def test_a_sink_that_fails_changes_nothing(
 
 
 def test_a_missing_package_is_named_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_sinks([])
+    check_loggers([])
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingAssetError, match=r"(?s)wandb is not installed.*scsc\[wandb\]"):
-        check_sinks(["wandb"])
+        check_loggers(["wandb"])
 
 
 def test_the_loop_imports_neither_package(repository: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.interfaces import Mixture
-from loop.mixing import POLICIES, accumulate_subsample, triangular
+from loop.mixing import POLICIES, accumulate_subsample, policy_named, triangular
 from loop.rng import Stream
 
 sizes_lists = st.lists(st.integers(0, 30), max_size=8)
@@ -17,7 +17,7 @@ def chosen(rows, size: int) -> np.ndarray:
 
 
 def counts(name: str, n_real: int, sizes: list[int]) -> list[int]:
-    selection = POLICIES[name](n_real, sizes, Stream(0))
+    selection = policy_named(name)(n_real, sizes, Stream(0))
     assert len(selection.synthetic) == len(sizes)
     picked = [chosen(r, s) for r, s in zip(selection.synthetic, sizes, strict=True)]
     return [len(chosen(selection.real, n_real)), *map(len, picked)]
@@ -34,7 +34,7 @@ def test_each_policy_on_three_sets_of_ten() -> None:
 
 @given(st.integers(1, 40))
 def test_every_policy_trains_on_real_data_where_nothing_else_exists(n_real: int) -> None:
-    for name in POLICIES:
+    for name in POLICIES.names:
         assert counts(name, n_real, []) == [n_real]
 
 
@@ -66,7 +66,7 @@ def test_triangular_is_the_published_rule(generations: int, size: int) -> None:
 
 @given(st.integers(1, 12), st.integers(1, 30))
 def test_sets_chosen_by_slices_fade(size: int, generations: int) -> None:
-    for name, policy in POLICIES.items():
+    for name, policy in ((n, policy_named(n)) for n in POLICIES.names):
         before = np.full(generations, size)
         for total in range(1, generations + 1):
             rows = policy(9, [size] * total, Stream(0)).synthetic
@@ -108,7 +108,7 @@ class Rows:
 
 def test_a_mixture_loads_only_what_it_uses() -> None:
     history = Untouchable([Rows([1, 2]), Rows([3]), Rows([4, 5, 6])])
-    selection = POLICIES["latest"](2, [2, 1, 3], Stream(0))
+    selection = policy_named("latest")(2, [2, 1, 3], Stream(0))
     mixture = Mixture(Rows([9, 9]), history, selection.real, selection.synthetic)
     assert [part.values.tolist() for part in mixture.parts()] == [[9, 9], [4, 5, 6]]
 
@@ -117,7 +117,7 @@ def test_a_mixture_loads_only_what_it_uses() -> None:
 def test_fresh_data_deals_every_row_of_the_reserve_once(n_real: int, generations: int) -> None:
     reserve = np.arange(n_real * generations)
     dealt = [
-        reserve[POLICIES["fresh_data"](n_real, [3] * g, Stream(g)).reserve]
+        reserve[policy_named("fresh_data")(n_real, [3] * g, Stream(g)).reserve]
         for g in range(1, generations + 1)
     ]
     assert [len(rows) for rows in dealt] == [n_real] * generations
@@ -125,13 +125,13 @@ def test_fresh_data_deals_every_row_of_the_reserve_once(n_real: int, generations
 
 
 def test_only_fresh_data_touches_the_reserve() -> None:
-    for name, policy in POLICIES.items():
+    for name, policy in ((n, policy_named(n)) for n in POLICIES.names):
         rows = policy(5, [4, 4], Stream(0)).reserve
         assert (len(chosen(rows, 50)) > 0) == (name == "fresh_data")
 
 
 def test_a_mixture_holds_the_fresh_rows_and_the_newest_set() -> None:
-    selection = POLICIES["fresh_data"](2, [2, 2], Stream(0))
+    selection = policy_named("fresh_data")(2, [2, 2], Stream(0))
     mixture = Mixture(
         Rows([9, 9]), Untouchable([Rows([1, 2]), Rows([3, 4])]), selection.real,
         selection.synthetic, Rows([10, 11, 12, 13, 14]), selection.reserve,

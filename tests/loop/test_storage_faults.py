@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loop.cycle import run_loop
+from loop.cycle import run_generations
 from loop.errors import CorruptFileError, RunStateError, StorageError
 from loop.rundir.directory import RunDirectory
-from loop.rundir.partial_results import Pieces
+from loop.rundir.partial_results import PartialResults
 from tests.loop.folders import SETTINGS, forked, results, run
 from tests.loop.toy import MeanModel, toy_domain
 
-LARGE = dataclasses.replace(SETTINGS, synthetic_count=4_000)
+LARGE = dataclasses.replace(SETTINGS, ratio=400.0)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def interrupted(folder: Path, stage: str) -> None:
         RunDirectory(folder, {"seed": SETTINGS.seed}) as directory,
         pytest.raises(KeyboardInterrupt),
     ):
-        run_loop(toy_domain(MeanModel(die_in=stage)), SETTINGS, directory)
+        run_generations(toy_domain(MeanModel(die_in=stage)), SETTINGS, directory)
 
 
 def truncate(path: Path) -> None:
@@ -176,19 +176,19 @@ def test_a_clock_that_jumps_changes_nothing(
 
 
 def test_pieces_are_whole_or_absent_and_damage_is_reported(tmp_path: Path) -> None:
-    pieces = Pieces(tmp_path, "draw")
+    pieces = PartialResults(tmp_path, "draw")
     piece = {"b": np.arange(3.0), "a": np.array("in words"), "n": np.array(np.nan)}
     pieces[7] = piece
-    again = Pieces(tmp_path, "draw")
+    again = PartialResults(tmp_path, "draw")
     assert list(again) == [7] and 3 not in again
     assert list(again[7]) == ["b", "a", "n"] and again[7]["a"].item() == "in words"
     np.testing.assert_array_equal(again[7]["b"], piece["b"])
-    assert list(Pieces(tmp_path, "other")) == []
+    assert list(PartialResults(tmp_path, "other")) == []
     truncate(tmp_path / "draw_00000007.npz")
     with pytest.raises(CorruptFileError, match=r"(?s)draw_00000007.*same random numbers"):
         again[7]
     del again[7]
     assert len(again) == 0
-    memory = Pieces(None, "draw")
+    memory = PartialResults(None, "draw")
     memory[7] = piece
     assert memory[7] is piece and len(memory) == 1

@@ -16,9 +16,9 @@ from pathlib import Path
 import tyro
 
 from loop.cli import command
-from loop.cycle import LoopSettings, run_loop
+from loop.cycle import LoopSettings, run_generations
 from loop.rundir.directory import RunDirectory
-from loop.rundir.generation_0 import hand_over
+from loop.rundir.generation_0 import copy_generation_0
 from loop.sweep.plan import CORES, DEVICE, Job, Plan, Request
 from tests.loop.toy import MeanModel, toy_domain
 
@@ -65,9 +65,9 @@ def arm(
     with RunDirectory(folder, {"arm": folder.name}) as run:
         start = folder.parent / "generation_0" / "generation_0"
         if last:
-            hand_over(start, folder)
+            copy_generation_0(start, folder)
         model = HeldModel(hold=hold, held=folder.with_name(f"{folder.name}.held"))
-        run_loop(toy_domain(model), settings, run)
+        run_generations(toy_domain(model), settings, run)
 
 
 def graphs(folder: Path) -> None:

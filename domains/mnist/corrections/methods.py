@@ -1,11 +1,4 @@
-"""The correction functions of the MNIST experiment, by name.
-
-kmeans         published: the nearest of the digit's centroids
-nearest        the nearest real image of the digit: the oracle bound, because it copies
-local_pca      the sample's foot on the plane that the real images around it span
-local_convex   the mixture of the real images around it that is closest to the sample
-transport      one-to-one matching with real images, then the sample's foot on the plane there
-grey_values    the control: real grey values, pixel ranks as sampled
+"""The correction functions of the MNIST experiment; `domains.mnist.registries` lists them.
 
 Which of them helps is decided by how far the *corrected set itself* is from the data:
 `python -m results.mnist.corrected_sets` measures that before any training.
@@ -22,26 +15,17 @@ import numpy as np
 
 from dataset.mnist import DIGITS, Digits
 from dataset.mnist_source import SIDE
-from domains.mnist.corrections.projections import (
-    Centroids,
-    ConvexMixture,
-    GreyValues,
-    LocalPlane,
-    NearestReal,
-    Projection,
-    Transport,
-)
+from domains.mnist.corrections.projections import Centroids, Projection
 from domains.mnist.files import write_sheet
+from domains.mnist.registries import CORRECTIONS, ORACLES
 from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.interfaces import Corrected, Correction
+from loop.registry import construct
 from loop.rng import Stream
 
 logger = logging.getLogger("scsc")
 
 CLUSTERS = "digit_clusters.png"
-NAMES = ("kmeans", "nearest", "local_pca", "local_convex", "transport", "grey_values")
-ORACLES = frozenset({"nearest"})
-"""Corrections that hand out real training images: bounds, not methods."""
 
 
 class DigitCorrection:
@@ -106,34 +90,33 @@ def correction_named(
     gamma: float = math.inf,
     *,
     biased: bool = False,
+    seed: int = 0,
 ) -> Correction[Digits]:
-    """A correction function that knows the real digits.
+    """Return a correction function that knows the real digits.
 
     Args:
-        name: one of `NAMES`.
+        name: a name of `domains.mnist.registries`, or `module:Name` of a `loop.interfaces`
+            Correction, whose constructor may name `real` and `seed`.
         real: what the arm trains on; at least one image of every digit.
         clusters: centroids a digit, of kmeans.
         gamma: strength, see `DigitCorrection`.
         biased: kmeans rounds its centroids half a grey value too bright (published).
+        seed: of the run.
 
     Raises:
         InvalidOptionError: there is no such correction, or gamma is out of range.
         InvalidSamplesError: a digit has too few images.
     """
-    builders: dict[str, Callable[[np.ndarray], Projection]] = {
-        "kmeans": lambda pixels: Centroids(pixels, clusters, biased),
-        "nearest": NearestReal,
-        "local_pca": LocalPlane,
-        "local_convex": ConvexMixture,
-        "transport": Transport,
-        "grey_values": GreyValues,
-    }
-    if name not in builders:
-        raise InvalidOptionError("unknown correction", found=name, expected=" | ".join(NAMES))
+    build = CORRECTIONS.resolve(name)
+    if name not in CORRECTIONS.names:
+        return construct(build, real=real, seed=seed)
     if name in ORACLES:
         logger.info("correction %s copies training images: a bound, not a method", name)
-    needed = clusters if name == "kmeans" else 1
-    return correction_of(builders[name], real, gamma, needed=needed)
+    if name != "kmeans":
+        return correction_of(build, real, gamma)
+    return correction_of(
+        lambda pixels: build(pixels, clusters, biased), real, gamma, needed=clusters
+    )
 
 
 def correction_of(

@@ -20,7 +20,6 @@ from domains.motion.evaluator.training import (
     PRESETS,
     EvaluatorPreset,
     network_config,
-    threads,
     train_network,
 )
 from eval.metrics.floors import floor_by_resampling
@@ -30,6 +29,7 @@ from loop.progress import setup_logging
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.motion_evaluator import MotionEvaluator
 from model.text_encoder import MiniLMEncoder, TextEncoder
+from model.threads import threads
 
 RECIPE = 1
 """Part of the fingerprint: raise it whenever the way of training changes."""

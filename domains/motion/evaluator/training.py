@@ -13,8 +13,6 @@ real-against-real floor with any of them: a small FID is no proof of clean motio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -152,17 +150,6 @@ def train_network(
             optimizer.step()
             schedule.step()
     return network
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Let torch use `count` threads inside the block; None changes nothing."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if count is None else count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _embed_batch(

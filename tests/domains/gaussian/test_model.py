@@ -21,7 +21,7 @@ from domains.gaussian.model import (
     real_points,
     standard_model,
 )
-from loop.cycle import LoopSettings, run_loop
+from loop.cycle import LoopSettings, run_generations
 from loop.errors import InvalidSamplesError
 from loop.interfaces import Domain
 from loop.rng import Stream
@@ -51,16 +51,22 @@ def test_the_model_fits_what_the_policy_chose(
     rng = np.random.default_rng(n)
     real = real_points(np.broadcast_to(rng.standard_normal((2, n, 3)), (2, 2, n, 3)))
     model = Checked(np.zeros((2, 2, 3)), np.broadcast_to(np.eye(3), (2, 2, 3, 3)))
-    domain = Domain(real, model, ExactCorrection(np.array([0.0, 0.5])), DistanceToTarget())
-    run_loop(domain, LoopSettings(1, "arm", generations, synthetic, mixing), MemoryRun())
+    domain = Domain(
+        real,
+        model,
+        DistanceToTarget(),
+        ExactCorrection(np.array([0.0, 0.5])),
+        synthetic_count=lambda ratio, _: synthetic,
+    )
+    run_generations(domain, LoopSettings(1, "arm", generations, synthetic / n, mixing), MemoryRun())
     assert model.fits == generations + 1
 
 
 def test_the_fit_is_that_of_scikit_learn() -> None:
     values = np.random.default_rng(0).standard_normal((1, 1, 40, 2)) * [2.0, 0.3] + 1.0
     model = standard_model(1, 1, 2)
-    domain = Domain(Points(values), model, ExactCorrection(np.array([0.0])), DistanceToTarget())
-    run_loop(domain, LoopSettings(0, "arm", 0, 0), MemoryRun())
+    domain = Domain(Points(values), model, DistanceToTarget(), ExactCorrection(np.array([0.0])))
+    run_generations(domain, LoopSettings(0, "arm", 0, 0), MemoryRun())
     expected = GaussianMixture(1, tol=1e-9, random_state=1).fit(values[0, 0])
     np.testing.assert_allclose(model.mean[0, 0], np.asarray(expected.means_)[0], atol=1e-12)
     np.testing.assert_allclose(model.cov[0, 0], np.asarray(expected.covariances_)[0], atol=1e-12)
@@ -77,9 +83,9 @@ def test_a_generation_touches_no_more_points_the_longer_the_history(monkeypatch)
     monkeypatch.setattr(gaussian_model.Moments, "of", staticmethod(counted))
     real = real_points(np.random.default_rng(0).standard_normal((1, 1, 10, 2)))
     domain = Domain(
-        real, standard_model(1, 1, 2), ExactCorrection(np.array([1.0])), DistanceToTarget()
+        real, standard_model(1, 1, 2), DistanceToTarget(), ExactCorrection(np.array([1.0]))
     )
-    run_loop(domain, LoopSettings(0, "arm", 300, 8, "triangular"), MemoryRun())
+    run_generations(domain, LoopSettings(0, "arm", 300, 0.8, "triangular"), MemoryRun())
     # the newest set enters whole, half as many rows leave on average; the pool itself has 1,200
     assert sum(touched[-200:]) <= 200 * 8
     assert max(touched[20:]) <= 3 * 8

@@ -15,7 +15,7 @@ from domains.motion.denoiser import new_denoiser
 from domains.motion.files import LARGE_FILES
 from domains.motion.generator import MotionGenerator
 from domains.motion.presets import CORRECTED, preset_named
-from loop.rundir.generation_0 import hand_over
+from loop.rundir.generation_0 import copy_generation_0
 from loop.rundir.retention import keep_named, prune
 
 PRESET = preset_named("0064")
@@ -82,7 +82,7 @@ def sweep(folder: Path, sizes: Sizes, keep: str, keep_samples: str, generations:
     counts = [0] + [int(r * CLIPS) * copies for r in PRESET.ratios for copies in (1, 2)]
     for number, motions in enumerate(counts):
         arm = folder / f"arm_{number}"
-        hand_over(zero, arm)
+        copy_generation_0(zero, arm)
         folders = [(g, arm / f"generation_{g}") for g in range(generations + 1)]
         for g, newest in folders[1:]:
             make_generation(newest, sizes, motions)

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from domains.motion.distributed import TrainingTeam
+from domains.motion.distributed import TorchDistributed
 from model.checkpoint import load_checkpoint
 from tests.domains.motion.arms import results, six_windows
 
@@ -138,14 +138,14 @@ def test_when_one_dies_all_end_and_the_run_goes_on_to_the_same_bytes(
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_shares_of_a_batch_are_disjoint_and_whole(size: int) -> None:
     rows = np.arange(8)
-    shares = [rows[TrainingTeam(rank, size).share(8)] for rank in range(size)]
+    shares = [rows[TorchDistributed(rank, size).share(8)] for rank in range(size)]
     np.testing.assert_array_equal(np.concatenate(shares), rows)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
 def test_a_lone_process_waits_for_nobody() -> None:
-    team = TrainingTeam()
-    assert team.leads and team.share(5) == slice(0, 5)
-    team.wait()
-    with team.leader_first():
+    distributed = TorchDistributed()
+    assert distributed.leads and distributed.share(5) == slice(0, 5)
+    distributed.wait()
+    with distributed.leader_first():
         pass

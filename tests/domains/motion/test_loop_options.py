@@ -113,7 +113,7 @@ def test_metrics_are_the_same_with_a_sink(arguments: Arguments) -> None:
     again.parent.mkdir()
     (again.parent / "cache").symlink_to(arguments.save_dir.parent / "cache")
     run(arguments)
-    run(replace(arguments, save_dir=again, sinks=("tensorboard",)))
+    run(replace(arguments, save_dir=again, loggers=("tensorboard",)))
     found = [
         [(arm / f"generation_{g}" / "eval_dict.json").read_bytes() for g in range(3)]
         for arm in (arguments.save_dir, again)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.cycle import LoopSettings, run_loop
+from loop.cycle import LoopSettings, run_generations
 from loop.errors import CorruptFileError
 from loop.rundir.directory import RunDirectory
 from loop.rundir.files import write_json
@@ -25,13 +25,13 @@ def test_names_and_numbers_are_inverse() -> None:
 
 
 def test_a_run_in_another_layout(tmp_path: Path) -> None:
-    settings = LoopSettings(seed=3, arm="arm", generations=3, synthetic_count=5)
+    settings = LoopSettings(seed=3, arm="arm", generations=3, ratio=0.5)
     for layout in (Layout(), MNIST):
         for last in (1, 3):  # stopped after generation 1, and resumed
             folder = tmp_path / f"digits_{layout.digits}"
             with RunDirectory(folder, {}, layout) as run:
-                part = LoopSettings(settings.seed, settings.arm, last, settings.synthetic_count)
-                run_loop(toy_domain(MeanModel()), part, run)
+                part = LoopSettings(settings.seed, settings.arm, last, settings.ratio)
+                run_generations(toy_domain(MeanModel()), part, run)
     ours, theirs = tmp_path / "digits_1", tmp_path / "digits_2"
     assert sorted(path.name for path in theirs.glob("[0-9]*")) == ["00", "01", "02", "03"]
     for generation, keys in ((0, ("0", "19")), (3, ("0",))):

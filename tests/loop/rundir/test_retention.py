@@ -7,7 +7,7 @@ import pytest
 
 from loop.errors import InvalidOptionError
 from loop.interfaces import LargeFiles
-from loop.mixing import POLICIES, READ_OLD_SETS
+from loop.mixing import ONLY_NEWEST, POLICIES, policy_named
 from loop.rng import Stream
 from loop.rundir.retention import keep_named, prune
 from tests.loop.folders import SETTINGS, results, run
@@ -78,7 +78,7 @@ def test_other_policies_leave_a_finished_arm_able_to_go_on(tmp_path: Path) -> No
     assert pruned(tmp_path / "all", "all", "all", finished=True)["opt9.pt"] == list(range(7))
 
 
-@pytest.mark.parametrize("mixing", sorted(POLICIES))
+@pytest.mark.parametrize("mixing", POLICIES.names)
 def test_pruning_changes_no_result(tmp_path: Path, mixing: str) -> None:
     """Whatever the mixing policy reads, it is there: metrics are those of a run that keeps all."""
     whole = dataclasses.replace(SETTINGS, mixing=mixing, generations=4)
@@ -90,12 +90,12 @@ def test_pruning_changes_no_result(tmp_path: Path, mixing: str) -> None:
     assert all(expected[name] == content for name, content in found.items())
     dropped = expected.keys() - found.keys()
     assert {Path(name).name for name in dropped} >= {"model.txt"}
-    assert any(name.endswith(".npy") for name in dropped) == (mixing not in READ_OLD_SETS)
+    assert any(name.endswith(".npy") for name in dropped) == (mixing in ONLY_NEWEST)
     assert not any(name.endswith(".json") or name.startswith("generation_4") for name in dropped)
 
 
-@pytest.mark.parametrize("mixing", sorted(set(POLICIES) - READ_OLD_SETS))
+@pytest.mark.parametrize("mixing", sorted(ONLY_NEWEST))
 def test_the_other_policies_never_choose_from_old_sets(mixing: str) -> None:
     for count in range(1, 6):
-        for rows in POLICIES[mixing](10, [7] * count, Stream(1)).synthetic[:-1]:
+        for rows in policy_named(mixing)(10, [7] * count, Stream(1)).synthetic[:-1]:
             assert isinstance(rows, slice) and rows.stop == 0

@@ -1,25 +1,28 @@
-"""A newest generation whose files are damaged: said, and set aside only when the user says so."""
+"""Damaged newest generations: reported, and set aside only when the user asks for it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from domains.mnist.generator import MnistGenerator
 from loop.errors import CorruptFileError, MissingAssetError, ScscError
 from loop.rundir.directory import RunDirectory
 
 logger = logging.getLogger("scsc")
 
+ReadBack = Callable[[Path, bool], object]
+"""(folder of a generation, whether training has to go on from it) -> reads its checkpoints; raises
+CorruptFileError or MissingAssetError where they are damaged."""
 
-def set_damage_aside(directory: RunDirectory, generator: MnistGenerator, *, discard: bool) -> None:
-    """Make sure that the newest generation can be gone on from.
+
+def set_damage_aside(directory: RunDirectory, read_back: ReadBack, *, discard: bool) -> None:
+    """Make sure that training can go on from the newest generation.
 
     Args:
         directory: the run, locked.
-        generator: loaded with every newest generation in turn.
-        discard: rename damaged ones to <gg>.damaged, so that they are computed again.
+        read_back: tries the checkpoints of the newest generations in turn.
+        discard: rename damaged ones to <name>.damaged, so that they are computed again.
 
     Raises:
         CorruptFileError: the newest generation is damaged and `discard` is false, or all of several
@@ -28,7 +31,7 @@ def set_damage_aside(directory: RunDirectory, generator: MnistGenerator, *, disc
     damaged: list[tuple[Path, ScscError]] = []
     for generation in reversed(range((directory.last() or 0) + 1)):
         folder = directory.generation(generation)
-        error = _damage(generator, folder) if folder.is_dir() else None
+        error = damage_of(folder, read_back) if folder.is_dir() else None
         if error is None:
             break
         if not discard:
@@ -43,9 +46,10 @@ def set_damage_aside(directory: RunDirectory, generator: MnistGenerator, *, disc
         logger.warning("%s is damaged; set aside as %s\n%s", folder, aside.name, error)
 
 
-def _damage(generator: MnistGenerator, folder: Path) -> ScscError | None:
+def damage_of(folder: Path, read_back: ReadBack, training: bool = True) -> ScscError | None:
+    """Return what is wrong with the checkpoints of a generation, None where nothing is."""
     try:
-        generator.load(folder)
+        read_back(folder, training)
     except (CorruptFileError, MissingAssetError) as error:
         return error
     return None

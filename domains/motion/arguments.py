@@ -1,0 +1,157 @@
+"""Options of the motion trainer: the published ones under their names, and ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from domains.motion.presets import (
+    CORRECTED,
+    FAITHFUL,
+    EvaluationSplit,
+    MotionPreset,
+    NoiseSchedule,
+    Protocol,
+    preset_named,
+    with_changes,
+)
+from domains.motion.registries import CORRECTIONS, EVALUATORS
+from loop.loggers import LoggerName
+from loop.mixing import POLICIES
+from loop.registry import Registry
+from model.clip_encoder import TextEncoderName
+from uhc.controllers import registry as controllers
+
+
+def _listed(what: str, registry: Registry) -> str:
+    return f"{what}: {registry.help()}"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Fine-tune a motion diffusion model on its own samples, generation after generation."""
+
+    save_dir: Path
+    """folder of the arm, such as exp_outputs/dataset_0064/baseline; its name is the arm's name"""
+    mini_dataset_dir: Path
+    """data set in HumanML3D layout, such as dataset/HumanML3D_subset_0064 or dataset/demo"""
+    preset: str = "0064"
+    """row of the preset table (domains/motion/presets.py), whose numbers the options below
+    replace"""
+    start_from: Path | None = None
+    """finished generation 0 to start from (its folder generation_0); default: train one"""
+    num_generations: int | None = None
+    """last generation to make; default: the preset's"""
+    start_at_generation: int = 0
+    """refuse to start where an earlier generation is not finished"""
+    synthetic_augmentation_percent: float = 0.0
+    """synthetic : real ratio lambda, as a fraction from 0 (the baseline) to 1"""
+    augmentation_type: Literal["raw_mdm_output", "imitation_output", "filter"] = "raw_mdm_output"
+    """train on samples as they are, on what the correction function makes of them, or on those, as
+    they are, that it succeeds with"""
+    correction: Annotated[str, arg(help=_listed("correction function", CORRECTIONS))] = "simulated"
+    controller: controllers.Name | None = None
+    """who follows a motion in simulation: tracker needs no weights; where it would need help,
+    policy (learned by exp_scripts/train_uhc.sh) and search (slower) first try without; faithful is
+    the published one, whose files you bring. Default: policy, and tracker with --faithful"""
+    controller_weights: Path | None = None
+    """default: the policy's that come along, or where prepare/download_uhc.sh puts the published"""
+    mixing: Annotated[str, arg(help=_listed("mixing policy", POLICIES))] = "latest"
+    fresh_data_dir: Path | None = None
+    """data set whose other training clips --mixing fresh_data deals out, such as
+    dataset/HumanML3D_subset_2794; each generation takes as many as mini_dataset_dir has"""
+    start_weights: Literal["last", "scratch"] = "last"
+    """fine-tune the last generation (published), or train each one as generation 0 was"""
+    faithful: bool = False
+    """behave as the published code does, defects included (listed in domains/motion/presets.py)"""
+    text_encoder: TextEncoderName = "minilm"
+    """what captions become vectors with: minilm comes along; clip (published) and distilbert are
+    files that you bring"""
+    text_encoder_source: str | None = None
+    """folder or hub name of clip or distilbert; default: the published hub name, which has to be in
+    the Hugging Face cache"""
+    evaluator: Annotated[str, arg(help=_listed("evaluator", EVALUATORS))] = "trained"
+    evaluator_root: Path = Path()
+    """folder that holds t2m/, glove/ and dataset/t2m_*.npy of the published evaluator"""
+    seed: int = 42
+    """fixes everything"""
+    generation_0_steps: int | None = None
+    """optimiser steps of generation 0; default: the preset's"""
+    num_steps: int | None = None
+    """optimiser steps of every later generation, or of generation 0 where --num_generations is 0;
+    default: the preset's"""
+    batch_size: int | None = None
+    """default: the preset's"""
+    lr: float | None = None
+    """learning rate; default: the preset's"""
+    lr_anneal_steps: int | None = None
+    """let the learning rate fall linearly to 0 at this step of a generation; default: constant"""
+    weight_decay: float | None = None
+    """of AdamW; default: the preset's"""
+    layers: int | None = None
+    """of the transformer encoder; default: the preset's"""
+    latent_dim: int | None = None
+    """width of the transformer encoder; default: the preset's"""
+    cond_mask_prob: float | None = None
+    """share of the training texts that are hidden; default: the preset's"""
+    diffusion_steps: int | None = None
+    """length of the noising chain and of sampling; default: the preset's"""
+    noise_schedule: NoiseSchedule | None = None
+    """betas of the noising chain; default: the preset's"""
+    guidance_param: float | None = None
+    """classifier-free guidance scale of sampling; default: 2.5, --faithful: 1"""
+    eval_num_samples: int | None = None
+    """motions drawn to evaluate a generation; default: the preset's"""
+    eval_rep_times: int | None = None
+    """evaluate so often, metrics are means; default: the preset's"""
+    eval_split: EvaluationSplit | None = None
+    """evaluate with the captions and motions of this split; default: the preset's"""
+    workers: int = os.cpu_count() or 1
+    """processes of the correction; the result does not depend on it"""
+    keep: str | None = None
+    """generations before the newest that keep their checkpoints: last (none), every:N or all;
+    default: the preset's. With last, a finished arm keeps only what one samples with: to make more
+    generations later, choose another"""
+    keep_samples: str | None = None
+    """those that keep their synthetic motions, in the same words; all do where --mixing reads them;
+    default: the preset's"""
+    discard_damaged: bool = False
+    """set a damaged newest generation aside and compute it again from the one before"""
+    loggers: tuple[LoggerName, ...] = ()
+    """also send the metrics to tensorboard or wandb; a later run fills them from the beginning"""
+    device: str = "auto"
+    """where the networks run: auto (a GPU if there is one), cpu, cuda, or the number of a GPU"""
+
+    def numbers(self) -> MotionPreset:
+        """Return the row of the preset table, with the numbers that the user gave."""
+        first, later = self.generation_0_steps, self.num_steps
+        if self.num_generations == 0:  # published scripts train generation 0 with --num_steps
+            first, later = later if first is None else first, None
+        return with_changes(
+            preset_named(self.preset),
+            generation_0_steps=first,
+            steps_per_generation=later,
+            batch_size=self.batch_size,
+            learning_rate=self.lr,
+            lr_anneal_steps=self.lr_anneal_steps,
+            weight_decay=self.weight_decay,
+            layers=self.layers,
+            latent_dim=self.latent_dim,
+            condition_dropout=self.cond_mask_prob,
+            diffusion_steps=self.diffusion_steps,
+            noise_schedule=self.noise_schedule,
+            eval_samples=self.eval_num_samples,
+            eval_repetitions=self.eval_rep_times,
+            eval_split=self.eval_split,
+        )
+
+    def protocol(self) -> Protocol:
+        """Return published or corrected behaviour, with the guidance that the user gave."""
+        protocol = FAITHFUL if self.faithful else CORRECTED
+        guidance = self.guidance_param
+        return protocol if guidance is None else dataclasses.replace(protocol, guidance=guidance)

@@ -1,0 +1,145 @@
+"""One arm of the motion experiment, from its options to the loop.
+
+One process makes every generation of the arm that does not exist yet. Stop it at any moment
+(Ctrl-C, kill, a power cut) and repeat the command: it goes on where it was, to the same result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from domains.motion.arguments import Arguments
+from domains.motion.distributed import TorchDistributed, device_named, joined_processes
+from domains.motion.domain import MotionExperiment, build_domain
+from domains.motion.files import LARGE_FILES
+from domains.motion.generator import read_checkpoints
+from loop.arm import Arm, run_arm
+from loop.cycle import LoopSettings
+from model.clip_encoder import text_encoder_named
+from uhc.controllers import registry as controllers
+
+MODEL_SETTINGS = {
+    "preset": (
+        *("latent_dim", "layers", "heads", "ff_size", "max_frames"),
+        *("diffusion_steps", "noise_schedule"),
+    ),
+    "protocol": ("mask_padding", "ema_decay"),
+    "text_encoder": ("weights",),
+    "evaluator": (),
+}
+"""Settings without which a model, or what its metrics stand on, is another one."""
+
+
+def run(arguments: Arguments) -> None:
+    """Make all generations of the arm that do not exist yet.
+
+    Raises:
+        ScscError: bad options, missing or damaged files, another process on the same arm.
+    """
+    experiment = _experiment(arguments)
+    with joined_processes() as distributed:
+        arm = Arm(
+            folder=arguments.save_dir,
+            settings=_settings(experiment, arguments, distributed),
+            loop=_loop_settings(arguments, experiment),
+            read_back=read_checkpoints,
+            large=LARGE_FILES,
+            start_from=arguments.start_from,
+            start_remedy="bash exp_scripts/train_generation_0.sh DATASET",
+            model_settings=MODEL_SETTINGS,
+            start_at=arguments.start_at_generation,
+            discard_damaged=arguments.discard_damaged,
+            loggers=arguments.loggers,
+            distributed=distributed,
+        )
+        device = device_named(arguments.device, distributed)
+        run_arm(arm, lambda: build_domain(experiment, arguments.workers, device, distributed))
+
+
+def _experiment(arguments: Arguments) -> MotionExperiment:
+    name = _controller_name(arguments)
+    controller = None
+    if name is not None:
+        controller = controllers.controller_named(name, arguments.controller_weights)
+    raw = arguments.augmentation_type == "raw_mdm_output"
+    return MotionExperiment(
+        dataset=arguments.mini_dataset_dir,
+        cache=arguments.save_dir.parent / "cache",
+        preset=arguments.numbers(),
+        protocol=arguments.protocol(),
+        correction="none" if raw else arguments.correction,
+        seed=arguments.seed,
+        text_encoder=arguments.text_encoder,
+        text_encoder_source=arguments.text_encoder_source,
+        evaluator=arguments.evaluator,
+        evaluator_root=arguments.evaluator_root,
+        filters=arguments.augmentation_type == "filter",
+        controller=controller,
+        fresh_data=arguments.fresh_data_dir,
+    )
+
+
+def _loop_settings(arguments: Arguments, experiment: MotionExperiment) -> LoopSettings:
+    preset, generations = experiment.preset, arguments.num_generations
+    return LoopSettings(
+        seed=arguments.seed,
+        arm=arguments.save_dir.name,
+        generations=preset.generations if generations is None else generations,
+        ratio=arguments.synthetic_augmentation_percent,
+        mixing=arguments.mixing,
+        start_weights=arguments.start_weights,
+        keep=arguments.keep or preset.keep,
+        keep_samples=arguments.keep_samples or preset.keep_samples,
+    )
+
+
+def _settings(
+    experiment: MotionExperiment, arguments: Arguments, distributed: TorchDistributed
+) -> dict[str, Any]:
+    """Return what a resumed run must have in common with the one that started (args.json)."""
+    encoder = text_encoder_named(
+        experiment.text_encoder, source=experiment.text_encoder_source
+    )  # its name tells the weights
+    return {
+        "dataset": str(experiment.dataset),
+        "preset": dataclasses.asdict(experiment.preset),
+        "protocol": dataclasses.asdict(experiment.protocol),
+        "faithful": arguments.faithful,
+        "correction": experiment.correction,
+        **_described_controller(arguments),
+        "text_encoder": {
+            "kind": experiment.text_encoder,
+            "source": experiment.text_encoder_source,
+            "weights": encoder.name,
+        },
+        "evaluator": experiment.evaluator,
+        "synthetic_augmentation_percent": arguments.synthetic_augmentation_percent,
+        "filters": experiment.filters,
+        "mixing": arguments.mixing,
+        "fresh_data": None if experiment.fresh_data is None else str(experiment.fresh_data),
+        "start_weights": arguments.start_weights,
+        "processes": distributed.size,  # sums are rounded differently by another number of them
+        "seed": arguments.seed,
+    }
+
+
+def _controller_name(arguments: Arguments) -> controllers.Name | None:
+    """Return who tracks motions in simulation; None where nothing is simulated."""
+    if arguments.augmentation_type == "raw_mdm_output" or arguments.correction != "simulated":
+        return None
+    return controllers.or_default(arguments.controller, arguments.faithful)
+
+
+def _described_controller(arguments: Arguments) -> dict[str, str]:
+    """Return which weights track motions; nothing for the tracker, so that older runs go on."""
+    name = _controller_name(arguments)
+    if name is None or name == "tracker":
+        return {}
+    return {"controller": controllers.described(name, arguments.controller_weights)}
+
+
+def folder_message(folder: Path) -> str:
+    """Return what a user who stops the command is told."""
+    return f"stopped; finished work is kept in {folder}, the same command goes on"

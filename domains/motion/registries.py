@@ -1,0 +1,29 @@
+"""The parts of the motion experiment that have names, and what each is in a line."""
+
+from __future__ import annotations
+
+from loop.registry import Entry, Registry
+
+_PHYSICS = "domains.motion.correction:MotionCorrection"
+CORRECTIONS = Registry(
+    "correction function",
+    {
+        "simulated": Entry(_PHYSICS, "refined, then tracked in MuJoCo (published)"),
+        "refined": Entry(_PHYSICS, "made dynamically feasible, but not simulated"),
+        "kinematic": Entry(
+            _PHYSICS, "inverse kinematics and clean-up: the control without physics"
+        ),
+    },
+)
+EVALUATORS = Registry(
+    "evaluator",
+    {
+        "trained": Entry(
+            "domains.motion.evaluator.choice:motion_evaluator", "our own, trained on real motions"
+        ),
+        "published": Entry(
+            "domains.motion.evaluator.choice:motion_evaluator",
+            "of Guo et al. 2022; prepare/download_{t2m_evaluators,glove}.sh fetch its files",
+        ),
+    },
+)

@@ -1,0 +1,106 @@
+"""Run the loop on any domain: `python -m scsc --domain examples.own_domain:mixture --folder out`.
+
+Options after `--` go to the domain, as its constructor names them:
+`python -m scsc --domain gaussian -- --dimension 3`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+from tyro.conf import arg
+
+from domains.registry import DOMAINS
+from loop.arm import run_loop
+from loop.cli import command
+from loop.interfaces import Domain
+from loop.mixing import POLICIES
+from loop.registry import Registry, construct
+
+logger = logging.getLogger("scsc")
+CORRECTIONS = Registry("correction function", {})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run one arm of a self-consuming loop, and print what is measured of every generation."""
+
+    domain: Annotated[str, arg(help=DOMAINS.help())]
+    folder: Path | None = None
+    """keep the run here, and go on with it where it was; default: in memory"""
+    generations: int = 8
+    """last generation to make"""
+    ratio: float = 1.0
+    """lambda, synthetic samples over real ones; 0 is the baseline"""
+    correction: Annotated[
+        str, arg(help="domain: the domain's own; none; or module:Name for your own")
+    ] = "domain"
+    mixing: Annotated[str, arg(help=POLICIES.help())] = "latest"
+    start_weights: Literal["last", "scratch"] = "last"
+    """fine-tune the last generation, or train every one as generation 0"""
+    seed: int = 0
+    """fixes everything"""
+
+
+def run(options: Options, words: list[str]) -> None:
+    """Build the domain and run the loop.
+
+    Args:
+        options: what to run.
+        words: command line of the domain itself.
+
+    Raises:
+        ScscError: an unknown part, options that do not fit, another process on the folder.
+    """
+    domain = _build(options, words)
+    if options.correction not in ("domain", "none"):
+        own = CORRECTIONS.resolve(options.correction)
+        domain = replace(domain, correction=construct(own, real=domain.real, seed=options.seed))
+    shown: list[str] = []
+    found = run_loop(
+        domain,
+        generations=options.generations,
+        ratio=options.ratio,
+        seed=options.seed,
+        folder=options.folder,
+        corrected=options.correction != "none",
+        mixing=options.mixing,
+        start_weights=options.start_weights,
+        settings={"domain": options.domain, "options": words, "correction": options.correction},
+    )
+    for generation, metrics in enumerate(found):
+        means = {name: np.mean(value) for name, value in metrics.items()}
+        shown.append(f"{generation:3d}  " + "  ".join(f"{n} {v:.4g}" for n, v in means.items()))
+    sys.stdout.write("\n".join(shown) + "\n")
+
+
+def _build(options: Options, words: list[str]) -> Domain[Any]:
+    target = DOMAINS.resolve(options.domain)
+    if isinstance(target, Domain):
+        return target
+    names = inspect.signature(target).parameters
+    if "seed" in names and not any(word.startswith("--seed") for word in words):
+        words = [*words, "--seed", str(options.seed)]
+    return tyro.cli(target, args=words, prog=f"python -m scsc --domain {options.domain} --")
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    words, own = sys.argv[1:], []
+    if "--" in words:
+        place = words.index("--")
+        words, own = words[:place], words[place + 1 :]
+    options = tyro.cli(Options, prog="python -m scsc", description=__doc__, args=words)
+    with command("stopped; what is finished is kept where --folder was given"):
+        run(options, own)
+
+
+if __name__ == "__main__":
+    main()
