@@ -164,13 +164,13 @@ def _submit(plan: Plan, cluster: Cluster) -> dict[str, str]:
     return ids
 
 
-def job_id(answer: bytes | str) -> str:
+def job_id(string: bytes | str) -> str:
     """Find the number of a job in what sbatch prints: a sentence, or `4711;cluster`; or banners.
 
     Raises:
         FailedSubmissionError: there is none.
     """
-    text = answer if isinstance(answer, str) else answer.decode(errors="replace")
+    text = string if isinstance(string, str) else string.decode(errors="replace")
     for pattern in (r"Submitted batch job (\d+)", r"^\s*(\d+)\s*(?:;.*)?$", r"(?i)\bjob:? (\d+)"):
         if found := re.findall(pattern, text, re.MULTILINE):
             return found[-1]
