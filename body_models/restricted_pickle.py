@@ -8,14 +8,12 @@ pickled by versions that no longer install (chumpy needs Python below 3.11) stil
 
 from __future__ import annotations
 
-import codecs
 import io
 import math
 import pickle
-import pickletools
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,29 +47,6 @@ class Stub:
         self.state = {str(key): value for key, value in state.items()}
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes in the old protocols; other codecs have no place here."""
-    if encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"codec {encoding!r} in a pickle")
-    return codecs.encode(text, "latin-1")
-
-
-class Function:
-    """A function that a pickle may call, and not change (its `__defaults__`, say)."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._call(*arguments)
-
-    def __setstate__(self, state: object) -> None:
-        """Refuse."""
-        raise pickle.UnpicklingError("the pickle changes a function")
-
-
 class _Type:
     """The type of an array's elements. numpy's own would take any layout from a pickle, one that
     reads bytes of the file as addresses of objects included."""
@@ -79,18 +54,14 @@ class _Type:
     def __init__(self, text: str, *_: object) -> None:
         if not re.fullmatch(r"[<>|=]?[biufcSUO]\d*", text):
             raise pickle.UnpicklingError(f"arrays of {text!r}")
-        self._text = text
+        self.dtype = np.dtype(text)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         """Take the byte order."""
         _, order, *structure = state
         if order not in ("<", ">", "|", "=") or structure[:3] != [None, None, None]:
             raise pickle.UnpicklingError("arrays of structures")
-        self._text = order + self._text.lstrip("<>|=")
-
-    def of_numpy(self) -> np.dtype[Any]:
-        """As numpy has it."""
-        return np.dtype(self._text)
+        self.dtype = self.dtype.newbyteorder(order)
 
 
 class _Array(np.ndarray):
@@ -103,126 +74,122 @@ class _Array(np.ndarray):
     def __setstate__(self, state: tuple[Any, ...], /) -> None:  # pyright: ignore
         """Take the elements, if they are as many as the shape says."""
         version, shape, kind, fortran, data = state
-        dtype = kind.of_numpy()
-        if dtype.hasobject and not (isinstance(data, list) and len(data) == math.prod(shape)):
+        if kind.dtype.hasobject and not (isinstance(data, list) and len(data) == math.prod(shape)):
             raise pickle.UnpicklingError("objects that are none")
-        super().__setstate__((version, shape, dtype, fortran, data))
+        super().__setstate__((version, shape, kind.dtype, fortran, data))
+
+
+_rebuild: Any = np.zeros(1).__reduce__()[0]
 
 
 def _scalar(kind: _Type, data: bytes | str) -> Any:
-    raw = data.encode("latin-1") if isinstance(data, str) else data
-    return np.frombuffer(raw, kind.of_numpy(), 1)[0]
+    return np.frombuffer(data.encode("latin-1") if isinstance(data, str) else data, kind.dtype, 1)[
+        0
+    ]
 
 
 def _from_buffer(data: bytes, kind: _Type, shape: Any, order: str, axes: Any = None) -> Any:
-    flat = np.frombuffer(data, kind.of_numpy())
+    flat = np.frombuffer(data, kind.dtype)
     if order == "K":
         return flat.reshape(shape).transpose(axes)
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
+def _encode(text: str, encoding: str) -> bytes:
+    """Write bytes as Python 3 does in the old protocols; other codecs have no place here."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"codec {encoding!r} in a pickle")
+    return text.encode("latin-1")
+
+
 def _reconstructor(kind: type, base: type, _: object) -> Any:
-    """How old protocols make objects; only stubs are made that way here."""
+    """Make objects as old protocols do; only stubs are made that way here."""
     if base is not object or not issubclass(kind, Stub):
         raise pickle.UnpicklingError(f"an object of {kind}")
     return kind()
 
 
-def _numpy_functions() -> dict[tuple[str, str], Any]:
-    """The functions that rebuild arrays, under the module names of numpy 1 and 2."""
-    rebuild: Any = np.zeros(1).__reduce__()[0]
-    functions: dict[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): _Array,
-        ("numpy", "dtype"): Function(_Type),
-    }
-    for core in ("numpy.core", "numpy._core"):
-        functions[core + ".multiarray", "scalar"] = Function(_scalar)
-        functions[core + ".multiarray", "_reconstruct"] = Function(
-            lambda *_: rebuild(_Array, (0,), b"b")
-        )
-        functions[core + ".numeric", "_frombuffer"] = Function(_from_buffer)
-    return functions
+def _keys(keys: Iterable[Any]) -> Iterable[Any]:
+    """Refuse keys that take long to hash, as pairs of pairs of pairs do, or overflow the stack."""
+    if not all(isinstance(key, str | bytes | int | float | None) for key in keys):
+        raise pickle.UnpicklingError("the pickle is no table of arrays")
+    return keys
 
 
-def _plain() -> dict[tuple[str, str], Any]:
-    """Containers and numbers, under the module names of Python 2 and 3."""
-    allowed: dict[tuple[str, str], Any] = {
-        ("collections", "OrderedDict"): OrderedDict,
-        ("_codecs", "encode"): Function(_encode),
-    }
-    for module in ("copy_reg", "copyreg"):
-        allowed[module, "_reconstructor"] = Function(_reconstructor)
-    for module in ("__builtin__", "builtins"):
-        for kind in (object, list, dict, tuple, set, frozenset, int, float, complex, bool, str):
-            allowed[module, kind.__name__] = kind
-        allowed[module, "unicode"] = str
-        allowed[module, "long"] = int
-    return allowed
-
-
-_PLAIN_TEXT = bytes(range(128)).replace(b"\\", b"?") + b"?" * 128
-
-
-class _Lines(io.BytesIO):
-    """Bytes whose lines are plain text: what they say is of no matter to `screen`."""
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """A line with question marks for escapes and for what ASCII does not have."""
-        return super().readline(size).translate(_PLAIN_TEXT)
-
-
-def screen(data: bytes) -> None:
-    """Refuse a pickle that would end the interpreter, before any of it is done.
-
-    Tuples in tuples, a hundred thousand deep, overflow the stack when they are hashed; pairs of
-    pairs of one shared object, forty deep, take days; a table of shared objects takes the memory
-    that the pickle says.
-
-    Raises:
-        pickle.UnpicklingError, ValueError: it is such a pickle, or damaged.
-    """
-    tuples, sizes, shared = 0, list[int | None](), dict[Any, int | None]()
-    for code, argument, _ in pickletools.genops(_Lines(data)):
-        tuples += code.name.startswith("TUPLE")
-        table = argument if code.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
-        _count(code, argument, sizes, shared)
-        large = bool(sizes) and (sizes[-1] or 0) > MOST_ITEMS
-        if tuples > MOST_TUPLES or table > MOST_SHARED or large:  # pyright: ignore
-            raise pickle.UnpicklingError("the pickle is no table of arrays")
-
-
-def _count(
-    code: pickletools.OpcodeInfo, argument: Any, sizes: list[int | None], shared: dict
-) -> None:
-    """Follow how many items each object on the stack has, shared ones counted wherever they are."""
-    if code.name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-        shared[len(shared) if argument is None else int(argument)] = sizes[-1]
-    elif code.name in ("GET", "BINGET", "LONG_BINGET"):
-        sizes.append(shared[int(argument)])
-    elif code.name == "DUP":
-        sizes.append(sizes[-1])
-    else:
-        before, total = list(code.stack_before), 1
-        if pickletools.markobject in before:
-            while (size := sizes.pop()) is not None:
-                total += size
-            before = before[: before.index(pickletools.markobject)]
-        total += sum(sizes.pop() or 0 for _ in before)
-        mark = pickletools.markobject
-        sizes.extend(None if kind is mark else total for kind in code.stack_after)
-
-
-MOST_ITEMS = 10_000_000
-MOST_TUPLES, MOST_SHARED = 5_000, 1_000_000
-_ALLOWED = {**_plain(), **_numpy_functions()}
+_KNOWN: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): lambda pairs=(): OrderedDict(
+        zip(_keys([key for key, _ in pairs]), (value for _, value in pairs), strict=True)
+    ),
+    ("_codecs", "encode"): _encode,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Type,
+}
+for _core in ("numpy.core", "numpy._core"):  # of numpy 1 and 2
+    _KNOWN[_core + ".multiarray", "scalar"] = _scalar
+    _KNOWN[_core + ".multiarray", "_reconstruct"] = lambda *_: _rebuild(_Array, (0,), b"b")
+    _KNOWN[_core + ".numeric", "_frombuffer"] = _from_buffer
+for _module in ("copy_reg", "copyreg"):  # of Python 2 and 3
+    _KNOWN[_module, "_reconstructor"] = _reconstructor
+for _module in ("__builtin__", "builtins"):
+    _KNOWN[_module, "object"] = object
+    _KNOWN[_module, "bytes"] = lambda: b""
+    _KNOWN[_module, "set"] = lambda items=(): set(_keys(items))
+    _KNOWN[_module, "frozenset"] = lambda items=(): frozenset(_keys(items))
 _SPARSE = {f"{kind}_{form}" for kind in ("csc", "csr", "coo") for form in ("matrix", "array")}
 
 
-class Unpickler(pickle.Unpickler):
+_PLAIN: dict[int, Callable[[Any], None]] = pickle._Unpickler.dispatch
+
+
+def _bytearray(reader: Unpickler) -> None:
+    """Take an array's bytes without first taking the memory that the file says they fill."""
+    reader.append(bytearray(reader.read(int.from_bytes(reader.read(8), "little"))))
+
+
+def _build(reader: Unpickler) -> None:
+    """Give an object its state; functions and classes have none to change."""
+    if not isinstance(reader.stack[-2], Stub | _Array | _Type | OrderedDict):
+        raise pickle.UnpicklingError(f"the pickle changes a {type(reader.stack[-2]).__name__}")
+    _PLAIN[pickle.BUILD[0]](reader)
+
+
+def _checked(code: bytes, keys: slice) -> Callable[[Any], None]:
+    """Precede a step of the unpickler by `_keys` of what it hashes, a part of its stack."""
+
+    def checked(reader: Unpickler) -> None:
+        _keys(reader.stack[keys])
+        _PLAIN[code[0]](reader)
+
+    return checked
+
+
+_STEPS: dict[bytes, Callable[[Any], None]] = {
+    pickle.BYTEARRAY8: _bytearray,
+    pickle.BUILD: _build,
+    pickle.SETITEM: _checked(pickle.SETITEM, slice(-2, -1)),
+    pickle.SETITEMS: _checked(pickle.SETITEMS, slice(None, None, 2)),
+    pickle.DICT: _checked(pickle.DICT, slice(None, None, 2)),
+    pickle.ADDITEMS: _checked(pickle.ADDITEMS, slice(None)),
+    pickle.FROZENSET: _checked(pickle.FROZENSET, slice(None)),
+}
+
+
+class Unpickler(pickle._Unpickler):
+    """Read data, and nothing that acts.
+
+    It is the version in Python that CPython comes with: no table in it has a size that a damaged
+    file dictates, and single steps can be refused.
+    """
+
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    dispatch = _PLAIN | {code[0]: step for code, step in _STEPS.items()}
+
     def find_class(self, module: str, name: str, /) -> Any:
-        """The known object of that name; anything else ends the reading."""
-        if (module, name) in _ALLOWED:
-            return _ALLOWED[module, name]
+        """Return the known object of that name; anything else ends the reading."""
+        if (module, name) in _KNOWN:
+            return _KNOWN[module, name]
         is_sparse = module.startswith("scipy.sparse") and name in _SPARSE
         if is_sparse or module.split(".")[0] == "chumpy":
             return type(name, (Stub,), {"name": f"{module}.{name}"})
@@ -230,7 +197,7 @@ class Unpickler(pickle.Unpickler):
 
 
 def read_pickle(path: Path | str) -> dict[str, Any]:
-    """The dictionary in a pickle of any Python version; sparse and chumpy objects are `Stub`s.
+    """Read the dictionary in a pickle of any Python version, with sparse and chumpy `Stub`s.
 
     Raises:
         MissingAssetError: no such file.
@@ -242,9 +209,7 @@ def read_pickle(path: Path | str) -> dict[str, Any]:
         raise MissingAssetError("pickle is missing", path=path)
     try:
         # latin1 is how Python 2 strings, numpy's raw bytes among them, survive in Python 3
-        data = path.read_bytes()
-        screen(data)
-        content = Unpickler(io.BytesIO(data), encoding="latin1").load()
+        content = Unpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except DAMAGE as error:
         raise CorruptFileError(
             "pickle cannot be read",
@@ -261,7 +226,7 @@ def read_pickle(path: Path | str) -> dict[str, Any]:
 
 
 def dense(value: object) -> Array:
-    """A numeric array as float64, from an array, a sparse matrix or a chumpy object.
+    """Turn an array, a sparse matrix or a chumpy object into a float64 array.
 
     Raises:
         ValueError: the value holds no numbers, or indices that do not fit.

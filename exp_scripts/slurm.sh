@@ -27,10 +27,13 @@ if [ "${1:-}" != --job ]; then # on the login node: submit
   ask=()
   while [ $# -gt 0 ] && [ "$1" != -- ]; do ask+=("$1"); shift; done
   shift $(($# > 0)) # the -- itself
+  # From inside another job: its allocation is none of the new ones' business.
+  for name in ${!SLURM_*} ${!SRUN_*} ${!PMI*}; do [ "$name" = SLURM_CONF ] || unset "$name"; done
   submit() { # DEPENDENCY JOBS: one array; prints its id
     local jobs=($2)
     sbatch --parsable --array=0-$((${#jobs[@]} - 1)) ${1:+--dependency="$1" --kill-on-invalid-dep=yes} \
-      ${ask[@]+"${ask[@]}"} exp_scripts/slurm.sh --job "$2" "$dataset" ${sweep[@]+"${sweep[@]}"} | cut -d';' -f1
+      ${ask[@]+"${ask[@]}"} exp_scripts/slurm.sh --job "$2" "$dataset" ${sweep[@]+"${sweep[@]}"} |
+      sed -nE 's/^([0-9]+)(;.*)?$/\1/p' # without the cluster, and what a site prints around it
   }
   sweep=("$@")
   names=$(python -m loop.sweep names "$dataset" "$@")

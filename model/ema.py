@@ -1,4 +1,4 @@
-"""Exponential moving average of the parameters of a network."""
+"""Exponential moving average (EMA) of the parameters of a network."""
 
 from __future__ import annotations
 
@@ -6,67 +6,55 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from loop.errors import InvalidOptionError, RunStateError
 from model.checkpoint import check_tensors
 
 
 class EMA:
-    """average <- d average + (1 - d) parameters, after every optimiser step.
+    """Average the parameters: average <- d average + (1 - d) parameters, after every step.
 
-    With warm-up, d = min(decay, (1 + k) / (10 + k)) at the k-th update (k from 1), so that the
-    first weights are soon forgotten.
+    d = min(decay, (1 + k) / (10 + k)) at the k-th update (k from 1), so that the first weights are
+    soon forgotten.
 
     Args:
         model: the network; its trainable parameters are copied at once.
         decay: in [0, 1).
-        warm_up: ramp the decay up.
 
     Raises:
         InvalidOptionError: decay out of range.
     """
 
-    def __init__(self, model: nn.Module, decay: float, *, warm_up: bool = True) -> None:
+    def __init__(self, model: nn.Module, decay: float) -> None:
         if not 0 <= decay < 1:
             raise InvalidOptionError("EMA decay out of range", found=decay, expected="[0, 1)")
-        self.decay = decay
-        self.warm_up = warm_up
-        self.updates = 0
-        self._average = {name: p.detach().clone() for name, p in _trainable(model)}
 
-    @torch.no_grad()
+        def average(own: Any, current: Any, count: Tensor | int) -> None:
+            warm_up = (1 + int(count)) / (10 + int(count))
+            get_ema_multi_avg_fn(min(decay, warm_up))(own, current, count)
+
+        self._averaged = AveragedModel(model, multi_avg_fn=average)
+        self._averaged.n_averaged.fill_(1)  # of the model as it is
+
     def update(self, model: nn.Module) -> None:
         """Move the average towards the current parameters of `model`."""
-        self.updates += 1
-        decay = self.decay
-        if self.warm_up:
-            decay = min(decay, (1 + self.updates) / (10 + self.updates))
-        for name, parameter in _trainable(model):
-            self._average[name].lerp_(parameter, 1 - decay)
-
-    @torch.no_grad()
-    def copy_to(self, model: nn.Module) -> None:
-        """Overwrite the parameters of `model` by the average."""
-        for name, parameter in _trainable(model):
-            parameter.copy_(self._average[name])
+        self._averaged.update_parameters(model)
 
     @contextmanager
     def applied_to(self, model: nn.Module) -> Iterator[None]:
         """Let `model` carry the average inside the block and its own parameters again after it."""
-        own = {name: p.detach().clone() for name, p in _trainable(model)}
-        self.copy_to(model)
+        own = {name: tensor.clone() for name, tensor in _trainable(model).items()}
+        _copy(self._average(), model)
         try:
             yield
         finally:
-            with torch.no_grad():
-                for name, parameter in _trainable(model):
-                    parameter.copy_(own[name])
+            _copy(own, model)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs: the average and the number of updates."""
-        return {"updates": self.updates, "average": dict(self._average)}
+        """Return all that `load_state_dict` needs: the average and the number of updates."""
+        return {"updates": int(self._averaged.n_averaged) - 1, "average": self._average()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue exactly where `state_dict` was taken.
@@ -76,12 +64,18 @@ class EMA:
         """
         if state.keys() != {"updates", "average"}:
             raise RunStateError("not the state of an EMA", found=sorted(state))
-        average: Mapping[str, Tensor] = state["average"]
-        check_tensors(self._average, average)
-        self.updates = int(state["updates"])
-        for name, value in self._average.items():
-            value.copy_(average[name])
+        check_tensors(self._average(), state["average"])
+        _copy(state["average"], self._averaged.module)
+        self._averaged.n_averaged.fill_(int(state["updates"]) + 1)
+
+    def _average(self) -> dict[str, Tensor]:
+        return _trainable(self._averaged.module)
 
 
-def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    return ((name, p) for name, p in model.named_parameters() if p.requires_grad)
+def _trainable(model: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def _copy(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+    for name, parameter in _trainable(model).items():
+        parameter.copy_(tensors[name])

@@ -12,6 +12,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -23,141 +25,130 @@ logger = logging.getLogger("scsc")
 
 
 @dataclass(frozen=True)
-class Works:
-    """Means here what it means there; `why` tells what to know about it."""
+class Answer:
+    """What becomes of an option.
 
+    Attributes:
+        kind: supported, means here what it means there; implied, changes nothing, because it is
+            always so or no result depends on it; mapped, is said here in other words; rejected,
+            would have to change something that is not here.
+        why: what to know about it.
+        ours: value -> our options; None where any value will do.
+    """
+
+    kind: Literal["supported", "implied", "mapped", "rejected"]
     why: str = ""
+    ours: Mapping[str, tuple[str, ...]] | None = None
 
 
-@dataclass(frozen=True)
-class Always:
-    """Changes nothing: it is always so (`values`), or no result depends on it (no values)."""
-
-    why: str
-    values: tuple[str, ...] = ()
+TRUE, FALSE = ("True", "true", "1", ""), ("False", "false", "0")
+Supported, Mapped = partial(Answer, "supported"), partial(Answer, "mapped")
+Rejected = partial(Answer, "rejected")
 
 
-@dataclass(frozen=True)
-class Means:
-    """Said here in other words: value -> our options."""
-
-    why: str
-    options: Mapping[str, tuple[str, ...]]
+def Implied(why: str, *values: str) -> Answer:
+    """Answer an option that changes nothing, with one of `values` where there are any."""
+    return Answer("implied", why, dict.fromkeys(values, ()) or None)
 
 
-@dataclass(frozen=True)
-class Refused:
-    """Would have to change something that is not here."""
-
-    why: str
+def _switch(why: str, *options: str, when: tuple[str, ...] = TRUE) -> Answer:
+    """Answer a switch that says `options` when it is on (or off), and nothing else."""
+    return Mapped(why, dict.fromkeys(TRUE + FALSE, ()) | dict.fromkeys(when, options))
 
 
-Answer = Works | Always | Means | Refused
-
-TRUE, FALSE, UNSET = ("True", "true", "1", ""), ("False", "false", "0"), ("", "0", "0.0")
-_SAMPLING = Refused("`python -m sample.generate` draws motions for texts; --help lists its options")
-_DEAD = Refused("it belongs to code that no published script runs")
-_STAGES = Refused("one process makes all stages of all generations, and keeps each that is done")
-_GEOMETRY = Always("the loss is that of the motion vectors alone", UNSET)
-_SHOWN = Always("progress is shown all the time")
+_SAMPLING = Rejected(
+    "`python -m sample.generate` draws motions for texts; --help lists its options"
+)
+_DEAD = Rejected("it belongs to code that no published script runs")
+_STAGES = Rejected("one process makes all stages of all generations, and keeps each that is done")
+_GEOMETRY = Implied("the loss is that of the motion vectors alone", "", "0", "0.0")
+_ENCODER = "the loop trains the transformer encoder of the paper"
+_SHOWN = Implied("progress is shown all the time")
 
 FLAGS: Mapping[str, Answer] = {
     # base
-    "cuda": Means(
-        "a GPU is used where there is one; --device says otherwise",
-        dict.fromkeys(TRUE, ()) | dict.fromkeys(FALSE, ("--device", "cpu")),
+    "cuda": _switch("a GPU is used where there is one", "--device", "cpu", when=FALSE),
+    "is_self_consuming": Implied("the loop consumes its own samples", *TRUE),
+    "device": Supported("the number of a GPU, or cpu, cuda, auto"),
+    "seed": Supported(),
+    "no_fixseed": Rejected("a run is fixed by its seed, or it could not be resumed; vary --seed"),
+    "batch_size": Supported(),
+    "use_wandb": _switch(
+        "eval_dict.json has the metrics, and this copies them", "--sinks", "wandb"
     ),
-    "is_self_consuming": Always("the loop consumes its own samples", TRUE),
-    "device": Works("the number of a GPU, or cpu, cuda, auto"),
-    "seed": Works(),
-    "no_fixseed": Refused("a run is fixed by its seed, or it could not be resumed; vary --seed"),
-    "batch_size": Works(),
-    "use_wandb": Means(
-        "metrics are the eval_dict.json of each generation; --sinks wandb copies them",
-        dict.fromkeys(TRUE, ("--sinks", "wandb")) | dict.fromkeys(FALSE, ()),
-    ),
-    "filter_dataset_by_keyword": Always(
+    "filter_dataset_by_keyword": Implied(
         "nothing is filtered; `exp_scripts/filter_dataset.py --ids` makes a data set of some clips",
-        ("NOKEYWORD", ""),
+        *("NOKEYWORD", ""),
     ),
     # dataset
-    "dataset": Always("data sets are in HumanML3D layout (--mini_dataset_dir)", ("humanml",)),
-    "data_dir": Refused("--mini_dataset_dir names the data set, and no other one is read"),
+    "dataset": Implied("data sets are in HumanML3D layout (--mini_dataset_dir)", "humanml"),
+    "data_dir": Rejected("--mini_dataset_dir names the data set, and no other one is read"),
     # model
-    "arch": Always("the loop trains the transformer encoder of the paper", ("trans_enc",)),
-    "emb_trans_dec": Always("the loop trains the transformer encoder of the paper", FALSE),
-    "layers": Works(),
-    "latent_dim": Works(),
-    "cond_mask_prob": Works(),
-    "lambda_rcxyz": _GEOMETRY,
-    "lambda_vel": _GEOMETRY,
-    "lambda_fc": _GEOMETRY,
-    "unconstrained": Refused("motions are drawn for texts, in the loop and in its metrics"),
+    "arch": Implied(_ENCODER, "trans_enc"),
+    "emb_trans_dec": Implied(_ENCODER, *FALSE),
+    "layers": Supported(),
+    "latent_dim": Supported(),
+    "cond_mask_prob": Supported(),
+    **dict.fromkeys(("lambda_rcxyz", "lambda_vel", "lambda_fc"), _GEOMETRY),
+    "unconstrained": Rejected("motions are drawn for texts, in the loop and in its metrics"),
     # diffusion
-    "noise_schedule": Works(),
-    "diffusion_steps": Works(),
-    "sigma_small": Always("the reverse steps have the variance of the posterior", TRUE),
+    "noise_schedule": Supported(),
+    "diffusion_steps": Supported(),
+    "sigma_small": Implied("the reverse steps have the variance of the posterior", *TRUE),
     # training
-    "save_dir": Works(),
-    "overwrite": Always("a folder that exists is gone on with; what is finished is never redone"),
-    "train_platform_type": Means(
+    "save_dir": Supported(),
+    "overwrite": Implied("a folder that exists is gone on with; what is finished is never redone"),
+    "train_platform_type": Mapped(
         "metrics are the eval_dict.json of each generation; --sinks tensorboard copies them",
         {"NoPlatform": (), "TensorboardPlatform": ("--sinks", "tensorboard")},
     ),
-    "lr": Works(),
-    "weight_decay": Works(),
-    "lr_anneal_steps": Works("counted from the start of each generation, as published"),
-    "eval_batch_size": Always("R-precision ranks among 32, and no result depends on more", ("32",)),
-    "eval_split": Works(),
-    "eval_during_training": Always("every generation is evaluated", TRUE),
-    "eval_rep_times": Works("metrics are means over the repetitions"),
-    "eval_num_samples": Works(),
+    "lr": Supported(),
+    "weight_decay": Supported(),
+    "lr_anneal_steps": Supported("counted from the start of each generation, as published"),
+    "eval_batch_size": Implied("R-precision ranks among 32, and no result depends on more", "32"),
+    "eval_split": Supported(),
+    "eval_during_training": Implied("every generation is evaluated", *TRUE),
+    "eval_rep_times": Supported("metrics are means over the repetitions"),
+    "eval_num_samples": Supported(),
     "log_interval": _SHOWN,
     "log_interval_wandb": _SHOWN,
-    "save_interval": Always("training is saved by the clock; a generation keeps its last model"),
-    "num_steps": Works("of generation 0 where --num_generations is 0, else of every later one"),
-    "num_frames": Always("motions have their own lengths, as published for HumanML3D"),
-    "resume_checkpoint": Refused("a run goes on by itself; --start_from names a generation 0"),
+    "save_interval": Implied("training is saved by the clock; a generation keeps its last model"),
+    "num_steps": Supported("of generation 0 where --num_generations is 0, else of every later one"),
+    "num_frames": Implied("motions have their own lengths, as published for HumanML3D"),
+    "resume_checkpoint": Rejected("a run goes on by itself; --start_from names a generation 0"),
     # proof_of_concept
-    "synthetic_data_dir": Refused("synthetic motions are those of the run, in its generations"),
-    "synthetic_augmentation_percent": Works(),
-    "augmentation_type": Works(),
+    "synthetic_data_dir": Rejected("synthetic motions are those of the run, in its generations"),
+    "synthetic_augmentation_percent": Supported(),
+    "augmentation_type": Supported(),
     "nearest_neighbor_POC_type": _DEAD,
     # autophagous
     "save_generated_path": _DEAD,
     "percent_samples_to_replace_per_epoch": _DEAD,
-    "wandb_project_name": Refused("the environment variable WANDB_PROJECT names the project"),
-    "wandb_exp_name": Refused("a run has the name of its arm there, so that it can go on"),
+    "wandb_project_name": Rejected("the environment variable WANDB_PROJECT names the project"),
+    "wandb_exp_name": Rejected("a run has the name of its arm there, so that it can go on"),
     "self_consuming_loop_freq": _DEAD,
-    "synthetic_data_dir_parent": Refused("synthetic motions are those of the run"),
-    "uhc_model_option": Refused("--correction chooses how samples are corrected"),
-    "num_generations": Works("published, but read by nobody there"),
-    "start_at_generation": Works("a check: what comes before has to be finished"),
+    "synthetic_data_dir_parent": Rejected("synthetic motions are those of the run"),
+    "uhc_model_option": Rejected("--correction chooses how samples are corrected"),
+    "num_generations": Supported("published, but read by nobody there"),
+    "start_at_generation": Supported("a check: what comes before has to be finished"),
     "generation": _STAGES,
-    "is_fully_synthetic": Means(
+    "is_fully_synthetic": Mapped(
         "fine-tunes on the synthetic motions alone (published: a misprint leaves nothing)",
         dict.fromkeys(TRUE, ("--mixing", "replace")),
     ),
-    "mini_dataset_dir": Works(),
+    "mini_dataset_dir": Supported(),
     "ONLY_SYNTHESIZE_EXAMPLES": _STAGES,
     # the sampler, which parses the same command line once more
-    "model_path": _SAMPLING,
-    "output_dir": _SAMPLING,
-    "num_samples": _SAMPLING,
-    "num_repetitions": _SAMPLING,
-    "guidance_param": Works("published, but it never reaches the sampler in the loop"),
-    "motion_length": _SAMPLING,
-    "input_text": _SAMPLING,
-    "action_file": _SAMPLING,
-    "text_prompt": _SAMPLING,
-    "action_name": _SAMPLING,
-    "is_generate_POC_samples": _SAMPLING,
+    **dict.fromkeys(("model_path", "output_dir", "num_samples", "num_repetitions"), _SAMPLING),
+    "guidance_param": Supported("published, but it never reaches the sampler in the loop"),
+    **dict.fromkeys(("motion_length", "input_text", "action_file", "text_prompt"), _SAMPLING),
+    **dict.fromkeys(("action_name", "is_generate_POC_samples"), _SAMPLING),
     "is_generate_batched_text_prompt_samples": _SAMPLING,
 }
 
 
 def translate(arguments: Sequence[str]) -> list[str]:
-    """A published command line in our words; what is not on the list is left as it is.
+    """Say a published command line in our words; what is not on the list is left as it is.
 
     An option with an empty value, which is how the published code leaves one unset, is left out.
 
@@ -181,16 +172,15 @@ def translate(arguments: Sequence[str]) -> list[str]:
 
 
 def _answered(name: str, answer: Answer, values: list[str]) -> list[str]:
-    """One option in our words."""
+    """Say one option in our words."""
     value = " ".join(values)
-    match answer:
-        case Works():
-            return [f"--{name}", *values]
-        case Always() if not answer.values or value in answer.values:
-            logger.info("--%s changes nothing: %s", name, answer.why)
-            return []
-        case Means() if value in answer.options:
-            return list(answer.options[value])
+    if answer.kind == "supported":
+        return [f"--{name}", *values]
+    if answer.kind == "implied" and (answer.ours is None or value in answer.ours):
+        logger.info("--%s changes nothing: %s", name, answer.why)
+        return []
+    if answer.kind == "mapped" and value in (answer.ours or {}):
+        return list((answer.ours or {})[value])
     raise InvalidOptionError(
         "this option of the published trainer does not exist here, or has one value only",
         found=f"--{name} {value}".rstrip(),
@@ -199,11 +189,10 @@ def _answered(name: str, answer: Answer, values: list[str]) -> list[str]:
 
 
 def listing() -> Table:
-    """Every published option and what becomes of it."""
+    """Tabulate every published option and what becomes of it."""
     table = Table("option", "here", "", box=box.SIMPLE_HEAD, padding=(0, 1))
-    words = {Works: "works", Always: "always so", Means: "in other words", Refused: "refused"}
     for name, answer in FLAGS.items():
-        table.add_row(f"--{name}", words[type(answer)], answer.why)
+        table.add_row(f"--{name}", answer.kind, answer.why)
     return table
 
 

@@ -24,7 +24,8 @@ from tyro.conf import OmitArgPrefixes, Positional, subcommand
 from loop.cli import command
 from loop.errors import InvalidOptionError
 from loop.sweep import machine
-from loop.sweep.local import Machine, Share, run_plan
+from loop.sweep.local import run_plan
+from loop.sweep.machine import Machine, Share
 from loop.sweep.plan import Plan, Request, planner_of
 from loop.sweep.slurm import Cluster, submit
 from loop.sweep.status import progress_of

@@ -1,4 +1,4 @@
-"""The jobs of a plan side by side on this machine; each of them to its own end, whatever fails."""
+"""Run the jobs of a plan side by side on this machine; each to its own end, whatever fails."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
+from graphlib import TopologicalSorter
 from shlex import join
 
 from filelock import FileLock, Timeout
 
 from loop.errors import JobFailedError, RunLockedError
 from loop.rundir.files import storage
-from loop.sweep.outcomes import Outcome, note
+from loop.sweep.machine import Machine, Share
+from loop.sweep.outcomes import note
 from loop.sweep.plan import Job, Plan
 
 logger = logging.getLogger("scsc.loop")
@@ -28,53 +30,6 @@ HEAD = "--- "
 """How the first line of an attempt begins in a log."""
 PATIENCE_S = 20.0
 """How long an interrupted job may take to put its work away before it is killed."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one job gets of a machine.
-
-    Attributes:
-        cores: for the threads of its numerical libraries.
-        device: cpu or cuda.
-        gpus: those that it sees, as CUDA_VISIBLE_DEVICES names them; None for what we see.
-    """
-
-    cores: int
-    device: str = "cpu"
-    gpus: str | None = None
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the jobs may use together.
-
-    Attributes:
-        slots: jobs at a time.
-        cores: processor cores, shared out among the jobs that can run at the same time.
-        gpus: names for CUDA_VISIBLE_DEVICES, dealt out to the slots, round and round.
-        device: for commands that ask: cpu or cuda.
-        gpus_each: GPUs of one job.
-    """
-
-    slots: int
-    cores: int
-    gpus: tuple[str, ...] = ()
-    device: str = "cpu"
-    gpus_each: int = 1
-
-    def share(self, slot: int, together: int) -> Share:
-        """The share of a slot while `together` jobs can run at the same time.
-
-        It depends on the plan alone, never on what happens to run: rounding depends on the number
-        of threads, and a resumed job must get the same bytes.
-        """
-        cores = max(1, self.cores // max(1, min(self.slots, together)))
-        if not self.gpus or self.device != "cuda":
-            return Share(cores, self.device)
-        first = slot * self.gpus_each
-        dealt = [self.gpus[(first + i) % len(self.gpus)] for i in range(self.gpus_each)]
-        return Share(cores, self.device, ",".join(dealt))
 
 
 def start(job: Job, share: Share) -> subprocess.Popen[bytes]:
@@ -114,7 +69,7 @@ def _leave_signals_to_parent() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def stop(processes: Collection[subprocess.Popen[bytes]]) -> None:
     """Ask processes to put their work away; kill those that take longer than PATIENCE_S."""
     for process in processes:
         # Not SIGINT: shells let what they start in the background ignore it.
@@ -135,101 +90,104 @@ def explain(status: int) -> str:
     return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
 
 
-@dataclass
-class _Running:
-    job: Job
-    slot: int
-    process: subprocess.Popen[bytes]
-    position: int
-    """how much of the log has been shown"""
-
-    def show(self, everything: bool = False) -> None:
-        """Pass new lines of the log on, each under the name of its job."""
-        try:
-            with self.job.log.open("rb") as log:
-                log.seek(self.position)
-                new = log.read()
-        except FileNotFoundError:
-            return  # somebody removed it; the job itself goes on
-        whole = len(new) if everything else new.rfind(b"\n") + 1
-        self.position += whole
-        lines = [line for line in new[:whole].decode(errors="replace").split("\n") if line]
-        shown = [line.rsplit("\r", 1)[-1] for line in lines if not line.startswith(HEAD)]
-        with suppress(OSError):  # the terminal is gone; the log has it all
-            sys.stderr.write("".join(f"{self.job.title} | {line}\n" for line in shown))
-            sys.stderr.flush()
+def _follow(job: Job, process: subprocess.Popen[bytes], position: int) -> int:
+    """Pass on what a job adds to its log after `position`, until it ends; return its status."""
+    while True:
+        status = process.poll()
+        position = _show(job, position, everything=status is not None)
+        if status is not None:
+            return status
+        time.sleep(POLL_S)
 
 
-@dataclass
+def _show(job: Job, position: int, everything: bool) -> int:
+    """Print new lines of a log, each under the name of its job; return how far they reach."""
+    try:
+        with job.log.open("rb") as log:
+            log.seek(position)
+            new = log.read()
+    except FileNotFoundError:
+        return position  # somebody removed it; the job itself goes on
+    whole = len(new) if everything else new.rfind(b"\n") + 1
+    lines = [line for line in new[:whole].decode(errors="replace").split("\n") if line]
+    shown = [line.rsplit("\r", 1)[-1] for line in lines if not line.startswith(HEAD)]
+    with suppress(OSError):  # the terminal is gone; the log has it all
+        sys.stderr.write("".join(f"{job.title} | {line}\n" for line in shown))
+        sys.stderr.flush()
+    return position + whole
+
+
 class _Sweep:
-    machine: Machine
-    waiting: list[Job]
-    together: dict[str, int]
-    running: list[_Running] = field(default_factory=list)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    left_out: list[Job] = field(default_factory=list)
+    """The jobs of a plan on the slots of a machine.
 
-    def turn(self) -> None:
-        """Start what can start, and see what has ended."""
-        self._leave_out()
-        free = sorted(set(range(self.machine.slots)) - {run.slot for run in self.running})
-        for job in [job for job in self.waiting if self._ready(job)][: len(free)]:
-            slot = free.pop(0)
-            position = job.log.stat().st_size if job.log.exists() else 0
-            process = start(job, self.machine.share(slot, self.together[job.name]))
-            self.running.append(_Running(job, slot, process, position))
-            self.waiting.remove(job)
-            note(job, process)
-        for run in list(self.running):
-            run.show()
-            if run.process.poll() is not None:
-                self.finish(run)
+    Args:
+        jobs: by name, in the order in which they should start.
+        together: name -> how many jobs can run at the same time as this one.
+        machine: what they may use.
+    """
 
-    def finish(self, run: _Running, stopped: bool = False) -> None:
-        status = run.process.wait()
-        run.show(everything=True)
-        self.running.remove(run)
-        outcome = note(run.job, run.process, status, stopped)
-        self.outcomes[run.job.name] = outcome
-        if outcome.state != "finished":
-            text = "%s %s (%s); its log is %s"
-            logger.error(text, run.job.title, outcome.state, explain(status), run.job.log)
+    def __init__(self, jobs: dict[str, Job], together: dict[str, int], machine: Machine) -> None:
+        self._jobs, self._together, self._machine = jobs, together, machine
+        self._order = TopologicalSorter(
+            {name: jobs.keys() & {*job.after, *job.after_end} for name, job in jobs.items()}
+        )
+        self._ready: list[Job] = []
+        self._running: dict[Future[int], tuple[Job, int, subprocess.Popen[bytes]]] = {}
+        self._faults: dict[str, str] = {}
 
-    def _waits_for(self, names: Collection[str]) -> bool:
-        ours = {job.name for job in self.waiting} | {run.job.name for run in self.running}
-        return any(name in ours for name in names)
+    def run(self) -> None:
+        """Run all jobs; when interrupted, stop those that run, and wait for them.
 
-    def _ready(self, job: Job) -> bool:
-        return not self._waits_for((*job.after, *job.after_end))
-
-    def _leave_out(self) -> None:
-        bad = {job.name for job in self.left_out}
-        bad |= {name for name, outcome in self.outcomes.items() if outcome.state != "finished"}
-        for job in list(self.waiting):
-            if bad & set(job.after):
-                self.waiting.remove(job)
-                self.left_out.append(job)
-                bad.add(job.name)  # so that what waits for it is left out in this turn too
-
-    def check(self) -> None:
-        """Name everything that did not come to its end."""
-        lines = [
-            f"{job.title}: {explain(outcome.status or 0)}, see {job.log}"
-            for job, outcome in self._unfinished()
-        ]
-        lines += [f"{job.title}: not started" for job in self.left_out]
-        if lines:
+        Raises:
+            JobFailedError: names every job that did not come to its end.
+        """
+        self._order.prepare()
+        with ThreadPoolExecutor(self._machine.slots) as pool:
+            try:
+                while self._order.is_active():
+                    ready = {job.name for job in self._ready} | {*self._order.get_ready()}
+                    self._ready = [job for name, job in self._jobs.items() if name in ready]
+                    self._start(pool)
+                    for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+                        self._finish(future)
+            finally:
+                stop([process for _, _, process in self._running.values()])
+                for future in list(self._running):
+                    self._finish(future, stopped=True)
+        if self._faults:
+            lines = [f"\n    {self._jobs[name].title}: {why}" for name, why in self._faults.items()]
             raise JobFailedError(
                 "not every job came to its end; the others did",
-                found="\n    ".join(["", *lines]),
+                found="".join(lines),
                 remedy="mend what the logs name and repeat the command; finished work is kept",
             )
 
-    def _unfinished(self) -> list[tuple[Job, Outcome]]:
-        return [(self._jobs[n], o) for n, o in self.outcomes.items() if o.state != "finished"]
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        """Fill the free slots, and leave out what needs a job that failed."""
+        free = sorted(set(range(self._machine.slots)) - {s for _, s, _ in self._running.values()})
+        for job in list(self._ready):
+            if self._faults.keys() & set(job.after):
+                self._faults[job.name] = "not started"
+                self._order.done(job.name)
+            elif free:
+                slot = free.pop(0)
+                position = job.log.stat().st_size if job.log.exists() else 0
+                process = start(job, self._machine.share(slot, self._together[job.name]))
+                self._running[pool.submit(_follow, job, process, position)] = job, slot, process
+                note(job, process)
+            else:
+                continue
+            self._ready.remove(job)
 
-    def __post_init__(self) -> None:
-        self._jobs = {job.name: job for job in self.waiting}
+    def _finish(self, future: Future[int], stopped: bool = False) -> None:
+        status = future.result()
+        job, _, process = self._running.pop(future)
+        state = note(job, process, status, stopped).state
+        if state != "finished":
+            self._faults[job.name] = f"{explain(status)}, see {job.log}"
+            text = "%s %s (%s); its log is %s"
+            logger.error(text, job.title, state, explain(status), job.log)
+        self._order.done(job.name)
 
 
 def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
@@ -250,32 +208,19 @@ def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
         StorageError: a log cannot be written.
     """
     if only:
-        _run(plan, machine, only)
+        named = {plan.job(name).name for name in only}
+        chosen = {job.name: job for job in plan.jobs if job.name in named}
+        _Sweep(chosen, dict.fromkeys(chosen, 1), machine).run()
         return
+    together = {job.name: len(wave) for wave in plan.waves() for job in wave}
     with storage(plan.folder):
         plan.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(plan.folder / ".sweep.lock", timeout=0):
-            _run(plan, machine, only)
+            _Sweep({job.name: job for job in plan.jobs}, together, machine).run()
     except Timeout as error:
         raise RunLockedError(
             "another process is running this experiment",
             path=plan.folder,
             remedy="wait for it or stop it; `python -m loop.sweep status` tells how far it is",
         ) from error
-
-
-def _run(plan: Plan, machine: Machine, only: Collection[str]) -> None:
-    chosen = {plan.job(name).name for name in only}
-    together = {job.name: len(wave) for wave in plan.waves() for job in wave}
-    jobs = [job for job in plan.jobs if not chosen or job.name in chosen]
-    sweep = _Sweep(machine, jobs, {job.name: 1 if chosen else together[job.name] for job in jobs})
-    try:
-        while sweep.waiting or sweep.running:
-            sweep.turn()
-            time.sleep(POLL_S)
-    finally:
-        stop([run.process for run in sweep.running])
-        for run in list(sweep.running):
-            sweep.finish(run, stopped=True)
-    sweep.check()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from loop.errors import InvalidOptionError
@@ -118,21 +119,22 @@ class Plan:
         Raises:
             InvalidOptionError: there is none.
         """
-        for job in self.jobs:
-            if job.name == name:
-                return job
-        names = " | ".join(job.name for job in self.jobs)
-        raise InvalidOptionError("no job of that name in this plan", found=name, expected=names)
+        found = {job.name: job for job in self.jobs}
+        if name in found:
+            return found[name]
+        raise InvalidOptionError(
+            "no job of that name in this plan", found=name, expected=" | ".join(found)
+        )
 
     def waves(self) -> list[list[Job]]:
-        """Jobs by how many others they have to wait for, one after the other."""
-        depth: dict[str, int] = {}
+        """Group the jobs by how many others they have to wait for, one after the other."""
+        order = TopologicalSorter({job.name: (*job.after, *job.after_end) for job in self.jobs})
+        order.prepare()
         waves: list[list[Job]] = []
-        for job in self.jobs:
-            level = max((depth[name] + 1 for name in (*job.after, *job.after_end)), default=0)
-            depth[job.name] = level
-            waves += [[]] * (level + 1 - len(waves))
-            waves[level] = [*waves[level], job]
+        while order.is_active():
+            names = order.get_ready()
+            waves.append([job for job in self.jobs if job.name in names])
+            order.done(*names)
         return waves
 
 

@@ -9,21 +9,25 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from submitit.helpers import Checkpointable, DelayedSubmission
+from submitit.core.utils import FailedSubmissionError
+from submitit.helpers import Checkpointable, DelayedSubmission, clean_env
 from submitit.slurm.slurm import SlurmExecutor
 
 from loop.cli import INTERRUPTED
 from loop.errors import InvalidOptionError, JobFailedError
-from loop.sweep.local import POLL_S, Share, explain, start, stop
+from loop.sweep.local import POLL_S, explain, start, stop
+from loop.sweep.machine import Share
 from loop.sweep.outcomes import note
 from loop.sweep.plan import Job, Plan
 
@@ -37,10 +41,10 @@ VERDICT_S = 5.0
 class Cluster:
     """What each job asks of Slurm."""
 
-    partition: str | None = None
-    """queue; default: the cluster's"""
-    account: str | None = None
-    """who is charged; default: yours"""
+    partition: str | None = field(default_factory=lambda: os.environ.get("SBATCH_PARTITION"))
+    """queue; default: SBATCH_PARTITION, else the cluster's"""
+    account: str | None = field(default_factory=lambda: os.environ.get("SBATCH_ACCOUNT"))
+    """who is charged; default: SBATCH_ACCOUNT, else yours"""
     hours: float = 24.0
     """time limit of one attempt; a longer arm is queued again and goes on"""
     cpus: int = 4
@@ -138,6 +142,11 @@ def submit(plan: Plan, cluster: Cluster) -> dict[str, str]:
             found="no sbatch and srun on the PATH",
             remedy="submit from a login node of the cluster, or leave --cluster out",
         )
+    with _outside_allocation():
+        return _submit(plan, cluster)
+
+
+def _submit(plan: Plan, cluster: Cluster) -> dict[str, str]:
     ids: dict[str, str] = {}
     sizes: dict[str, int] = {}
     for _, group in groupby(plan.jobs, key=lambda job: (job.after, job.after_end, job.run is None)):
@@ -153,6 +162,35 @@ def submit(plan: Plan, cluster: Cluster) -> dict[str, str]:
         ids |= {job.name: str(new.job_id) for job, new in zip(jobs, submitted, strict=True)}
         sizes |= {str(new.job_id).split("_")[0]: len(jobs) for new in submitted}
     return ids
+
+
+def job_id(string: bytes | str) -> str:
+    """Find the number of a job in what sbatch prints: a sentence, or `4711;cluster`; or banners.
+
+    Raises:
+        FailedSubmissionError: there is none.
+    """
+    text = string if isinstance(string, str) else string.decode(errors="replace")
+    for pattern in (r"Submitted batch job (\d+)", r"^\s*(\d+)\s*(?:;.*)?$", r"(?i)\bjob:? (\d+)"):
+        if found := re.findall(pattern, text, re.MULTILINE):
+            return found[-1]
+    raise FailedSubmissionError(f"no number of a job in the answer of sbatch: {text!r}")
+
+
+# Of the class itself: for arrays, submitit makes executors of it, whatever class asks.
+SlurmExecutor._get_job_id_from_submission_command = staticmethod(job_id)
+
+
+@contextmanager
+def _outside_allocation() -> Iterator[None]:
+    """Hide what an allocation that we run in would hand on to new jobs: its tasks, memory, ranks.
+
+    Where Slurm finds its configuration is no matter of the allocation.
+    """
+    site = {name: value for name, value in os.environ.items() if name == "SLURM_CONF"}
+    with clean_env([name for name in os.environ if name.startswith(("PMI_", "PMI2_", "PMIX_"))]):
+        os.environ.update(site)
+        yield
 
 
 def _parameters(jobs: Sequence[Job], cluster: Cluster, dependency: str | None) -> dict[str, Any]:

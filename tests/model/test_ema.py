@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
@@ -21,26 +22,26 @@ def shift(model: nn.Module, amount: float) -> None:
             parameter += amount
 
 
-def test_without_warm_up_it_is_the_geometric_sum() -> None:
-    model, ema_of = network(), network()
-    ema = EMA(model, 0.9, warm_up=False)
+@pytest.mark.parametrize("decay", [0.15, 0.999])
+def test_the_average_is_the_weighted_sum_of_all_parameters(decay: float) -> None:
+    """The first weights are forgotten faster than by `decay`, until the ramp reaches it."""
+    model = network()
     start = model.weight.detach().clone()
-    for _ in range(5):
+    ema = EMA(model, decay)
+    shares = [min(decay, (1 + k) / (10 + k)) for k in range(1, 6)]
+    for _ in shares:
         shift(model, 1.0)
         ema.update(model)
-    ema.copy_to(ema_of)
-    expected = sum(0.1 * 0.9 ** (5 - k) * k for k in range(1, 6))
-    torch.testing.assert_close(ema_of.weight - start, torch.full((2, 3), expected))
+    weights = [(1 - d) * math.prod(shares[k:]) for k, d in enumerate(shares, start=1)]
+    expected = sum(k * weight for k, weight in enumerate(weights, start=1))
+    with ema.applied_to(model):
+        torch.testing.assert_close(model.weight - start, torch.full((2, 3), expected))
 
 
-def test_warm_up_forgets_the_first_weights_sooner() -> None:
-    model, ema_of = network(), network()
-    ema = EMA(model, 0.999)
-    start = model.weight.detach().clone()
-    shift(model, 1.0)
-    ema.update(model)
-    ema.copy_to(ema_of)
-    torch.testing.assert_close(ema_of.weight - start, torch.full((2, 3), 1 - 2 / 11))
+def test_frozen_parameters_are_not_part_of_the_average() -> None:
+    model = network()
+    model.bias.requires_grad_(False)
+    assert EMA(model, 0.9).state_dict()["average"].keys() == {"weight"}
 
 
 def test_a_loaded_average_continues_bit_for_bit() -> None:

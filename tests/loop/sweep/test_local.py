@@ -13,7 +13,8 @@ import pytest
 from filelock import FileLock
 
 from loop.errors import InvalidOptionError, JobFailedError, RunLockedError
-from loop.sweep.local import Machine, run_plan
+from loop.sweep.local import run_plan
+from loop.sweep.machine import Machine
 from loop.sweep.outcomes import outcome_of
 from loop.sweep.plan import Job, Plan
 
@@ -170,7 +171,8 @@ def test_an_interrupt_reaches_the_jobs_and_leaves_none_behind(
     job = f"Job('child', [sys.executable, '-c', {child!r}], Path({str(tmp_path / 'child.log')!r}))"
     parent = (
         "import sys; from pathlib import Path; from loop.cli import command\n"
-        "from loop.sweep.local import Machine, run_plan; from loop.sweep.plan import Job, Plan\n"
+        "from loop.sweep.local import run_plan; from loop.sweep.machine import Machine\n"
+        "from loop.sweep.plan import Job, Plan\n"
         f"with command(): run_plan(Plan(Path({str(tmp_path)!r}), ({job},)), Machine(1, 1))"
     )
     process = subprocess.Popen(
@@ -192,8 +194,8 @@ def test_jobs_outlive_a_killed_sweep_and_a_dead_one_is_told(
 ) -> None:
     job = python(tmp_path, "long", "import time; time.sleep(60)")
     parent = (
-        "import sys; from pathlib import Path; from loop.sweep.local import Machine, run_plan\n"
-        "from loop.sweep.plan import Job, Plan\n"
+        "import sys; from pathlib import Path; from loop.sweep.local import run_plan\n"
+        "from loop.sweep.machine import Machine; from loop.sweep.plan import Job, Plan\n"
         f"job = Job('long', {list(job.command)!r}, Path({str(job.log)!r}))\n"
         f"run_plan(Plan(Path({str(tmp_path)!r}), (job,)), Machine(1, 1))"
     )

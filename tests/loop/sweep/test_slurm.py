@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -16,6 +17,7 @@ SBATCH = """\
 #!/bin/sh
 number=$(($(ls {folder}/*.sh 2>/dev/null | wc -l) + 101))
 cp "$1" {folder}/$number.sh
+env >{folder}/$number.env
 echo Submitted batch job $number
 """
 
@@ -90,6 +92,54 @@ def test_what_slurm_refuses_is_told_in_its_words(kept: Path, tmp_path: Path) -> 
     tool.write_text("#!/bin/sh\necho sbatch: error: invalid partition specified: gpu >&2; exit 1\n")
     with pytest.raises(InvalidOptionError, match="invalid partition"):
         submit(seeds_plan(tmp_path / "runs"), Cluster(partition="gpu"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Submitted batch job 4711",
+        "4711",
+        "4711;gpu",
+        "Submitted batch job 4711 on cluster gpu",
+        "Welcome: 12 nodes, job limit 100\n\nSubmitted batch job 4711\nUsage 9 of 10",
+        "*** 3 nodes down ***\n4711;gpu\n",
+        "sbatch: lua: queue gpu\n 4711 \n",
+        "Job 4711 queued",
+    ],
+)
+def test_every_way_in_which_sbatch_tells_the_number(
+    answer: str, kept: Path, tmp_path: Path
+) -> None:
+    tool = tmp_path / "tools" / "sbatch"
+    tool.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")
+    plan = seeds_plan(tmp_path / "runs")
+    ids = submit(Plan(plan.folder, plan.jobs[:3]), Cluster())  # an array and a single job
+    assert ids == {"g1": "4711_0", "g2": "4711_1", "a1": "4711"}
+
+
+def test_an_answer_without_a_number_is_told(kept: Path, tmp_path: Path) -> None:
+    (tmp_path / "tools" / "sbatch").write_text("#!/bin/sh\necho maintenance on 12 May\n")
+    with pytest.raises(InvalidOptionError, match="maintenance on 12 May"):
+        submit(seeds_plan(tmp_path / "runs"), Cluster())
+
+
+def test_the_allocation_that_submits_does_not_leak_into_its_jobs(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = {
+        **{"SLURM_JOB_ID": "99", "SLURM_ARRAY_JOB_ID": "98", "SLURM_ARRAY_TASK_ID": "3"},
+        **{"SLURM_MEM_PER_CPU": "8192", "SLURM_CPU_BIND": "mask_cpu:0x1", "SRUN_DEBUG": "3"},
+        **{"SBATCH_MEM_BIND": "local", "SBATCH_ACCOUNT": "lab", "PMI_RANK": "1"},
+        **{"PMIX_NAMESPACE": "n", "SUBMITIT_EXECUTOR": "slurm", "RANK": "1"},
+    }
+    for name, value in {**outer, "SLURM_CONF": "/site/slurm.conf"}.items():
+        monkeypatch.setenv(name, value)
+    submit(seeds_plan(tmp_path / "runs"), Cluster())
+    seen = dict(line.split("=", 1) for line in (kept / "102.env").read_text().splitlines())
+    assert not outer.keys() & seen.keys()
+    assert seen["SLURM_CONF"] == "/site/slurm.conf"
+    assert flags(kept / "102.sh")["account"] == "lab"  # a wish of the user, not of the allocation
+    assert os.environ.items() >= outer.items()
 
 
 def test_options_out_of_range_are_refused() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from body_models.restricted_pickle import DAMAGE, Function, Stub, Unpickler, screen
+from body_models.restricted_pickle import DAMAGE, Stub, Unpickler
 from loop.errors import CorruptFileError, MissingAssetError
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION
 
@@ -66,9 +66,7 @@ def load_published_policy(path: Path) -> PublishedPolicy:
             remedy="bash prepare/download_uhc.sh",
         )
     try:
-        data = path.read_bytes()
-        screen(data)
-        policy = _policy(_Unpickler(io.BytesIO(data)).load())
+        policy = _policy(_Unpickler(io.BytesIO(path.read_bytes())).load())
     except (*DAMAGE, KeyError) as error:
         raise CorruptFileError(
             "not a checkpoint of the published controller",
@@ -142,7 +140,6 @@ def _storage(data: bytes) -> NDArray[Any]:
 
 
 def _part(stream: io.BytesIO) -> Any:
-    screen(stream.getbuffer()[stream.tell() :].tobytes())
     return _StorageUnpickler(stream).load()
 
 
@@ -176,9 +173,9 @@ class _Unpickler(Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         """Tensors, the running statistics as data, and what every pickle may hold."""
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return Function(_rebuild)
+            return _rebuild
         if (module, name) == ("torch.storage", "_load_from_bytes"):
-            return Function(_storage)
+            return _storage
         if module.split(".")[-1] == "zfilter" and name in ("ZFilter", "RunningStat"):
             return type(name, (Stub,), {"name": f"{module}.{name}"})
         return super().find_class(module, name)
