@@ -23,7 +23,7 @@ from domains.mnist.experiment import MnistExperiment, experiment_of, settings_of
 from domains.mnist.files import LARGE_FILES, CorrectionFiles, SampleFiles
 from domains.mnist.generator import Measure, MnistGenerator
 from domains.mnist.memory import keep_freed_memory
-from domains.mnist.precision import threads_of
+from domains.mnist.precision import device_named, threads_of
 from domains.mnist.real import real_and_reserve, synthetic_count
 from domains.mnist.starting import (
     check_resumption,
@@ -53,7 +53,7 @@ def run_arm(arguments: MnistArguments) -> None:
     folder = arguments.folder(experiment.preset)
     settings = settings_of(experiment, arguments, ratio)
     loop, large = _loop_settings(arguments, experiment), _large_files(arguments)
-    device = torch.device(arguments.device)
+    device = device_named(arguments.device)
     if is_finished(folder, settings, loop, large, partial(new_generator, experiment, device)):
         check_resumption(loop.generations, arguments.resume_starting_at_generation)
         logger.info("nothing to do: %s has generation %d, the last one", folder, loop.generations)
@@ -88,7 +88,7 @@ def _make_generations(
             test,
         )
         evaluation = MnistEvaluation(real, test, classifier, experiment.preset, experiment.protocol)
-        generator = new_generator(experiment, torch.device(arguments.device), evaluation.published)
+        generator = new_generator(experiment, device_named(arguments.device), evaluation.published)
         set_damage_aside(directory, generator, discard=arguments.discard_damaged)
         if starts_elsewhere:
             hand_over(start, folder)
