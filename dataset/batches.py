@@ -2,9 +2,9 @@
 
 Published per-item rules (HumanML3D loader): a random caption; a length that is a multiple of 4, one
 unit of 4 shorter in a third of the draws; a random start. What differs: published batches drop what
-is left of an epoch, and cannot be formed at all from fewer items than the batch size (the published
-trainer divides by zero there). Ours run on across the border between epochs: every item is
-drawn exactly once an epoch, and a batch may hold an item twice.
+is left of an epoch (here: `drop_incomplete`), and cannot be formed at all from fewer items than the
+batch size (the published trainer divides by zero there). Ours run on across the border between
+epochs: every item is drawn exactly once an epoch, and a batch may hold an item twice.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class TrainingBatches:
         max_frames: frames of the padded batch; longer clips are cropped at a random place.
         seed: fixes everything.
         unit: lengths are multiples of it.
+        drop_incomplete: an epoch ends with its last full batch, as published; where not even one is
+            full, batches run on across epochs all the same.
 
     Raises:
         InvalidOptionError: no items, or sizes that are not positive.
@@ -74,6 +76,7 @@ class TrainingBatches:
         max_frames: int,
         seed: int,
         unit: int = 4,
+        drop_incomplete: bool = False,
     ) -> None:
         if not items or batch_size < 1 or unit < 1 or max_frames < 2 * unit:
             raise InvalidOptionError(
@@ -92,6 +95,8 @@ class TrainingBatches:
         self.mean = np.asarray(mean, np.float32)
         self.std = np.asarray(std, np.float32)
         self.batch_size, self.max_frames, self.seed, self.unit = batch_size, max_frames, seed, unit
+        whole = len(items) // batch_size * batch_size
+        self._drawn = whole if drop_incomplete and whole else len(items)
         frames = np.array([len(item.vectors) for item in items])
         self._frames = frames
         self._longest = np.minimum(frames, max_frames) // unit * unit
@@ -124,8 +129,8 @@ class TrainingBatches:
         position, last = step * self.batch_size, (step + 1) * self.batch_size
         chosen, uniform = [], []
         while position < last:
-            epoch, offset = divmod(position, len(self.items))
-            take = min(last - position, len(self.items) - offset)
+            epoch, offset = divmod(position, self._drawn)
+            take = min(last - position, self._drawn - offset)
             draws = self._epoch(epoch)
             chosen.append(draws.order[offset : offset + take])
             uniform.append(draws.uniform[offset : offset + take])

@@ -27,8 +27,9 @@ __all__ = [
     "Caption",
     "MotionItem",
     "MotionSet",
-    "first_caption",
+    "Prompt",
     "load_split",
+    "published_prompts",
     "read_captions",
     "read_ids",
     "read_motion",
@@ -37,6 +38,8 @@ __all__ = [
 
 FPS = 20
 MOTION_DIM = 263
+MIN_FRAMES, LONGEST_FRAMES = 40, 196
+"""Shortest clip that is loaded, and longest motion that is drawn (published)."""
 SPLITS = ("train", "val", "test", "train_val")
 _DOCTOR = "run `python -m dataset.doctor` on the dataset folder, then restore or remove this clip"
 
@@ -83,7 +86,7 @@ def load_split(
     root: Path | str,
     split: str,
     *,
-    min_frames: int = 40,
+    min_frames: int = MIN_FRAMES,
     max_frames: int = 200,
     skip_damaged: bool = False,
 ) -> MotionSet:
@@ -154,15 +157,43 @@ def _items_of_clip(
     return items
 
 
-def first_caption(root: Path | str, clip: str) -> Caption:
-    """The first line of a clip's caption file: the published prompt of its synthetic sibling.
+@dataclass(frozen=True)
+class Prompt:
+    """What the published code draws a motion for.
 
-    Published behaviour includes captions that describe a segment only.
+    Attributes:
+        id: a listed clip.
+        caption: the first line of its caption file, even if that describes a segment only.
+        frames: its length, bounded to what the loop draws.
+        captions: those that a sample is trained with: all of the whole clip, where it is loaded.
+    """
+
+    id: str
+    caption: Caption
+    frames: int
+    captions: tuple[Caption, ...]
+
+
+def published_prompts(loaded: MotionSet) -> list[Prompt]:
+    """Return a prompt for every listed clip, in file order, those of unusable length included.
+
+    A clip whose files are missing or damaged, at which the published code stops, is left out.
 
     Raises:
-        InvalidCaptionError: see `read_captions`.
+        MissingAssetError: there is no list of the split.
     """
-    return read_captions(Path(root) / "texts" / f"{clip}.txt")[0][0]
+    whole = {item.id: item.captions for item in loaded.items if item.name == item.id}
+    prompts = []
+    for clip in read_ids(loaded.root, loaded.split):
+        try:
+            motion = _load_array(loaded.root / "new_joint_vecs" / f"{clip}.npy", "Motion")
+            first = read_captions(loaded.root / "texts" / f"{clip}.txt")[0][0]
+        except ScscError:
+            continue  # `load_split` has named it
+        frames = len(motion) if motion.ndim else 0
+        bounded = min(max(frames, MIN_FRAMES), LONGEST_FRAMES)
+        prompts.append(Prompt(clip, first, bounded, whole.get(clip, (first,))))
+    return prompts
 
 
 def read_ids(root: Path | str, split: str) -> list[str]:

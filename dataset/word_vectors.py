@@ -66,18 +66,21 @@ class WordVectors:
         """Width of a word vector."""
         return self._vectors.shape[1]
 
-    def encode(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """A caption framed by `sos` and `eos`: word vectors (L, D) and one-hot tags (L, 15).
+    def encode(self, tokens: Sequence[str], padded: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Encode a caption framed by `sos` and `eos`: word vectors (L, D), one-hot tags (L, 15).
 
         L = min(len(tokens), 20) + 2. A word without a vector is `unk`, its tag OTHER.
 
         Args:
             tokens: `word/POS` as in HumanML3D's text files.
+            padded: fill up with `unk` to L = 22, as published files are read.
 
         Raises:
             InvalidCaptionError: a token has no tag.
         """
         framed = ("sos/OTHER", *tokens[:MAX_WORDS], "eos/OTHER")
+        if padded:
+            framed += ("unk/OTHER",) * (MAX_WORDS + 2 - len(framed))
         rows, tags = [], np.zeros((len(framed), len(POS_TAGS)), np.float32)
         for place, token in enumerate(framed):
             word, slash, tag = token.rpartition("/")

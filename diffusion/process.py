@@ -7,6 +7,7 @@ from 0 (least noise) to T - 1. Tables are float64 and are cast to the dtype of t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -183,22 +184,39 @@ def subsequence(diffusion: Diffusion, kept: Sequence[int]) -> Diffusion:
     )
 
 
-def respace(diffusion: Diffusion, steps: int) -> Diffusion:
-    """A chain of `steps` evenly spread steps of `diffusion`, its first and last included.
+def respace(diffusion: Diffusion, steps: int | str) -> Diffusion:
+    """Make a chain of fewer steps of `diffusion`, as `timestep_respacing` of the published code.
 
-    One step keeps the noisiest. As many steps as there are gives an equal chain.
+    Args:
+        diffusion: the full chain of T steps.
+        steps: a number of steps, spread evenly with the first and the last of the chain included
+            (one step keeps the first); or `ddimN`: N steps at the smallest whole stride from the
+            first on that gives as many (Song et al., arXiv 2010.02502).
 
     Raises:
-        InvalidOptionError: fewer than one step, or more than the chain has.
+        InvalidOptionError: fewer than one step, more than the chain has, no such stride, or words
+            that are none of these.
     """
-    if not 1 <= steps <= diffusion.steps:
+    total = diffusion.steps
+    strided = isinstance(steps, str)
+    number = steps.removeprefix("ddim") if isinstance(steps, str) else str(steps)
+    count = int(number) if number.isdecimal() else 0
+    if not 1 <= count <= total or (isinstance(steps, str) and steps != f"ddim{count}"):
         raise InvalidOptionError(
             "cannot respace a chain to this many steps",
             found=steps,
-            expected=f"1 to {diffusion.steps}",
+            expected=f"1 to {total}, or ddim2 to ddim{total}",
         )
-    if steps == 1:
-        return subsequence(diffusion, [diffusion.steps - 1])
-    return subsequence(
-        diffusion, np.linspace(0, diffusion.steps - 1, steps).round().astype(int).tolist()
-    )
+    if strided:
+        strides = [stride for stride in range(1, total) if -(-total // stride) == count]
+        if not strides:
+            raise InvalidOptionError(
+                "no whole stride gives so many steps",
+                found=f"{steps} of {total}",
+                remedy=f"choose a number that divides {total}",
+            )
+        return subsequence(diffusion, range(0, total, strides[0]))
+    stride = (total - 1) / (count - 1) if count > 1 else 1.0
+    # Added up, as published: products are rounded elsewhere in the last bit.
+    kept = accumulate([stride] * (count - 1), initial=0.0)
+    return subsequence(diffusion, [round(position) for position in kept])

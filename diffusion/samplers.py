@@ -49,7 +49,7 @@ def ddim(
     denoise: Denoise,
     noise_source: NoiseSource,
     shape: tuple[int, ...],
-    steps: int | None = None,
+    steps: int | str | None = None,
     eta: float = 0.0,
     *,
     clip_denoised: bool = False,
@@ -61,7 +61,7 @@ def ddim(
         denoise: the network.
         noise_source: called once for x_T and, where eta > 0, once a step but the last.
         shape: (B, ...) of the samples.
-        steps: respace the chain to this many steps first; all of them if left out.
+        steps: respace the chain to these first (see `respace`); all of them if left out.
         eta: 0 is deterministic given x_T, 1 has the variance of the ancestral sampler.
         clip_denoised: clamp the estimate of the clean data to [-1, 1] (images; off for motion).
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loop.errors import InvalidOptionError
+
 Stream = np.random.SeedSequence
 
 
@@ -25,6 +27,21 @@ class Streams:
         """Seed sequence of one stage; the same arguments give the same numbers on every machine."""
         key = (zlib.crc32(self.arm.encode()), generation, zlib.crc32(stage.encode()))
         return np.random.SeedSequence(entropy=self.seed, spawn_key=key)
+
+
+def generation_of(stream: Stream) -> int:
+    """Return the generation that `Streams.at` made this stream for.
+
+    Raises:
+        InvalidOptionError: the stream is no such one, or a part of one.
+    """
+    if len(stream.spawn_key) != 3:
+        raise InvalidOptionError(
+            "not the random stream of a stage",
+            found=stream.spawn_key,
+            expected="what Streams.at(generation, stage) gives",
+        )
+    return stream.spawn_key[1]
 
 
 def integer_seed(stream: Stream) -> int:

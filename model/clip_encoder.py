@@ -13,8 +13,6 @@ from loop.errors import InvalidOptionError
 from model.hub_encoder import HubEncoder, valid_tokens
 from model.text_encoder import MiniLMEncoder, TextEncoder
 
-_STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
-
 TextEncoderName = Literal["minilm", "clip", "distilbert"]
 
 
@@ -38,9 +36,11 @@ class ClipEncoder(HubEncoder):
         return self._network.text_projection.out_features
 
     def _cleaned(self, text: str) -> str:
-        # OpenAI's tokenizer resolves entities (twice) and typographic quotes first; that of
-        # `transformers` does not.
-        return html.unescape(html.unescape(text)).translate(_STRAIGHT_QUOTES)
+        # OpenAI's tokenizer mends mojibake, ligatures and typographic quotes, and resolves entities
+        # twice; that of `transformers` does not.
+        import ftfy
+
+        return html.unescape(html.unescape(ftfy.fix_text(text)))
 
     @property
     def _context(self) -> int:

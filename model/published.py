@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from model.checkpoint import load_state
 from model.mdm import MDM, MDMConfig, published_state
 from model.mdm_decoder import MDMDecoder
 
+Variance = Literal["small", "large"]
 HEADS, DROPOUT, MAX_FRAMES = 4, 0.1, 196
 ENCODER, DECODER = "trans_enc", "trans_dec"
 _SUPPORTED: dict[str, tuple[object, ...]] = {
@@ -46,12 +47,16 @@ class PublishedMDM:
     Attributes:
         network: in evaluation mode, gradients off.
         diffusion_steps: T of the cosine chain it was trained on; it predicts x0.
+        variance: of its reverse steps, for `diffusion.process.Diffusion`.
+        unconditional: it was trained with hidden texts too, which guidance needs.
         text_encoder: name for `model.clip_encoder.text_encoder_named`.
         arguments: all of args.json.
     """
 
     network: MDM | MDMDecoder
     diffusion_steps: int
+    variance: Variance
+    unconditional: bool
     text_encoder: str
     arguments: Mapping[str, Any]
 
@@ -60,7 +65,7 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
     """Read a published checkpoint; copies of the frozen CLIP network in it are passed over.
 
     Where a checkpoint holds both live and averaged weights (`model`, `model_avg`), the averaged
-    ones are taken, as published.
+    ones are taken if it was trained with `use_ema`, as published.
 
     Raises:
         MissingAssetError: the checkpoint or args.json is missing.
@@ -70,8 +75,9 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
     """
     path = Path(path)
     state = read_published(path)
-    state = published_state(state.get("model_avg", state.get("model", state)))
     arguments = _arguments(path.parent / "args.json")
+    averaged = state.get("model_avg") if arguments.get("use_ema", False) else None
+    state = published_state(state.get("model", state) if averaged is None else averaged)
     network = (MDM if arguments.get("arch", ENCODER) == ENCODER else MDMDecoder)(
         _config(arguments, state, path)
     )
@@ -80,6 +86,8 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
     return PublishedMDM(
         network.to(device).eval().requires_grad_(False),
         int(arguments["diffusion_steps"]),
+        "small" if arguments.get("sigma_small", True) else "large",
+        arguments.get("cond_mask_prob", 0.1) > 0,
         "distilbert" if encoder == "bert" else encoder,
         arguments,
     )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checkpoints of the published Universal Humanoid Control, for comparison; our own needs none.
+# Checkpoints of the published Universal Humanoid Control: what `--controller faithful` runs.
 set -euo pipefail
 # shellcheck source=prepare/common.sh
 . "$(dirname "$0")/common.sh"
@@ -10,15 +10,17 @@ policies=(
   "uhc_implicit/models/iter_19000.p 1CA3lKhIEOwzhX7IMdu_B_QnjrXfPXYnM"
   "uhc_implicit_shape/models/iter_4700.p 16FI_Ga2iE3zfP93_XgRSVVCTL6zkDEJ_"
 )
-for policy in "${policies[@]}"; do
-  asset "$models/${policy% *}" "published tracking policy, for comparison only"
+asset "$models/${policies[0]% *}" "weights of --controller faithful, the published physics arm"
+for policy in "${policies[@]:1}"; do
+  asset "$models/${policy% *}" "published tracking policy of another configuration; not read here"
 done
 
 extra "UniversalHumanoidControl/sample_data/*" "motions that the published UHC shows itself with; not read here"
 
 describe() {
   echo "Fetches the published UHC checkpoints into UniversalHumanoidControl/, where the published"
-  echo "code looks for them. Nothing here needs them: the corrector in uhc/ has its own controller."
+  echo "code looks for them. --controller faithful needs uhc_explicit/models/iter_5000.p and a neutral"
+  echo "SMPL file (get_smpl_data.sh); the other controllers of uhc/ need neither."
 }
 
 by_hand() {

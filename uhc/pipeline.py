@@ -127,6 +127,14 @@ def _stages(
             remedy="cut it into windows",
         )
     _check_speed(positions)
+    alone = request.tracker.teleport and wanted <= {"none", "simulated"}
+    if isinstance(request.controller, Faithful) and alone:  # nothing of ours before it
+        joints, tracked = follow_faithful(
+            positions, request.controller, request.playback_rate, True, request.skeleton
+        )
+        done = Outcome(None, True, "simulated", contacts="body")
+        yield "simulated", _deliver(_with_tracking(done, tracked), joints, positions)
+        return
     clip = prepare(positions, request.skeleton, request.contacts)
     if "kinematic" in wanted:
         done = _done("kinematic", clip, unexplained_force(clip.humanoid, clip.qpos, FPS))
@@ -182,7 +190,8 @@ def follow_refined(
     """
     controller, dumps = request.controller, request.dump_folder
     if isinstance(controller, Faithful):  # it has a body and contacts of its own
-        return follow_faithful(given, controller)
+        rate, again = request.playback_rate, request.tracker.teleport
+        return follow_faithful(given, controller, rate, again, request.skeleton)
     body, tracker = clip.humanoid, request.tracker
     if controller is None:
         tracked = track(body, qpos, FPS, tracker, request.playback_rate, dumps, watch)
@@ -213,9 +222,11 @@ def _deliver(done: Outcome, joints: NDArray[Any], given: NDArray[np.float64]) ->
     """The outcome with its motion and distances to the input; a motion that is not finite fails."""
     if not np.isfinite(joints).all():
         return Outcome(None, False, done.method_used, "the result is not finite", done.detail)
+    done = replace(done, joints=joints.astype(np.float32))
+    if len(joints) != len(given):  # the published controller adds a frame at each teleport
+        return done
     return replace(
         done,
-        joints=joints.astype(np.float32),
         mpjpe_mm=mpjpe_mm(joints, given),
         root_aligned_mm=mpjpe_mm(joints, given, root_aligned=True),
     )

@@ -65,12 +65,13 @@ class Request:
 
 
 def check_controller(controller: Controller | None, playback_rate: float, teleport: bool) -> None:
-    """Refuse what only the tracker can do. Raises InvalidOptionError."""
-    if controller is not None and (playback_rate != 1.0 or teleport):
+    """Refuse what a policy or a search cannot do. Raises InvalidOptionError."""
+    if isinstance(controller, SearchOptions | Policy) and (playback_rate != 1.0 or teleport):
         raise InvalidOptionError(
-            "only the tracker plays motions faster, or puts a fallen body back",
+            "only the tracker and the published controller play motions faster, or put a fallen "
+            "body back",
             found=f"playback_rate {playback_rate}, teleport {teleport}",
-            remedy="choose the controller `tracker`, or leave --faithful out",
+            remedy="choose the controller `tracker` or `faithful`, or leave --faithful out",
         )
 
 

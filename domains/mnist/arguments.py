@@ -81,8 +81,8 @@ class MnistArguments:
     compile: Literal["auto", "yes", "no"] = "auto"
     """compile the network before every draw, a minute that only many samples of a wide network pay
     back; auto: from 64 features on, where there is a C++ compiler, and not with --faithful"""
-    device: str = "cpu"
-    """torch device of the network, such as cpu or cuda"""
+    device: str = "auto"
+    """where the network runs: auto (a GPU if there is one, as published), cpu or cuda"""
     discard_damaged: bool = False
     """set a damaged newest generation aside and compute it again from the one before"""
     loggers: tuple[LoggerName, ...] = ()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from dataset.mnist import Digits, load_mnist
 from domains.mnist.arguments import MnistArguments
 from domains.mnist.classifier import classifier_settings, train_or_load_classifier
@@ -14,6 +12,7 @@ from domains.mnist.evaluation import MnistEvaluation
 from domains.mnist.experiment import MnistExperiment, experiment_of
 from domains.mnist.files import LARGE_FILES, CorrectionFiles, SampleFiles
 from domains.mnist.generator import MnistGenerator
+from domains.mnist.precision import device_named
 from domains.mnist.real import real_and_reserve, synthetic_count
 from loop.arm import Built
 from loop.interfaces import Correction, NoCorrection
@@ -48,7 +47,7 @@ def build_domain(
             preset,
             protocol,
             experiment.seed,
-            torch.device(experiment.device),
+            device_named(experiment.device),
             half=experiment.half,
             compiled=experiment.compiled,
             fresh_at=experiment.fresh_at,

@@ -80,16 +80,12 @@ class MnistGenerator(Generator[Digits]):
         and not on `stream`: the first ones are measured, and the same ones train its successor.
         """
         if self._protocol.independent_draws:
-            return self.denoiser.draw(count, self._noise(stream), scratch)
+            return self.denoiser.draw(count, stream, scratch)
         held = len(self._pool)
         if held < count:
             more = self.denoiser.draw(count, self._draws, scratch, first=held)
             self._pool = concatenated([self._pool, more])
         return self._pool.take(slice(count))
-
-    def _noise(self, stream: Stream) -> Stream:
-        """Published processes repeat their noise."""
-        return Stream(self._seed) if self._protocol.repeat_noise else stream
 
     def fit(
         self,
@@ -101,7 +97,7 @@ class MnistGenerator(Generator[Digits]):
         """Train on the real and synthetic digits of `training_set`, as long as the preset says."""
         if generation in self._fresh_at:
             self._optimizer = self._new_optimizer()
-        training, drawing = self._noise(stream).spawn(2)
+        training, drawing = stream.spawn(2)
         digits = concatenated(list(training_set.parts()))
         seen = len(digits if self._protocol.unequal_steps else training_set.real)
         epochs = PartialResults(scratch, "epoch")
@@ -120,10 +116,10 @@ class MnistGenerator(Generator[Digits]):
             self._drawn(scratch)
 
     def _draw_epoch(self, epochs: PartialResults, epoch: int) -> None:
-        """Draw what the published evaluation of an epoch sees, with the noise of the last one."""
+        """Draw what the published evaluation of an epoch sees, with noise of its own."""
         if epoch not in epochs:
             count = max(self._preset.sheet, self._preset.published_samples)
-            drawn = self.denoiser.draw(count, self._noise(self._draws))
+            drawn = self.denoiser.draw(count, Stream([self._seed, epoch]))
             epochs[epoch] = {"images": drawn.images, "labels": drawn.labels}
 
     def _course(self, generation: int, seen: int, seed: int) -> Course:

@@ -25,6 +25,24 @@ def threads_of(width: int) -> int | None:
     return 1 if width < THREADS_FROM else None
 
 
+def device_named(name: str) -> torch.device:
+    """Return the device of that name; `auto` is a GPU if there is one.
+
+    Raises:
+        InvalidOptionError: the device is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidOptionError(
+            "this device cannot be used", found=f"{name}: {error}", remedy="try --device cpu"
+        ) from error
+    return device
+
+
 def runs_in_bfloat16(precision: str, device: str, faithful: bool) -> bool:
     """What `--precision` means here: auto takes bfloat16 where the hardware multiplies in it.
 
@@ -42,13 +60,7 @@ def multiplies_bfloat16(device: str) -> bool:
     Raises:
         InvalidOptionError: the device is not there.
     """
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidOptionError(
-            "this device cannot be used", found=f"{device}: {error}", remedy="try --device cpu"
-        ) from error
-    if torch.device(device).type == "cuda":
+    if device_named(device).type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 

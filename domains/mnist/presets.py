@@ -28,8 +28,6 @@ class MnistProtocol:
             not as +1.
         first_images_only: the training set is the first rows of MNIST (published), not a random
             subset with equal shares of the digits.
-        repeat_noise: every generation and arm draws the same noise (published), so that errors of
-            successive generations are not independent.
         unequal_steps: a generation is one epoch over whatever the arm trains on (published), so
             that an arm with synthetic data takes 1 + lambda times as many optimiser steps as the
             baseline; else every arm takes as many as an epoch over the real data has.
@@ -57,7 +55,6 @@ class MnistProtocol:
     double_softmax: bool
     negative_keep_mask: bool
     first_images_only: bool
-    repeat_noise: bool
     unequal_steps: bool
     normalisation: Normalisation
     predicts_noise: bool
@@ -74,7 +71,6 @@ FAITHFUL = MnistProtocol(
     double_softmax=True,
     negative_keep_mask=True,
     first_images_only=True,
-    repeat_noise=True,
     unequal_steps=True,
     normalisation="batch",
     predicts_noise=True,
@@ -90,7 +86,6 @@ CORRECTED = MnistProtocol(
     double_softmax=False,
     negative_keep_mask=False,
     first_images_only=False,
-    repeat_noise=False,
     unequal_steps=False,
     normalisation="group",
     predicts_noise=False,

@@ -66,14 +66,15 @@ class Denoiser:
         stream: Stream,
         description: str,
         scratch: Path | None = None,
+        unit: int = UNIT,
     ) -> list[np.ndarray]:
-        """One motion a caption: (F_i, 263) float32 at 20 fps, not normalised.
+        """Draw one motion a caption: (F_i, 263) float32 at 20 fps, not normalised.
 
-        F_i is `frames[i]` brought down to a multiple of four that the network can draw. A motion
+        F_i is `frames[i]` brought down to a multiple of `unit` that the network can draw. A motion
         depends on its caption, its length and its place in the list, not on its batch. Finished
         batches are kept in `scratch` for a repeated call.
         """
-        lengths = [min(count, self.max_frames) // UNIT * UNIT for count in frames]
+        lengths = [min(count, self.max_frames) // unit * unit for count in frames]
         seeds = item_seeds(stream, len(captions))
         motions: list[np.ndarray] = []
         done = PartialResults(scratch, description)

@@ -98,9 +98,10 @@ def build_domain(
     denoiser = new_denoiser(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
     )
+    generator = MotionGenerator(denoiser, train, preset, protocol, experiment.seed, distributed)
     return Domain(
         real=MotionBatch(train.items),
-        generator=MotionGenerator(denoiser, train, preset, protocol, experiment.seed, distributed),
+        generator=generator,
         correction=_correction(experiment, workers, train),
         evaluator=RepeatedEvaluation(
             _evaluation(experiment, denoiser, train, test, device), preset.eval_repetitions
@@ -109,7 +110,7 @@ def build_domain(
         corrections=CorrectionFiles(),
         reserve=reserve,
         large=LARGE_FILES,
-        synthetic_count=synthetic_count,
+        synthetic_count=lambda ratio, _: synthetic_count(ratio, generator.prompts),
     )
 
 
@@ -201,8 +202,12 @@ def _correction(
     )
 
 
-def synthetic_count(ratio: float, real: MotionBatch) -> int:
-    """int(lambda n) (published rounding), n the number of whole training clips.
+def synthetic_count(ratio: float, prompts: int) -> int:
+    """Return int(lambda n) (published rounding).
+
+    Args:
+        ratio: lambda.
+        prompts: n, the clips that can prompt (`MotionGenerator.prompts`).
 
     Raises:
         InvalidOptionError: lambda is negative or above 1.
@@ -211,4 +216,4 @@ def synthetic_count(ratio: float, real: MotionBatch) -> int:
         raise InvalidOptionError(
             "synthetic_augmentation_percent is a fraction", found=ratio, expected="0 to 1"
         )
-    return int(ratio * sum(item.name == item.id for item in real.items))
+    return int(ratio * prompts)

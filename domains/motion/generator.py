@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import random
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from dataset.batches import TrainingBatches
-from dataset.humanml3d import MotionItem, MotionSet
+from dataset.humanml3d import MotionItem, MotionSet, published_prompts, read_ids
 from domains.motion.denoiser import UNIT, Denoiser
 from domains.motion.distributed import TorchDistributed
 from domains.motion.files import MotionBatch
@@ -17,7 +18,7 @@ from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.training import fit, restore_training, training_state
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.interfaces import Generator, Mixture
-from loop.rng import Stream, integer_seed
+from loop.rng import Stream, generation_of, integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -58,25 +59,20 @@ class MotionGenerator(Generator[MotionBatch]):
         )
 
     def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> MotionBatch:
-        """`count` motions, each for a caption and of the length of another training clip.
+        """Draw `count` motions, each for a caption and of the length of another training clip.
 
         Raises:
             InvalidOptionError: more motions than training clips, whose ids name the files.
         """
+        if self._protocol.first_caption_only:
+            return self._synthesise_published(count, stream, scratch)
         clips = [item for item in self._real.items if item.name == item.id]
         if count > len(clips):
-            raise InvalidOptionError(
-                "a generation cannot have more synthetic motions than there are training clips",
-                found=count,
-                expected=f"at most {len(clips)}",
-                remedy="choose a synthetic_augmentation_percent of at most 1",
-            )
+            raise _too_many(count, len(clips))
         choice, noise = stream.spawn(2)
         rng = np.random.default_rng(choice)
         sources = [clips[i] for i in np.sort(rng.permutation(len(clips))[:count])]
         picks = [rng.integers(len(item.captions)) for item in sources]
-        if self._protocol.first_caption_only:
-            picks = [0] * count
         prompts = [item.captions[pick] for item, pick in zip(sources, picks, strict=True)]
         motions = self.denoiser.sample(
             [prompt.text for prompt in prompts],
@@ -92,6 +88,35 @@ class MotionGenerator(Generator[MotionBatch]):
                 for item, prompt, motion in zip(sources, prompts, motions, strict=True)
             )
         )
+
+    def _synthesise_published(
+        self, count: int, stream: Stream, scratch: Path | None
+    ) -> MotionBatch:
+        """Draw for the first captions of listed ids, chosen by seed and generation alone.
+
+        Equal in every arm, as published: each process there starts from the same seed.
+        """
+        listed = published_prompts(self._real)
+        if count > len(listed):
+            raise _too_many(count, len(listed))
+        chosen = random.Random(generation_of(stream) * self._seed).sample(listed, count)
+        motions = self.denoiser.sample(
+            [prompt.caption.text for prompt in chosen],
+            [prompt.frames for prompt in chosen],
+            self._noise(stream),
+            "synthesise",
+            scratch,
+            unit=1,
+        )
+        pairs = zip(chosen, motions, strict=True)
+        return MotionBatch(tuple(MotionItem(p.id, p.id, m, p.captions) for p, m in pairs))
+
+    @property
+    def prompts(self) -> int:
+        """Clips that lambda counts: those that can prompt, or all that are listed (published)."""
+        if self._protocol.first_caption_only:
+            return len(read_ids(self._real.root, self._real.split))
+        return sum(item.name == item.id for item in self._real.items)
 
     def _noise(self, stream: Stream) -> Stream:
         """Published processes all start from the seed, so that their noise repeats."""
@@ -112,6 +137,8 @@ class MotionGenerator(Generator[MotionBatch]):
             group["lr"], group["weight_decay"] = preset.learning_rate, preset.weight_decay
         self._steps = preset.steps_per_generation if generation else preset.generation_0_steps
         items = [item for part in training_set.parts() for item in part.items]
+        if self._protocol.first_caption_only:
+            items = _with_partner(items, training_set)
         if generation and self._protocol.whole_epochs:
             self._steps = in_whole_epochs(self._steps, len(items), preset.batch_size)
         batches = TrainingBatches(
@@ -122,6 +149,7 @@ class MotionGenerator(Generator[MotionBatch]):
             preset.max_frames,
             integer_seed(self._noise(stream)),
             UNIT,
+            drop_incomplete=self._protocol.whole_epochs,
         )
         fit(
             self.denoiser,
@@ -199,6 +227,22 @@ def _optimizer_file(model: Path) -> Path:
             "to make more generations, run the arm again with --keep every:N or all",
         )
     return path
+
+
+def _with_partner(items: list[MotionItem], training_set: Mixture[MotionBatch]) -> list[MotionItem]:
+    """Leave out what the published loader adds to no clip: samples whose clip is not trained on."""
+    reserve = () if training_set.reserve is None else training_set.reserve.items
+    clips = {item.id for item in (*training_set.real.items, *reserve) if item.name == item.id}
+    return [item for item in items if item.name != item.id or item.id in clips]
+
+
+def _too_many(count: int, available: int) -> InvalidOptionError:
+    return InvalidOptionError(
+        "a generation cannot have more synthetic motions than there are training clips",
+        found=count,
+        expected=f"at most {available}",
+        remedy="choose a synthetic_augmentation_percent of at most 1",
+    )
 
 
 def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:

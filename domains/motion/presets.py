@@ -33,12 +33,16 @@ class Protocol:
         captions: which captions a synthetic motion is trained with: the one that prompted it, or
             all captions of the clip it is named after (published).
         repeat_noise: every generation and arm draws the same noise (published).
-        first_caption_only: prompts are always the first caption of a clip (published), instead of a
-            random one.
+        first_caption_only: motions are drawn for the first captions of all listed clips, those of
+            segments and of clips too short or long to train on included; which ones follows from
+            seed and generation alone, so that all arms agree; lengths are the clips' (published).
+            Else for a random caption of a clip that is trained on, of a length in fours.
         skip_damaged: clips with missing or damaged files are left out (published, silently; ours
             names them) instead of ending the run.
         whole_epochs: a generation after the first trains on to the end of an epoch, and one epoch
-            more where its steps are whole epochs (published).
+            more where its steps are whole epochs; epochs drop their incomplete batch (published).
+        two_passes: a generation is measured as published: two passes over the test split with
+            fresh crops and captions (`domains.motion.published_evaluation`), else by ours.
     """
 
     mask_padding: bool
@@ -52,6 +56,7 @@ class Protocol:
     first_caption_only: bool
     skip_damaged: bool = False
     whole_epochs: bool = False
+    two_passes: bool = False
 
 
 FAITHFUL = Protocol(
@@ -66,6 +71,7 @@ FAITHFUL = Protocol(
     first_caption_only=True,
     skip_damaged=True,
     whole_epochs=True,
+    two_passes=True,
 )
 CORRECTED = Protocol(
     mask_padding=True,

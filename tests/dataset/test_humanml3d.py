@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataset.humanml3d import first_caption, load_split, read_ids, read_motion, read_statistics
+from dataset.humanml3d import load_split, published_prompts, read_ids, read_motion, read_statistics
 from loop.errors import (
     CorruptFileError,
     InvalidCaptionError,
@@ -148,7 +148,7 @@ def test_bad_statistics(tiny, name: str, value: np.ndarray) -> None:
 
 def test_first_caption_is_the_first_line_even_of_a_segment(tiny) -> None:
     root = tiny({"000001": 60}, {"000001": segment(1.0, 2.0) + WHOLE})
-    assert first_caption(root, "000001").text == "he turns"
+    assert published_prompts(load_split(root, "train"))[0].caption.text == "he turns"
 
 
 def test_real_humanml3d_clip(shared: Path, tiny) -> None:

@@ -104,16 +104,32 @@ def test_a_subsequence_keeps_the_marginals(kept: list[int]) -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 50])
-def test_respacing_keeps_the_noisiest_step(steps: int) -> None:
+def test_respacing_keeps_the_first_and_the_noisiest_step(steps: int) -> None:
+    """One step is the published one: the first, the least noisy."""
     shorter = respace(COSINE, steps)
     assert shorter.steps == steps
-    assert shorter.timesteps[-1] == 49
-    assert steps == 1 or shorter.timesteps[0] == 0
+    assert shorter.timesteps[0] == 0
+    assert steps == 1 or shorter.timesteps[-1] == 49
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [("ddim10", range(0, 50, 5)), ("ddim9", range(0, 50, 6)), ("ddim50", range(50)),
+     ("ddim17", range(0, 50, 3)), ("ddim2", range(0, 50, 25))],
+)  # fmt: skip
+def test_ddim_respacing_strides_from_the_first_step(steps: str, kept: range) -> None:
+    assert respace(COSINE, steps).timesteps.tolist() == list(kept)
+
+
+@pytest.mark.parametrize("steps", ["ddim11", "ddim0", "ddim", "ddim1", "ddim-5", "10,10", "50"])
+def test_strides_that_are_not_whole_and_other_words_are_refused(steps: str) -> None:
+    with pytest.raises(InvalidOptionError):
+        respace(COSINE, steps)
 
 
 def test_respacing_twice_still_tells_the_network_its_own_timesteps() -> None:
     twice = respace(respace(COSINE, 25), 5)
-    assert twice.timesteps.tolist() == [0, 12, 24, 37, 49]
+    assert twice.timesteps.tolist() == [0, 12, 25, 37, 49]
     assert twice.network_timesteps(torch.tensor([4, 0])).tolist() == [49, 0]
 
 

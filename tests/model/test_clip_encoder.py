@@ -142,10 +142,13 @@ def test_distilbert_is_the_mean_of_its_token_states(distilbert_folder: Path) -> 
         torch.testing.assert_close(vectors[row], states.mean(0), rtol=0, atol=1e-5)
 
 
-def test_entities_and_typographic_quotes_are_resolved_before_clip_reads(clip_folder: Path) -> None:
+def test_what_ftfy_mends_is_mended_before_clip_reads(clip_folder: Path) -> None:
+    """Entities, typographic quotes, ligatures, mojibake, as OpenAI's tokenizer does."""
     encoder = ClipEncoder(clip_folder)
-    written = ["a &amp;amp; b", "a \u201cjump\u201d", "the man\u2019s leg"]
-    plain = ["a & b", 'a "jump"', "the man's leg"]
+    written = ["a &amp;amp; b", "a \u201cjump\u201d", "the man\u2019s leg", "a man \ufb02ies"]
+    plain = ["a & b", 'a "jump"', "the man's leg", "a man flies"]
+    written += ["the man\u00e2\u20ac\u2122s leg", "\uff41 \uff4d\uff41\uff4e in"]
+    plain += ["the man's leg", "a man in"]
     assert torch.equal(encoder.encode_tokens(written)[1], encoder.encode_tokens(plain)[1])
     assert torch.equal(encoder.encode(written), encoder.encode(plain))
 

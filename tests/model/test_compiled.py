@@ -5,8 +5,9 @@ import logging
 import pytest
 import torch
 
+from domains.mnist.arguments import MnistArguments
 from domains.mnist.denoiser import new_denoiser
-from domains.mnist.precision import compiles, runs_in_bfloat16
+from domains.mnist.precision import compiles, device_named, runs_in_bfloat16
 from domains.mnist.presets import CORRECTED, preset_named
 from loop.rng import Stream
 from model.compiled import can_compile, frozen
@@ -33,6 +34,15 @@ def test_auto_compiles_what_is_wide_and_computes_as_the_hardware_likes(monkeypat
     assert runs_in_bfloat16("auto", "cpu", faithful=False)
     assert not runs_in_bfloat16("auto", "cpu", faithful=True)
     assert not runs_in_bfloat16("fp32", "cpu", faithful=False)
+
+
+def test_a_gpu_is_taken_where_there_is_one(monkeypatch) -> None:
+    assert MnistArguments("baseline").device == "auto"
+    for available, kind in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=available: there)
+        monkeypatch.setattr(torch, "empty", lambda *_, device: device)  # no GPU here
+        assert device_named("auto").type == kind
+    assert device_named("cpu").type == "cpu"
 
 
 @pytest.mark.slow

@@ -127,15 +127,29 @@ def test_a_published_file_answers_as_published(
     assert expected.std() > 0.1
 
 
-def test_averaged_weights_are_preferred(tmp_path: Path) -> None:
+def test_averaged_weights_are_taken_where_the_checkpoint_was_trained_with_ema(
+    tmp_path: Path,
+) -> None:
     average, live = published_tensors(), published_tensors()
     live["embed_text.bias"] = live["embed_text.bias"] + 1
-    path = write(tmp_path, {"model": live, "model_avg": average}, mask_frames=True)
+    both = {"model": live, "model_avg": average}
+    for options in ({}, {"use_ema": False}):
+        network = load_published_mdm(write(tmp_path, both, **options)).network
+        assert torch.equal(network.embed_text.bias, live["embed_text.bias"])
+    path = write(tmp_path, both, mask_frames=True, use_ema=True)
     network = load_published_mdm(path).network
     assert torch.equal(network.embed_text.bias, average["embed_text.bias"])
     assert network.config.mask_padding
     only_live = load_published_mdm(write(tmp_path, {"model": live})).network
     assert torch.equal(only_live.embed_text.bias, live["embed_text.bias"])
+
+
+def test_variance_and_hidden_texts_are_those_of_the_options(tmp_path: Path) -> None:
+    usual = load_published_mdm(write(tmp_path, published_tensors()))
+    assert (usual.variance, usual.unconditional) == ("small", True)
+    other = write(tmp_path, published_tensors(), sigma_small=False, cond_mask_prob=0)
+    loaded = load_published_mdm(other)
+    assert (loaded.variance, loaded.unconditional) == ("large", False)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -131,7 +131,9 @@ class Reference:
 
 def test_a_published_decoder_answers_as_written_by_hand(tmp_path: Path) -> None:
     state = tensors()
-    loaded = load_published_mdm(write(tmp_path, {"model_avg": state, "model": tensors()}))
+    loaded = load_published_mdm(
+        write(tmp_path, {"model_avg": state, "model": tensors()}, use_ema=True)
+    )
     assert (loaded.text_encoder, loaded.diffusion_steps) == ("distilbert", 50)
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(3, 60, 263, generator=generator)
@@ -203,3 +205,14 @@ def test_it_samples_motions_that_hang_on_every_word(tmp_path: Path) -> None:
     one_vector = replace(denoiser, words=False)  # as decoders with CLIP read their caption
     (pooled,) = one_vector.sample(texts[:1], [40], Stream(1), "draw")
     assert pooled.shape == alone.shape and np.abs(pooled - alone).max() > 1e-3
+
+
+def test_variance_reaches_the_chain_and_guidance_needs_hidden_texts(tmp_path: Path) -> None:
+    write_distilbert(tmp_path / "bert")
+    options = {"diffusion_steps": 3, "sigma_small": False, "cond_mask_prob": 0.0}
+    path = write(tmp_path / "model", tensors(text=24), **options)
+    statistics = (np.zeros(263, np.float32), np.ones(263, np.float32))
+    with pytest.raises(InvalidOptionError, match="without hidden texts"):
+        published_denoiser(path, statistics, torch.device("cpu"), 2.5, tmp_path / "bert")
+    denoiser = published_denoiser(path, statistics, torch.device("cpu"), 1.0, tmp_path / "bert")
+    assert denoiser.diffusion.variance == "large" and denoiser.guidance == 1.0

@@ -37,11 +37,19 @@ def published_denoiser(
 
     Raises:
         MissingAssetError, CorruptFileError: a file is missing or damaged.
-        InvalidOptionError: the checkpoint is of a kind that is not supported, or the text encoder
-            is not the one it was trained with.
+        InvalidOptionError: the checkpoint is of a kind that is not supported, was trained without
+            hidden texts and shall be guided, or the text encoder is not its own.
         RunStateError: checkpoint and args.json do not fit together.
     """
     published = load_published_mdm(path, device)
+    if guidance != 1.0 and not published.unconditional:
+        raise InvalidOptionError(
+            "this checkpoint was trained without hidden texts: guidance has nothing to go by",
+            path=path,
+            found=f"cond_mask_prob 0 and guidance {guidance}",
+            expected="guidance 1",
+            remedy="add --guidance_param 1",
+        )
     encoder = text_encoder_named(published.text_encoder, device, text_encoder)
     if encoder.dim != published.network.config.text_dim:
         raise InvalidOptionError(
@@ -53,7 +61,9 @@ def published_denoiser(
     return Denoiser(
         network=published.network,
         ema=None,
-        diffusion=Diffusion(cosine_betas(published.diffusion_steps), "x0"),
+        diffusion=Diffusion(
+            cosine_betas(published.diffusion_steps), "x0", variance=published.variance
+        ),
         encoder=CachedTextEncoder(encoder),
         mean=statistics[0],
         std=statistics[1],

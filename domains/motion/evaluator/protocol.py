@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from dataset.humanml3d import MotionItem
+from domains.motion.evaluator.published import PublishedEvaluator
 from eval.metrics.diversity import diversity
 from eval.metrics.frechet import fid
 from eval.metrics.matching import BATCH, match
@@ -55,6 +56,9 @@ class EvaluationProtocol:
             leaves it out.
         multimodal_repeats: motions drawn for each of them.
         multimodal_pairs: pairs among those.
+        as_drawn: judge generated motions as the published loop does: 22 tokens a caption, padding
+            included, and what the model drew after the end of a motion (needs the published
+            evaluator, and a sampler that leaves it there).
     """
 
     repetitions: int
@@ -63,6 +67,7 @@ class EvaluationProtocol:
     multimodal_texts: int = 0
     multimodal_repeats: int = 30
     multimodal_pairs: int = 10
+    as_drawn: bool = False
 
 
 PROTOCOLS = {
@@ -179,13 +184,19 @@ def _repetition(
     count = _whole_batches(protocol.samples, len(first.texts))
     drawn = sampler(first.texts[:count], first.frames[:count], noise)
     reference = evaluator.embed_motions(second.motions)
-    texts = evaluator.embed_texts(first.texts)
+    texts = {"ground truth": evaluator.embed_texts(first.texts)}
     sets = {"ground truth": evaluator.embed_motions(first.motions)}
-    sets["test"] = evaluator.embed_motions(drawn)
+    if protocol.as_drawn:
+        assert isinstance(evaluator, PublishedEvaluator), "the rules of another evaluator"
+        texts["test"] = evaluator.embed_texts(first.texts[:count], padded=True)
+        sets["test"] = evaluator.embed_generated(drawn, first.frames[:count])
+    else:
+        texts["test"] = texts["ground truth"][:count]
+        sets["test"] = evaluator.embed_motions(drawn)
     pairs = protocol.diversity_pairs or max(1, int(0.2 * count))
     metrics: dict[str, float | list[float]] = {}
     for (name, features), dice in zip(sets.items(), drawing.spawn(2), strict=True):
-        matching = match(texts[: len(features)], features)
+        matching = match(texts[name], features)
         metrics[f"Matching Score_{name}"] = matching.matching_score
         metrics[f"R_precision_{name}"] = list(matching.r_precision)
         metrics[f"FID_{name}"] = fid(features, reference)

@@ -67,29 +67,61 @@ class PublishedEvaluator:
         Raises:
             InvalidMotionError: a motion has a wrong shape, is too short, or is not finite.
         """
+        return self._embed(motions, None)
+
+    def embed_generated(self, motions: Sequence[np.ndarray], frames: Sequence[int]) -> np.ndarray:
+        """Embed motions as the published loop does what a model drew: (N, 512) float32.
+
+        What stands after a motion's end is not zeroed: the last step of the movement encoder, whose
+        convolutions reach over the end, sees it.
+
+        Args:
+            motions: (F_i, 263) as drawn, F_i up to 196, not normalised.
+            frames: where each one ends, at least 4; what is beyond a multiple of four is dropped.
+
+        Raises:
+            InvalidMotionError: see `embed_motions`; or a motion is shorter than its `frames`.
+        """
+        return self._embed(motions, frames)
+
+    def _embed(self, motions: Sequence[np.ndarray], frames: Sequence[int] | None) -> np.ndarray:
         for row, motion in enumerate(motions):
             _check(row, motion)
+            if frames is not None and not UNIT <= frames[row] <= len(motion):
+                raise InvalidMotionError(
+                    f"motion {row} cannot end there", found=frames[row], expected=len(motion)
+                )
         embedded = np.empty((len(motions), self.dim), np.float32)
         for start in range(0, len(motions), BATCH_SIZE):
             chosen = motions[start : start + BATCH_SIZE]
-            lengths = [min(len(motion), MAX_FRAMES) // UNIT * UNIT for motion in chosen]
+            ends = (
+                [len(m) for m in chosen] if frames is None else frames[start : start + len(chosen)]
+            )
+            lengths = [min(end, MAX_FRAMES) // UNIT * UNIT for end in ends]
             padded = np.zeros((len(chosen), MAX_FRAMES, FEATURES), np.float32)
             for row, (motion, length) in enumerate(zip(chosen, lengths, strict=True)):
-                padded[row, :length] = (motion[:length] - self._mean) / self._std
+                kept = length if frames is None else min(len(motion), MAX_FRAMES)
+                padded[row, :kept] = (motion[:kept] - self._mean) / self._std
             batch = torch.from_numpy(padded).to(self._device)
             answer = self._network.embed_motions(batch, torch.tensor(lengths))
             embedded[start : start + len(chosen)] = answer.cpu().numpy()
         return embedded
 
-    def embed_captions(self, captions: Sequence[Caption]) -> np.ndarray:
-        """Embeddings (N, 512) float32 of tagged captions.
+    def embed_captions(self, captions: Sequence[Caption], padded: bool = False) -> np.ndarray:
+        """Embed tagged captions: (N, 512) float32.
+
+        Args:
+            captions: the captions.
+            padded: read 22 tokens of each, its padding included, as the published loop does with
+                the captions of generated motions (MDM mended that later).
 
         Raises:
             InvalidCaptionError: a token has no part of speech.
         """
         embedded = np.empty((len(captions), self.dim), np.float32)
         for start in range(0, len(captions), BATCH_SIZE):
-            pairs = [self._words.encode(c.tokens) for c in captions[start : start + BATCH_SIZE]]
+            chosen = captions[start : start + BATCH_SIZE]
+            pairs = [self._words.encode(c.tokens, padded=padded) for c in chosen]
             words, tags = (
                 pad_sequence([torch.from_numpy(pair[k]) for pair in pairs], batch_first=True)
                 for k in (0, 1)
@@ -101,8 +133,8 @@ class PublishedEvaluator:
             embedded[start : start + len(pairs)] = answer.cpu().numpy()
         return embedded
 
-    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """`embed_captions` of texts whose tokens were given at the start.
+    def embed_texts(self, texts: Sequence[str], padded: bool = False) -> np.ndarray:
+        """Embed, as `embed_captions` does, texts whose tokens were given at the start.
 
         Raises:
             InvalidCaptionError: the tokens of a text are not known.
@@ -113,7 +145,7 @@ class PublishedEvaluator:
                 found=unknown[0],
                 expected="a caption of the dataset that the evaluator was made with",
             )
-        return self.embed_captions([Caption(text, self._tokens[text]) for text in texts])
+        return self.embed_captions([Caption(text, self._tokens[text]) for text in texts], padded)
 
 
 def load_published_evaluator(

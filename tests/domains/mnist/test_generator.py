@@ -82,27 +82,23 @@ def test_moments_start_anew_only_where_the_published_process_lost_them() -> None
     assert taken == [6, 3, 6, 3]
 
 
-def test_noise_repeats_only_in_faithful_mode() -> None:
-    for protocol, repeats in ((FAITHFUL, True), (CORRECTED, False)):
-        drawn = []
-        for seed in (1, 2):
-            generator = make(protocol)
-            generator.fit(mixture(20), 0, Stream(seed), None)
-            drawn.append(generator.synthesise(10, Stream(seed)).images)
-        assert np.array_equal(*drawn) == repeats
+@pytest.mark.parametrize("protocol", [FAITHFUL, CORRECTED])
+def test_noise_never_repeats(protocol) -> None:
+    """The published MNIST scripts set no seed at all: every generation and arm has its own."""
+    drawn = []
+    for seed in (1, 2):
+        generator = make(protocol)
+        generator.fit(mixture(20), 0, Stream(seed), None)
+        drawn.append(generator.synthesise(10, Stream(seed)).images)
+    assert not np.array_equal(*drawn)
 
 
 def test_what_is_measured_is_what_is_trained_on_next_but_not_in_faithful_mode() -> None:
     for protocol, shared in ((CORRECTED, True), (FAITHFUL, False)):
-        protocol = with_changes_of(protocol, repeat_noise=False)
         generator = make(protocol)
         generator.fit(mixture(20), 0, Stream(1), None)
         measured, trained = (generator.synthesise(60, Stream(s)).images for s in (2, 3))
         assert np.array_equal(measured, trained) == shared
-
-
-def with_changes_of(protocol, **changes):
-    return type(protocol)(**{**vars(protocol), **changes})
 
 
 def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch) -> None:

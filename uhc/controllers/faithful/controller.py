@@ -1,7 +1,7 @@
 """The published controller at work: `iter_5000.p` drives SMPL's robot along a motion.
 
-Both files are licensed and each user's own; without them the other controllers do the same work.
-Never run with the real weights: its numbers were not verified here.
+Both files are licensed and each user's own. The environment agrees with the published one on stored
+states (`uhc.faithful_check`); nobody here has run the real weights.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 
-from body_models.skeleton import JOINT_COUNT, check_joints
-from body_models.smpl import FOLDER, BodyModel, find_body_model, load_body_model
-from loop.errors import InvalidMotionError
+from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints
+from body_models.smpl import FOLDER, BodyModel, find_body_model, load_body_model, skin
+from loop.errors import InvalidMotionError, InvalidOptionError
+from translation.humanml import put_on_floor, uniform_skeleton
 from translation.ik import solve_ik
 from uhc.control.reference import MIN_FRAMES
 from uhc.control.simulation import DIVERGED
@@ -28,11 +30,13 @@ from uhc.controllers.tracker import Tracking
 from uhc.humanoid.model import yup_to_zup, zup_to_yup
 from uhc.humanoid.segments import GRAVITY
 
+mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 WEIGHTS = Path("UniversalHumanoidControl/results/motion_im/uhc_explicit/models/iter_5000.p")
 """Where `prepare/download_uhc.sh` puts them."""
 FPS, CONTROL_HZ = 20.0, 30.0
+BEHIND = "fell behind the reference"
 
 
 @dataclass(frozen=True)
@@ -56,83 +60,139 @@ def load_faithful(bodies: Path = FOLDER, weights: Path = WEIGHTS) -> Faithful:
 
 
 def follow_faithful(
-    joints: NDArray[Any], faithful: Faithful
+    joints: NDArray[Any],
+    faithful: Faithful,
+    playback_rate: float = 1.0,
+    teleport: bool = False,
+    skeleton: Skeleton | None = None,
 ) -> tuple[NDArray[np.float32], Tracking]:
-    """Follow joints (F, 22, 3), metres, y up, 20 fps, in real time with the published controller.
+    """Follow joints (F, 22, 3), metres, y up, 20 fps, with the published controller.
+
+    Args:
+        joints: the motion.
+        faithful: robot and weights.
+        playback_rate: 1 plays in real time; the published code plays 1.5 times too fast, one frame
+            of the motion a control step.
+        teleport: where the robot fails, put it back on the reference and go on; both states are
+            recorded, as published. Otherwise a failure ends the motion.
+        skeleton: the body that the result is retargeted to, as published to clip 000021's; None
+            leaves it SMPL's.
 
     Returns:
-        The joints reached (N, 22, 3), same frame and rate, N = F unless it failed before the end
-        (when F is even the last one stands twice: the 30 Hz steps end half a frame earlier); and
-        how it went. There `qpos` (76 numbers a frame) and `failed_frame` count control steps of
-        1/30 s, `clamp_n` is infinite (nothing bounds the published help), and `force_bw` and
-        `torque_bwm` are means of the summed sizes of all 24 residual forces and torques.
+        The joints reached (N, 22, 3), y up, 20 fps, the lowest at height 0; and how it went. At
+        rate 1.5, N is F and one more for each teleport; at other rates control steps are resampled.
+        `qpos` (76 numbers a state) and `failed_frame` count control steps, `clamp_n` is infinite
+        (nothing bounds the published help), and `force_bw` and `torque_bwm` are means of the summed
+        sizes of all 24 residual forces and torques.
 
     Raises:
         InvalidMotionError: no motion, or fewer than 4 frames.
+        InvalidOptionError: a rate that is not positive.
     """
     positions = check_joints(joints, MIN_FRAMES)
     if positions.ndim != 3:
         raise InvalidMotionError("joints have the wrong shape", found=positions.shape)
+    if not playback_rate > 0.0:
+        raise InvalidOptionError("motions play forwards", found=playback_rate, expected="> 0")
     robot = faithful.robot
-    expert = expert_of(robot, reference_qpos(positions, faithful))
-    env = FaithfulEnv(robot, expert)
+    env = FaithfulEnv(robot, expert_of(robot, reference_qpos(positions, faithful, playback_rate)))
+    states = _Recorded(env)
+    failures, reason, help_n, contact = [], "", [], []
     observation, _ = env.reset()
-    poses, places = [env.data.qpos.copy()], [env.data.xpos[1:].copy()]
-    help_n, contact, reason = [], [], ""
-    while len(poses) < len(expert.qpos):
+    states.record()
+    ended = False
+    while not ended:
         action = faithful.policy.act(observation)
         observation, _, failed, _, info = env.step(action)
-        if failed:
-            reason = "fell behind the reference" if np.isfinite(info["distance"]) else DIVERGED
-            break
-        wrench = FORCE_SCALE * action[69:285].reshape(24, 3, 3)[:, 1:]
-        help_n.append(np.linalg.norm(wrench, axis=-1).sum(axis=0))
-        contact.append(float(env.data.qfrc_constraint[2]))
-        poses.append(env.data.qpos.copy())
-        places.append(env.data.xpos[1:].copy())
-    reached = np.array(places)
+        ended = info["ended"]
+        if np.isfinite(info["distance"]):
+            wrench = FORCE_SCALE * action[69:285].reshape(24, 3, 3)[:, 1:]
+            help_n.append(np.linalg.norm(wrench, axis=-1).sum(axis=0))
+            contact.append(float(env.data.qfrc_constraint[2]))
+        # Published: what fails in the very last step has reached the end.
+        if failed and not (teleport and ended):
+            failures.append(len(states.places))
+            reason = reason or (BEHIND if np.isfinite(info["distance"]) else DIVERGED)
+            if not teleport:
+                break
+            states.record()
+            env.teleport()  # the policy goes on with what it saw before, as published
+        states.record()
     weight = GRAVITY * float(robot.model.body_mass.sum())
     force, torque = np.mean(help_n or [[0.0, 0.0]], axis=0) / weight
-    found = _joints(robot, reached)
-    if not reason and len(found) < len(positions):
+    places = np.array(states.places)
+    found = _joints(robot, places, CONTROL_HZ / playback_rate)
+    if not failures and len(found) < len(positions):  # control steps ended before the last frame
         found = np.concatenate([found, found[-1:]])
-    return found, Tracking(
-        qpos=np.array(poses),
-        success=not reason,
+    if skeleton is not None:
+        found = uniform_skeleton(found, skeleton)
+    return put_on_floor(found).astype(np.float32), Tracking(
+        qpos=np.array(states.qpos),
+        success=not failures,
         reason=reason,
-        failed_frame=len(poses) if reason else -1,
-        teleports=0,
+        failed_frame=failures[0] if failures else -1,
+        teleports=len(failures) if teleport else 0,
         clamp_n=float("inf"),
         force_bw=float(force),
         torque_bwm=float(torque),
         contact_bw=float(np.mean(contact or [0.0])) / weight,
-        error_m=float(np.linalg.norm(reached - expert.positions[: len(reached)], axis=-1).mean()),
+        error_m=float(np.linalg.norm(places - np.array(states.goals), axis=-1).mean()),
     )
 
 
-def reference_qpos(positions: NDArray[np.float64], faithful: Faithful) -> Array:
-    """Joints (F, 22, 3), y up, 20 fps, as poses of the robot (N, 76), z up, 30 Hz.
+class _Recorded:
+    """The states of a rollout: poses (76,), places of the bodies (24, 3), those of the reference.
 
-    The wrists' rotations, which joints do not tell, and the hands are those of the rest pose.
+    Places are those of the recorded pose: the simulation's own are a physics step old.
     """
-    solved = solve_ik([positions], faithful.body.skeleton(), threads=1)[0]
+
+    def __init__(self, env: FaithfulEnv) -> None:
+        self._env, self._model = env, env.humanoid.model
+        self._data = mujoco.MjData(self._model)
+        self.qpos: list[Array] = []
+        self.places: list[Array] = []
+        self.goals: list[Array] = []
+
+    def record(self) -> None:
+        """Add the present state."""
+        self._data.qpos[:] = self._env.data.qpos
+        mujoco.mj_kinematics(self._model, self._data)
+        self.qpos.append(self._env.data.qpos.copy())
+        self.places.append(self._data.xpos[1:].copy())
+        self.goals.append(self._env.expert.positions[self._env.frame])
+
+
+def reference_qpos(
+    positions: NDArray[np.float64], faithful: Faithful, playback_rate: float = 1.0
+) -> Array:
+    """Convert joints (F, 22, 3), y up, 20 fps, to poses of the robot (N, 76), z up.
+
+    They are a control step of 1/30 s apart when the motion plays at `playback_rate`. The lowest
+    vertex of the first one's mesh is at height 0. The wrists' rotations, which joints do not tell,
+    and the hands are those of the rest pose.
+    """
+    body = faithful.body
+    solved = solve_ik([positions], body.skeleton(), threads=1)[0]
     seconds = np.arange(len(positions)) / FPS
-    times = np.arange(int(seconds[-1] * CONTROL_HZ + 1e-6) + 1) / CONTROL_HZ
+    step = playback_rate / CONTROL_HZ
+    times = np.minimum(np.arange(int(seconds[-1] / step + 1e-6) + 1) * step, seconds[-1])
     poses = np.zeros((len(times), 24, 3))
     for joint in range(JOINT_COUNT):
         turns = Rotation.from_quat(solved.local_quat_wxyz[:, joint], scalar_first=True)
         if joint == 0:
             turns = Rotation.from_rotvec([np.pi / 2, 0.0, 0.0]) * turns
         poses[:, joint] = Slerp(seconds, turns)(times).as_rotvec()
-    root = CubicSpline(seconds, yup_to_zup(solved.root_position))(times)
-    return poses_to_qpos(faithful.robot, poses, root - faithful.robot.pelvis)
+    trans = CubicSpline(seconds, yup_to_zup(solved.root_position))(times) - body.shaped()[1][0]
+    vertices, _ = skin(body, poses[:1], trans=trans[:1])
+    trans[:, 2] -= vertices[0, :, 2].min()
+    return poses_to_qpos(faithful.robot, poses, trans)
 
 
-def _joints(robot: SmplHumanoid, reached: Array) -> NDArray[np.float32]:
-    """(N, 22, 3), y up, at 20 fps, from places of the bodies (M, 24, 3), z up, at 30 Hz."""
+def _joints(robot: SmplHumanoid, reached: Array, rate_hz: float) -> NDArray[np.float32]:
+    """(N, 22, 3), y up, at 20 fps, from places of the bodies (M, 24, 3), z up, at `rate_hz`."""
     in_order = np.empty_like(reached)
     in_order[:, robot.smpl_joints] = reached
-    times = np.arange(int((len(reached) - 1) / CONTROL_HZ * FPS + 1e-6) + 1) * CONTROL_HZ / FPS
+    times = np.arange(int((len(reached) - 1) / rate_hz * FPS + 1e-6) + 1) * rate_hz / FPS
     before = np.minimum(times.astype(np.int64), max(len(reached) - 2, 0))
     share = (times - before)[:, None, None]
     after = np.minimum(before + 1, len(reached) - 1)

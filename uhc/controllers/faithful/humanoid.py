@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from body_models.smpl import BodyModel
 from loop.errors import InvalidMotionError, InvalidOptionError
+from uhc.controllers.faithful.quaternions import root_quats
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
@@ -29,7 +30,9 @@ BODIES = (
 TIMESTEP_S, SUBSTEPS = 1.0 / 450.0, 15
 HULL_VERTICES = 50
 SOLE_M = 0.01
-"""Vertices of the feet this close to the lowest are made level."""
+"""Vertices this close to the lowest one of both feet are made level."""
+DECIMALS = 4
+"""To which the published model file rounds where the joints are, metres."""
 LEAST_RADIUS_M = 0.02
 """A body with too few vertices for a hull becomes a ball of this size."""
 
@@ -65,11 +68,14 @@ class SmplHumanoid:
     torque_limits: Array
     """(69,) Nm."""
     pelvis: Array
-    """(3,) pelvis of SMPL's rest pose: `trans` of SMPL plus this is the root's position."""
+    """(3,) pelvis of SMPL's rest pose, rounded: `trans` of SMPL plus this is the root's place."""
 
 
 def build_smpl_humanoid(body: BodyModel, betas: ArrayLike | None = None) -> SmplHumanoid:
     """Compile the robot of a SMPL body (24 joints) and shape.
+
+    Joints are where the published model file puts them, rounded to `DECIMALS`; the soles are flat,
+    all vertices near the lowest one of the whole body being put at their mean height.
 
     Raises:
         InvalidOptionError: the body is not SMPL's.
@@ -80,6 +86,9 @@ def build_smpl_humanoid(body: BodyModel, betas: ArrayLike | None = None) -> Smpl
             "the published robot is made of SMPL", found=body.kind, expected="smpl, 24 joints"
         )
     vertices, joints = body.shaped(betas)
+    joints, vertices = np.round(joints, DECIMALS), vertices.copy()
+    soles = vertices[:, 1] < vertices[:, 1].min() + SOLE_M
+    vertices[soles, 1] = vertices[soles, 1].mean()
     spec = _spec()
     owner = body.weights.argmax(axis=1)
     bodies: dict[int, Any] = {-1: spec.worldbody}
@@ -104,7 +113,14 @@ def build_smpl_humanoid(body: BodyModel, betas: ArrayLike | None = None) -> Smpl
 
 
 def poses_to_qpos(humanoid: SmplHumanoid, poses: ArrayLike, trans: ArrayLike) -> Array:
-    """SMPL poses (F, 24, 3) axis-angle and trans (F, 3), world z up, to qpos (F, 76)."""
+    """Convert SMPL poses (F, 24, 3) axis-angle and trans (F, 3), world z up, to qpos (F, 76).
+
+    As published, root quaternions have the sign of `root_quats`, and angles are those of each
+    frame alone, between -pi and pi: they may jump from one frame to the next.
+
+    Raises:
+        InvalidMotionError: arrays of other shapes.
+    """
     angles, shift = np.asarray(poses, np.float64), np.asarray(trans, np.float64)
     if angles.shape[1:] != (24, 3) or shift.shape != (len(angles), 3):
         raise InvalidMotionError(
@@ -112,15 +128,13 @@ def poses_to_qpos(humanoid: SmplHumanoid, poses: ArrayLike, trans: ArrayLike) ->
             found=(angles.shape, shift.shape),
             expected="(F, 24, 3) and (F, 3)",
         )
-    root = Rotation.from_rotvec(angles[:, 0]).as_quat(scalar_first=True)
     rest = angles[:, humanoid.smpl_joints[1:]].reshape(-1, 3)
     turns = Rotation.from_rotvec(rest).as_euler("ZYX").reshape(len(angles), -1)
-    # Angles that go on smoothly, so that velocities are those of the motion.
-    return np.concatenate([shift + humanoid.pelvis, root, np.unwrap(turns, axis=0)], axis=1)
+    return np.concatenate([shift + humanoid.pelvis, root_quats(angles[:, 0]), turns], axis=1)
 
 
 def qpos_to_poses(humanoid: SmplHumanoid, qpos: ArrayLike) -> tuple[Array, Array]:
-    """Inverse of `poses_to_qpos`: poses (F, 24, 3) axis-angle and trans (F, 3), world z up."""
+    """Invert `poses_to_qpos`: poses (F, 24, 3) axis-angle and trans (F, 3), world z up."""
     qpos = np.asarray(qpos, np.float64)
     poses = np.empty((len(qpos), 24, 3))
     poses[:, 0] = Rotation.from_quat(qpos[:, 3:7], scalar_first=True).as_rotvec()
@@ -171,10 +185,6 @@ def _add_hull(spec: Any, body: Any, joint: int, vertices: Array) -> None:
     if len(vertices) < 4 or spread[2] < 1e-3:
         body.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[LEAST_RADIUS_M, 0, 0], **common)
         return
-    if BODIES[joint][2:] in ("Ankle", "Toe"):
-        low = vertices[:, 1] < vertices[:, 1].min() + SOLE_M
-        vertices = vertices.copy()
-        vertices[low, 1] = vertices[low, 1].mean()
     spec.add_mesh(
         name=BODIES[joint],
         uservert=vertices.ravel(),

@@ -9,6 +9,7 @@ import pytest
 from loop.errors import InvalidMotionError
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION, FaithfulEnv, expert_of
 from uhc.controllers.faithful.humanoid import build_smpl_humanoid, poses_to_qpos
+from uhc.controllers.faithful.quaternions import local_quats
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,17 @@ def test_published_sizes(env):
     assert after.shape == (657,) and 0 < reward <= 1 and not failed and not cut
 
 
-def test_reward_is_one_on_the_reference(env):
+def test_reward_is_one_on_the_reference_and_falls_with_half_angles(env):
     env.reset(options={"frame": 3})
+    env._quats_before = local_quats(env.expert.qpos[2])
     assert env._reward(np.zeros((24, 9))) == pytest.approx(1.0)
     forces = np.zeros((24, 9))
     forces[0, 3:6] = [0.0, 3.0, 4.0]
     assert env._reward(forces) == pytest.approx(0.95 + 0.05 * np.exp(-25.0))
+    knee = env.humanoid.model.joint("L_Knee_x").qposadr[0]
+    env._quats = local_quats(env.data.qpos + 0.6 * (np.arange(76) == knee))
+    expected = 0.6 + 0.3 * np.exp(-2.0 * 0.3**2) + 0.1 * np.exp(-0.005 * (0.6 * 30) ** 2)
+    assert env._reward(np.zeros((24, 9))) == pytest.approx(expected)
 
 
 def test_stable_pd_follows_without_gravity(robot):
@@ -112,16 +118,22 @@ def test_falling_behind_and_divergence_are_failures(robot, env):
     env.reset()
     ends = [env.step(np.zeros(ACTION))[2] for _ in range(4)]
     assert ends == [False, False, False, True]
-    env.place(5)
-    assert env.frame == 5 and np.allclose(env.data.qpos, env.expert.qpos[5])
+    env.teleport()
+    assert env.frame == 4 and np.allclose(env.data.qpos, env.expert.qpos[4])
+    seen, before = env.observe(), env.data.qpos.copy()
     observation, _, failed, _, info = env.step(np.full(ACTION, np.nan))
-    assert failed and not info["success"] and np.isfinite(observation).all()
+    assert failed and not info["success"]
+    assert np.array_equal(observation, seen) and np.array_equal(env.data.qpos, before)
 
 
-def test_velocities_are_mujocos(robot, env):
+def test_velocities_look_back_and_frame_0_repeats_frame_1(robot, env):
     after = np.zeros(75)
     mujoco.mj_differentiatePos(robot.model, after, 1 / 30, env.expert.qpos[2], env.expert.qpos[3])
-    np.testing.assert_allclose(env.expert.qvel[2], after)
+    np.testing.assert_allclose(env.expert.qvel[3], after)
+    np.testing.assert_array_equal(env.expert.qvel[0], env.expert.qvel[1])
+    jumping = waving(robot)
+    jumping[5:, 9] += 2 * np.pi  # the same pose, as Euler angles that are not unwrapped have it
+    assert expert_of(robot, jumping).qvel[5, 8] == 10.0
     with pytest.raises(InvalidMotionError):
         expert_of(robot, np.full((3, 76), np.nan))
 
@@ -156,3 +168,35 @@ def test_ranges_contacts_and_start_are_the_published_ones(robot):
     env = FaithfulEnv(robot, expert_of(robot, fast))
     env.reset()
     assert env.data.qvel[0] == 10.0 and env.frame == 0
+
+
+def test_residual_forces_come_in_the_order_of_smpl(robot):
+    """The second force of an action is the left hip's, the third the right hip's, no knee's."""
+    env = FaithfulEnv(robot, expert_of(robot, waving(robot)))
+    for row, name in ((0, "Pelvis"), (1, "L_Hip"), (2, "R_Hip"), (7, "L_Ankle"), (23, "R_Hand")):
+        forces, applied = np.zeros((2, 24, 3, 3)), []
+        forces[1, row] = [[0.1, 0.2, 0.0], [3.0, 0.0, 1.0], [0.0, 2.0, 0.0]]
+        for each in forces:
+            env.reset()
+            env._substep(np.zeros(69), each, 0.0, 0.0)
+            applied.append(env.data.qfrc_applied.copy())
+        env.reset()
+        body = robot.model.body(name).id
+        frame = env.data.xmat[body].reshape(3, 3)
+        point, force, turn = forces[1, row] @ frame.T
+        push, twist = np.zeros((3, 75)), np.zeros((3, 75))
+        mujoco.mj_jac(robot.model, env.data, push, twist, env.data.xpos[body] + point, body)
+        expected = 100.0 * (push.T @ force + twist.T @ turn)
+        np.testing.assert_allclose(applied[1] - applied[0], expected, atol=1e-9)
+
+
+def test_what_is_observed_after_a_step_is_a_physics_step_old(robot):
+    env = FaithfulEnv(robot, expert_of(robot, waving(robot)))
+    env.reset()
+    env.data.qvel[0] = 3.0
+    observation, *_ = env.step(np.zeros(ACTION))
+    late = env.data.qpos[0] - env.data.xpos[1, 0]
+    assert late == pytest.approx(env.data.qvel[0] / 450, rel=1e-3)
+    places = observation[-17 - 192 - 144 : -17 - 192 - 72].reshape(3, 24)
+    assert places[0, 0] == pytest.approx(-late, rel=0.01)
+    assert np.ptp(places[2]) > 1.0  # all z: a person's height

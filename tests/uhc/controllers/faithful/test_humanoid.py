@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from body_models.smpl import load_body_model, pose_joints
 from loop.errors import InvalidMotionError, InvalidOptionError
@@ -15,6 +18,7 @@ from uhc.controllers.faithful.humanoid import (
     poses_to_qpos,
     qpos_to_poses,
 )
+from uhc.controllers.faithful.quaternions import root_quats
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +57,57 @@ def test_poses_are_those_of_smpl(smpl_body, robot):
     for pose, joints in zip(qpos, expected, strict=True):
         data.qpos[:] = pose
         mujoco.mj_kinematics(robot.model, data)
-        np.testing.assert_allclose(data.xpos[1:], joints, atol=1e-9)
+        np.testing.assert_allclose(data.xpos[1:], joints, atol=2e-4)  # rounded joints
     back, there = qpos_to_poses(robot, qpos)
     np.testing.assert_allclose(back, poses, atol=1e-9)
     np.testing.assert_allclose(there, trans, atol=1e-12)
+
+
+def test_joints_are_rounded_and_both_soles_share_one_height(smpl_body):
+    """As in the published model file: four decimals; one threshold above the lowest vertex."""
+    vertices = smpl_body.v_template.copy()
+    feet = smpl_body.weights.argmax(axis=1)
+    for foot, height in ((7, 0.0), (8, 0.004), (10, 0.008), (11, 0.02)):
+        own = feet == foot
+        vertices[own, 1] += height - vertices[own, 1].min() - 2.0
+    robot = build_smpl_humanoid(dataclasses.replace(smpl_body, v_template=vertices))
+    ticks = robot.model.body_pos[1:] * 1e4
+    np.testing.assert_allclose(ticks, ticks.round(), atol=1e-9)
+    np.testing.assert_allclose(robot.pelvis * 1e4, (robot.pelvis * 1e4).round(), atol=1e-9)
+    data = mujoco.MjData(robot.model)
+    mujoco.mj_forward(robot.model, data)
+    lowest = {}
+    for name in ("L_Ankle", "R_Ankle", "L_Toe", "R_Toe"):
+        geom = robot.model.geom(robot.model.body(name).geomadr[0])
+        mesh = robot.model.mesh(int(geom.dataid[0]))
+        start, count = int(mesh.vertadr[0]), int(mesh.vertnum[0])
+        points = robot.model.mesh_vert[start : start + count]
+        world = points @ data.geom_xmat[geom.id].reshape(3, 3).T + data.geom_xpos[geom.id]
+        lowest[name] = world[:, 1].min()
+    low = vertices[:, 1] < -2.0 + 0.01
+    level = vertices[low, 1].mean() - np.round(vertices[feet == 0].mean(0), 4)[1]
+    for name in ("L_Ankle", "R_Ankle", "L_Toe"):
+        assert lowest[name] == pytest.approx(level, abs=1e-6)
+    assert lowest["R_Toe"] > level + 0.005  # too high for the threshold of both feet
+
+
+@pytest.mark.parametrize(
+    ("rotvec", "positive"),
+    [
+        ((np.pi / 2, 0.0, 0.0), 1),  # a person who stands in a world that is z up
+        ((0.0, 0.0, 0.1), 0),
+        ((0.0, 0.0, -3.0), 3),
+        ((0.0, 3.0, 0.0), 2),
+        ((0.0, -3.0, 0.0), 2),
+        ((-3.0, 0.0, 0.0), 1),
+    ],
+)
+def test_root_quaternions_have_the_published_sign(rotvec, positive):
+    """Of the two that are the same rotation, the one whose named part is positive."""
+    quat = root_quats(np.array([rotvec]))[0]
+    assert quat[positive] > 0
+    turned = Rotation.from_quat(quat, scalar_first=True) * Rotation.from_rotvec(rotvec).inv()
+    assert turned.magnitude() < 1e-12
 
 
 def test_what_does_not_fit_is_refused(robot, tmp_path):
