@@ -2,7 +2,7 @@
 
 A dataset is a folder with `new_joint_vecs/ID.npy` (F, 263), `new_joints/ID.npy` (F, 22, 3),
 `texts/ID.txt`, the split lists `train.txt val.txt test.txt train_val.txt` (one id a line) and
-`Mean.npy Std.npy` (263,). Mirrored clips carry an `M` before their number. Motions run at 20 fps.
+`Mean.npy Std.npy` (263,). Ids may hold folders; motions run at 20 fps.
 Bad files are errors, not gaps: a dataset that silently shrinks gives numbers nobody can compare.
 Who wants them skipped, as the published loader does, has to say so, and is told what was skipped.
 """
@@ -19,6 +19,8 @@ import numpy as np
 from body_models.damage import DAMAGE
 from dataset.captions import Caption, read_captions
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
+from translation.layout import read_ids
+from translation.units import check_vectors
 
 __all__ = [
     "FPS",
@@ -112,7 +114,9 @@ def load_split(
     clips, skipped = read_ids(root, split), list[str]()
     for clip in clips:
         try:
-            vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
+            path = root / "new_joint_vecs" / f"{clip}.npy"
+            vectors = read_motion(path)
+            check_vectors(vectors, path)
             captions = read_captions(root / "texts" / f"{clip}.txt")
         except ScscError:
             if not skip_damaged:
@@ -163,24 +167,6 @@ def first_caption(root: Path | str, clip: str) -> Caption:
         InvalidCaptionError: see `read_captions`.
     """
     return read_captions(Path(root) / "texts" / f"{clip}.txt")[0][0]
-
-
-def read_ids(root: Path | str, split: str) -> list[str]:
-    """The clip ids of one split in file order.
-
-    Raises:
-        MissingAssetError: there is no such list.
-    """
-    path = Path(root) / f"{split}.txt"
-    if not path.is_file():
-        raise MissingAssetError(
-            f"There is no list of split {split!r}.",
-            path=path,
-            expected="one clip id a line",
-            remedy="point to a dataset in HumanML3D layout; `python -m dataset.demo_clips --out "
-            "dataset/demo` makes one without any account",
-        )
-    return path.read_text(encoding="utf-8-sig").split()
 
 
 def read_motion(path: Path | str) -> np.ndarray:

@@ -14,7 +14,8 @@ import tyro
 
 from dataset.subsets import draw_training_clips, write_2794, write_small
 from loop.cli import command
-from loop.errors import InvalidOptionError, MissingAssetError
+from loop.errors import InvalidOptionError
+from loop.text import read_lines
 
 DATASETS = Path("dataset")
 PARENT = DATASETS / "HumanML3D_subset_2794"
@@ -50,9 +51,7 @@ def filter_dataset(options: Options) -> dict[str, int]:
     if options.ids is not None:
         if options.out is None:
             raise InvalidOptionError("--ids needs --out", expected="the folder to make")
-        if not options.ids.is_file():
-            raise MissingAssetError("there is no such list of ids", path=options.ids)
-        chosen = options.ids.read_text(encoding="utf-8").split()
+        chosen = read_lines(options.ids, "list of ids")
         made_from = {"ids": options.ids.name}
         return write_small(options.source or PARENT, options.out, chosen, made_from)
     if options.size is not None:

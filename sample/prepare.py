@@ -87,4 +87,5 @@ def _copy_clips(dataset: Path, folder: Path, ids: Sequence[str]) -> None:
         with storage(target):
             target.mkdir(parents=True, exist_ok=True)
             for clip in ids:
-                shutil.copyfile(dataset / source / f"{clip}{ending}", target / f"{clip}{ending}")
+                flat = clip.replace("/", "__")  # ids may hold folders
+                shutil.copyfile(dataset / source / f"{clip}{ending}", target / f"{flat}{ending}")
