@@ -20,7 +20,7 @@ from body_models.damage import DAMAGE
 from dataset.captions import Caption, read_captions
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
 from translation.layout import read_ids
-from translation.units import check_vectors
+from translation.units import is_normalised
 
 __all__ = [
     "FPS",
@@ -111,18 +111,18 @@ def load_split(
     root = Path(root)
     mean, std = read_statistics(root)
     items: dict[str, MotionItem] = {}
-    clips, skipped = read_ids(root, split), list[str]()
+    clips, skipped, odd = read_ids(root, split), list[str](), list[str]()
     for clip in clips:
         try:
-            path = root / "new_joint_vecs" / f"{clip}.npy"
-            vectors = read_motion(path)
-            check_vectors(vectors, path)
+            vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
             captions = read_captions(root / "texts" / f"{clip}.txt")
         except ScscError:
             if not skip_damaged:
                 raise
             skipped.append(clip)
             continue
+        if is_normalised(vectors):
+            odd.append(clip)
         if min_frames <= len(vectors) < max_frames:
             for item in _items_of_clip(clip, vectors, captions):
                 if min_frames <= len(item.vectors) < max_frames:
@@ -130,6 +130,12 @@ def load_split(
     if skipped:
         names = " ".join(skipped)
         logger.warning("%s, split %s: %d clips skipped: %s", root, split, len(skipped), names)
+    if odd:
+        logger.warning(
+            "%s, split %s: %d clips look as if they were normalised already (%s, ...); "
+            "`python -m dataset.doctor %s` tells more",
+            *(root, split, len(odd), odd[0], root),
+        )
     if not items:
         raise InvalidMotionError(
             f"No motion of split {split!r} has a usable length.",

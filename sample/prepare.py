@@ -19,9 +19,6 @@ from sample.models import CHECKPOINT, SETTINGS
 
 logger = logging.getLogger("scsc")
 
-LAST = 50
-"""The published last generation."""
-
 
 def newest_generation(arm: Path) -> int | None:
     """The newest finished generation of an arm, None without any."""
@@ -33,8 +30,8 @@ def newest_generation(arm: Path) -> int | None:
 def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
     """Make `<runs>/visualization` with checkpoints/, motions_gt/ and texts/; returns it.
 
-    An arm without the last generation gives its newest, and the log says so; an arm without any is
-    left out, aloud. A second call adds what is new and keeps what was drawn.
+    An arm without the preset's last generation gives its newest, and the log says so; an arm
+    without any is left out, aloud. A second call adds what is new and keeps what was drawn.
 
     Raises:
         InvalidOptionError: more clips than the test split has, or none.
@@ -46,7 +43,8 @@ def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
         raise InvalidOptionError("so many clips there are not", found=clips, expected=len(ids))
     folder = experiment.runs / "visualization"
     arms = [arm.name for arm in experiment.arms()]
-    taken = [name for name in arms if _take_checkpoint(experiment.runs / name, folder, LAST)]
+    last = experiment.preset.generations
+    taken = [name for name in arms if _take_checkpoint(experiment.runs / name, folder, last)]
     if not taken:
         raise MissingAssetError(
             "no arm has a finished generation yet",

@@ -33,6 +33,7 @@ from domains.motion.presets import (
 from domains.motion.starting import check_finished, check_start
 from loop.cli import command
 from loop.cycle import LoopSettings, run_loop
+from loop.errors import InvalidOptionError
 from loop.loggers import SinkName, check_sinks, open_sinks
 from loop.rundir.directory import RunDirectory
 from loop.rundir.generation_0 import hand_over
@@ -151,12 +152,13 @@ def run(arguments: Arguments) -> None:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
     check_sinks(arguments.sinks)
-    preset = _preset(arguments)
+    preset, protocol = _preset(arguments), _protocol(arguments)
+    _check_guidance(preset, protocol)
     experiment = MotionExperiment(
         dataset=arguments.mini_dataset_dir,
         cache=arguments.save_dir.parent / "cache",
         preset=preset,
-        protocol=_protocol(arguments),
+        protocol=protocol,
         correction="none"
         if arguments.augmentation_type == "raw_mdm_output"
         else arguments.correction,
@@ -240,6 +242,17 @@ def _protocol(arguments: Arguments) -> Protocol:
     protocol = FAITHFUL if arguments.faithful else CORRECTED
     guidance = arguments.guidance_param
     return protocol if guidance is None else dataclasses.replace(protocol, guidance=guidance)
+
+
+def _check_guidance(preset: MotionPreset, protocol: Protocol) -> None:
+    """Raise InvalidOptionError for guidance by a network that never draws without a text."""
+    if preset.condition_dropout <= 0 and protocol.guidance != 1:
+        raise InvalidOptionError(
+            "guidance needs a network that is also trained without texts",
+            found=f"--cond_mask_prob {preset.condition_dropout:g}, guidance {protocol.guidance:g}",
+            expected="--cond_mask_prob above 0 (published: 0.1), or no guidance",
+            remedy="add --guidance_param 1, or leave --cond_mask_prob out",
+        )
 
 
 def _settings(

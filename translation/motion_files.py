@@ -6,7 +6,6 @@ and SMPL-H (52), several at once (n, F, 22, 3), as MDM has them (n, 22, 3, F), a
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body_models.damage import DAMAGE
-from body_models.restricted_pickle import Unpickler, screen
+from body_models.npy import read_npy
 from body_models.skeleton import JOINT_COUNT, check_joints
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
 from translation.humanml import FPS, VECTOR_SIZE, vectors_to_joints
@@ -182,20 +181,12 @@ def _load(path: Path) -> Any:
         raise MissingAssetError("There is no such motion file.", path=path)
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            reader = {(1, 0): np.lib.format.read_array_header_1_0}.get(
-                version, np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = reader(file)
-            if not dtype.hasobject:
-                file.seek(0)
-                return np.load(file, allow_pickle=False)
-            data = file.read()
-        screen(data)
-        content = Unpickler(io.BytesIO(data), encoding="latin1").load()
-        if shape != () or not isinstance(content.item(), dict):
-            raise ValueError(f"objects of shape {shape}")
-        return content.item()
+            array = read_npy(file)
+        if not array.dtype.hasobject:
+            return array
+        if array.shape != () or not isinstance(array.item(), dict):
+            raise ValueError(f"objects of shape {array.shape}")
+        return array.item()
     except DAMAGE as error:
         raise CorruptFileError(
             "A motion file cannot be read.",

@@ -125,19 +125,22 @@ def check_body(joints: NDArray[np.floating], path: Path | str | None = None) -> 
         logger.warning("%s: somebody lies or stands upside down; or add --up %s", path, up)
 
 
+def is_normalised(vectors: NDArray[np.floating]) -> bool:
+    """Tell whether vectors (F, 263) are still normalised: true contacts are 0, 1 or near."""
+    return float(np.percentile(vectors[:, CONTACTS], 5)) < -0.5
+
+
 def check_vectors(vectors: NDArray[np.floating], path: Path | str | None = None) -> None:
     """Refuse vectors (F, 263) that are still normalised.
-
-    Contacts are 0 or 1, and somewhere between where a network drew them.
 
     Raises:
         InvalidMotionError: one in twenty contacts is below -0.5.
     """
-    if (lowest := float(np.percentile(vectors[:, CONTACTS], 5))) < -0.5:
+    if is_normalised(vectors):
         raise InvalidMotionError(
             "These vectors are still normalised.",
             path=path,
-            found=f"foot contacts down to {lowest:.2f}",
+            found=f"foot contacts down to {vectors[:, CONTACTS].min():.2f}",
             expected="contacts between 0 and 1",
             remedy="multiply by Std.npy and add Mean.npy of the data set before saving",
         )
