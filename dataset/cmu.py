@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
@@ -47,6 +48,7 @@ from translation.humanml import (
     start_at_origin,
 )
 from translation.resample import resample_joints
+from translation.units import TO_Y_UP, Axis, check_body
 
 SHORTEST, LONGEST, USUAL = 40, 196, 100
 """Vectors of a window: 2 to 9.8 s; where a take gives several, they last about 5 s."""
@@ -77,7 +79,7 @@ def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
 
 
 def _takes(
-    bvh_dir: Path, fps: float | None = None
+    bvh_dir: Path, fps: float | None = None, up: Axis = "y"
 ) -> Iterator[tuple[Take, np.ndarray | str, Rate | None]]:
     """Every take with its joints, or with the reason why it is left out, and with its rate.
 
@@ -110,13 +112,13 @@ def _takes(
                     path=paths[name],
                     expected=f"{subject}.asf in the same folder",
                 )
-            yield take, *_joints(paths[name], name, fps, read(skeletons[subject]))
+            yield take, *_joints(paths[name], name, fps, up, read(skeletons[subject]))
         else:
-            yield take, *_joints(paths[name], name, fps)
+            yield take, *_joints(paths[name], name, fps, up)
 
 
 def _joints(
-    path: Path, name: str, given: float | None, skeleton: Asf | None = None
+    path: Path, name: str, given: float | None, up: Axis, skeleton: Asf | None = None
 ) -> tuple[np.ndarray | str, Rate | None]:
     rate = None
     try:
@@ -126,6 +128,8 @@ def _joints(
             raw = motionbuilder_joints(bvh) if is_motionbuilder(bvh) else daz_joints(bvh)
         else:
             fps, raw = AMC_FPS, cmu_joints(bone_ends(path, skeleton))
+        raw = raw @ TO_Y_UP[up].T
+        check_body(raw, path)
         rate = decide_rate(name, raw, fps, given)
         if rate.source not in ("header", "option"):
             logger.info("%s: %.4g fps (%s), not %.4g", name, rate.fps, rate.source, fps)
@@ -187,7 +191,11 @@ def _smallest(splits: Mapping[int, str], windows: Mapping[int, int]) -> int:
 
 
 def build(
-    bvh_dir: Path | str, out: Path | str, size: Size = "max", fps: float | None = None
+    bvh_dir: Path | str,
+    out: Path | str,
+    size: Size = "max",
+    fps: float | None = None,
+    up: Axis = "y",
 ) -> dict[str, int]:
     """Make the dataset; returns the number of items by split.
 
@@ -200,7 +208,7 @@ def build(
     """
     out = Path(out)
     check_replaceable(out)
-    takes, report = _read_all(Path(bvh_dir), fps)
+    takes, report = _read_all(Path(bvh_dir), fps, up)
     splits = _plan(takes, report)
     chosen = dict(splits)
     if size != "max":
@@ -216,15 +224,16 @@ def build(
         write_layout(folder, made, chosen, moments)
         (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
     counts = {name: len(ids) for name, ids in chosen.items()}
+    _tell(report)
     logger.info("made %s: %s", out, ", ".join(f"{n} {name}" for name, n in counts.items()))
     return counts
 
 
 def _read_all(
-    bvh_dir: Path, fps: float | None
+    bvh_dir: Path, fps: float | None, up: Axis
 ) -> tuple[list[tuple[Take, np.ndarray]], dict[str, dict]]:
     takes, report = [], {}
-    for take, result, rate in track(_takes(bvh_dir, fps), "reading takes"):
+    for take, result, rate in track(_takes(bvh_dir, fps, up), "reading takes"):
         entry: dict = {"description": take.description, "subject": take.subject}
         if rate is not None:
             entry["rate"] = asdict(rate)
@@ -238,6 +247,17 @@ def _read_all(
             takes.append((take, result))
         report[take.name] = entry
     return takes, report
+
+
+def _tell(report: dict[str, dict]) -> None:
+    """Log how many takes were read, and how many were left out for which reason."""
+    reasons = Counter(
+        re.split(r"[(:,]|\d", entry["excluded"])[0].strip()
+        for entry in report.values()
+        if "excluded" in entry
+    )
+    left_out = "".join(f"; {count} left out: {why}" for why, count in reasons.most_common())
+    logger.warning("%d of %d takes read%s", len(report) - reasons.total(), len(report), left_out)
 
 
 def _plan(takes: list[tuple[Take, np.ndarray]], report: dict[str, dict]) -> dict[str, list[str]]:
@@ -285,7 +305,13 @@ def _clip(name: str, joints: np.ndarray, captions: list[Caption]) -> DatasetClip
 
 
 @command()
-def main(bvh_dir: Path, out: Path, size: Size = "max", fps: float | None = None) -> None:
+def main(
+    bvh_dir: Path,
+    out: Path,
+    size: Size = "max",
+    fps: float | None = None,
+    up: Axis = "y",
+) -> None:
     """Build a dataset in HumanML3D layout from CMU takes in BVH or ASF/AMC files.
 
     Args:
@@ -293,8 +319,9 @@ def main(bvh_dir: Path, out: Path, size: Size = "max", fps: float | None = None)
         out: folder to make.
         size: number of training items; validation and test stay the same.
         fps: frames a second of all takes; default: decided for each, as clips.json tells.
+        up: axis of the files that points up.
     """
-    build(bvh_dir, out, size, fps)
+    build(bvh_dir, out, size, fps, up)
 
 
 if __name__ == "__main__":

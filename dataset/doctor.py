@@ -124,7 +124,7 @@ def _clip(root: Path, clip: str, moments: Moments) -> Iterator[Finding]:
     moments.add(vectors)
     try:
         check_vectors(vectors)
-        check_decoded(vectors_to_joints(vectors), clip)
+        check_decoded(vectors, vectors_to_joints(vectors), clip)
     except InvalidMotionError as error:
         yield Finding("vectors are no human in metres", clip, f"{error.found}")
     if not MIN_FRAMES <= len(vectors) < MAX_FRAMES:

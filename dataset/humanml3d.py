@@ -192,6 +192,8 @@ def read_motion(path: Path | str) -> np.ndarray:
             expected=f"(frames, {MOTION_DIM})",
             remedy=_DOCTOR,
         )
+    with np.errstate(invalid="ignore", over="ignore"):
+        vectors = vectors.astype(np.float32, copy=False)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise InvalidMotionError(
@@ -201,7 +203,7 @@ def read_motion(path: Path | str) -> np.ndarray:
             expected="finite numbers",
             remedy=_DOCTOR,
         )
-    return vectors.astype(np.float32, copy=False)
+    return vectors
 
 
 def read_statistics(root: Path | str) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
 import math
 import zlib
@@ -20,6 +21,8 @@ from loop.errors import CorruptFileError, InvalidSamplesError, MissingAssetError
 from loop.interfaces import Rows
 
 DIGITS = 10
+CANONICAL = (60_000, 10_000)
+"""Digits of the published files, whose checksums are known."""
 RAW_FOLDER = Path("dataset/MNIST/raw")
 _DTYPES = {0x08: np.uint8}
 """IDX type codes that occur in MNIST."""
@@ -162,6 +165,8 @@ def read_folder(folder: Path) -> tuple[Digits, Digits]:
                 remedy="name the right folder with --data_dir, or leave it out to download",
             )
         arrays[name] = read_idx(path)
+        if len(arrays[name]) in CANONICAL and _digest(arrays[name]) != FILES[name]:
+            logger.warning("%s holds other bytes than the published file", path)
     sets = []
     for prefix in ("train", "t10k"):
         images = arrays[f"{prefix}-images-idx3-ubyte"]
@@ -173,6 +178,12 @@ def read_folder(folder: Path) -> tuple[Digits, Digits]:
                 f"the {prefix} files of MNIST do not fit together", path=folder, found=error
             ) from error
     return sets[0], sets[1]
+
+
+def _digest(array: np.ndarray) -> str:
+    """MD5 of the IDX file of an array of bytes."""
+    head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return hashlib.md5(head + array.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def find_file(folder: Path, name: str) -> Path | None:

@@ -61,7 +61,7 @@ def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
     if newest is None:
         logger.warning("%s has no finished generation; it is left out", arm.name)
         return False
-    if newest != last:
+    if newest < last:
         logger.info("%s: generation %d is its newest, not %d", arm.name, newest, last)
     generation = arm / f"generation_{newest}"
     target = folder / "checkpoints" / f"{generation.name}_{arm.name}"

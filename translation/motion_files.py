@@ -24,6 +24,8 @@ from translation.units import Convention, check_body, check_decoded, check_vecto
 SMPL_COUNTS = (22, 24, 52, 55)
 """Joints of SMPL's family, whose first 22 are ours."""
 STATISTICS = ("Mean.npy", "Std.npy")
+LARGEST = 1e6
+"""A kilometre in millimetres: no number of a motion is larger."""
 _LAYOUTS = "(F, 263), (F, 22|24|52, 3), (F, 66), (n, F, 22, 3), (n, 22, 3, F), results.npy of MDM"
 _OURS = Convention()
 
@@ -87,8 +89,12 @@ def read_motions(
         lengths, texts = content.get("lengths"), content.get("text", ())
         content = content.get("motion")
     array = np.asarray(content)
-    if array.dtype.kind not in "iuf" or not array.size:
+    if array.dtype.kind not in "iuf" or not array.size or array.ndim < 2:
         raise _no_motion(path, f"{array.dtype} {array.shape}")
+    with np.errstate(invalid="ignore"):  # a damaged NaN, which is named with its frame below
+        array = array.astype(np.float64)
+    if (largest := float(np.abs(array).max())) > LARGEST:
+        raise _no_motion(path, f"numbers up to {largest:.2g}")
     parts = _split(array, path)
     if lengths is not None:
         frames = np.ravel(np.asarray(lengths))
@@ -136,7 +142,7 @@ def _joints(
         if part.shape[1:] == (VECTOR_SIZE,):
             joints = vectors_to_joints(part, append_next=append_next)
             check_vectors(part, path)
-            check_decoded(joints, path)
+            check_decoded(part, joints[: len(part)], path)
             return joints
         joints = convention.convert(check_joints(part))
     except InvalidMotionError as error:

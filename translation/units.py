@@ -15,8 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from body_models.skeleton import DEFAULT_SKELETON, PARENTS, check_joints
+from body_models.skeleton import DEFAULT_SKELETON, JOINT_NAMES, MIRROR, PARENTS, check_joints
 from loop.errors import InvalidMotionError
+from translation.rotations import yaw_rotate
 
 Array = NDArray[np.float64]
 Unit = Literal["m", "dm", "cm", "mm", "in", "ft"]
@@ -45,7 +46,15 @@ STANDING_M, SITTING_M = 1.0, 0.6
 """Head over ankles of a body of 1.7 m, at least."""
 _LEVEL_M, _STEADY_M = 0.15, 0.08
 HEAD, WRISTS, ANKLES, TOES = 15, [20, 21], [7, 8], [10, 11]
-CONTACTS = slice(259, 263)
+STEPS, CONTACTS = slice(193, 259), slice(259, 263)
+MOST_JUMP_M, MOST_STEP_M = 0.1, 0.5
+"""What a damaged number of a file makes: a bone longer, a pelvis further on, from frame to frame.
+Nobody covers half a metre in a twentieth of a second."""
+MOST_ASYMMETRY = np.log(1.25)
+"""Of a bone and the one on the other side; 4 % in HumanML3D's body."""
+MOST_UNUSUAL = 1.0
+"""Logarithm of a bone's length over HumanML3D's, for a body as large: 0.31 for CMU's."""
+_OTHER_SIDE = [joint - 1 for joint in MIRROR[1:]]
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +115,15 @@ def check_body(joints: NDArray[np.floating], path: Path | str | None = None) -> 
             remedy="scale the joints to metres",
         )
     body = np.asarray(joints, np.float64) / scale
+    hips, shoulders = body[:, 1] - body[:, 2], body[:, 16] - body[:, 17]
+    if np.median(np.einsum("fc,fc->f", hips, shoulders)) < 0:
+        raise InvalidMotionError(
+            "Left and right are exchanged in one half of the body.",
+            path=path,
+            found="hips that point the other way than the shoulders",
+            expected="22 joints in SMPL's order, left before right",
+            remedy="reorder the joints as body_models/skeleton.py lists them",
+        )
     up, sure = _up(body)
     sided = _left_handed(body @ TO_Y_UP[up].T)
     options = [f"--units {unit}"] * (unit != "m") + [f"--up {up}"] * (up != "y" and sure)
@@ -121,6 +139,7 @@ def check_body(joints: NDArray[np.floating], path: Path | str | None = None) -> 
             expected="metres, y up, a right-handed frame",
             remedy="add " + " ".join(options),
         )
+    _warn_of_jumps(np.asarray(joints), lengths, path)
     if not sure:
         logger.warning("%s: somebody lies or stands upside down; or add --up %s", path, up)
 
@@ -146,8 +165,12 @@ def check_vectors(vectors: NDArray[np.floating], path: Path | str | None = None)
         )
 
 
-def check_decoded(joints: NDArray[np.floating], path: Path | str | None = None) -> None:
-    """Refuse joints (F, 22, 3) out of vectors that are far from a body; warn of deformed ones.
+def check_decoded(
+    vectors: NDArray[np.floating],
+    joints: NDArray[np.floating],
+    path: Path | str | None = None,
+) -> None:
+    """Refuse vectors (F, 263) whose joints (F, 22, 3) are far from a body; warn of deformed ones.
 
     Raises:
         InvalidMotionError: the body is less than 0.4 or more than 2.2 times a human's.
@@ -162,9 +185,36 @@ def check_decoded(joints: NDArray[np.floating], path: Path | str | None = None) 
             expected="HumanML3D vectors in metres, not normalised",
             remedy="multiply by Std.npy and add Mean.npy of the data set before saving",
         )
-    stretch = float(np.median(lengths.std(axis=0)))
-    if misfit > MOST_MISFIT or stretch > MOST_STRETCH_M:
-        logger.warning("%s: the bones change their length by %.2f m in time", path, stretch)
+    if misfit > MOST_MISFIT:
+        logger.warning("%s: the proportions are no human's", path)
+    _warn_of_jumps(joints, lengths, path)
+    # The steps of the joints are stored twice: in their positions and root, and in [193:259].
+    half_yaw = np.concatenate([[0.0], np.cumsum(vectors[:-1, 0], dtype=np.float64)])
+    steps = yaw_rotate(half_yaw[:-1, None], np.diff(joints, axis=0))
+    off = np.abs(steps - vectors[:-1, STEPS].reshape(-1, 22, 3)).max(axis=(1, 2))
+    if len(off) and off.max() > MOST_JUMP_M:
+        said = "%s: positions and velocities differ by %.2f m in frame %d"
+        logger.warning(said, path, off.max(), int(off.argmax()))
+
+
+def _warn_of_jumps(joints: NDArray[np.floating], lengths: Array, path: Path | str | None) -> None:
+    """Warn where a bone changes its length, or the pelvis jumps, in a frame."""
+    typical = np.median(lengths, axis=0)
+    known = np.maximum(typical, 1e-6)
+    shares = known / DEFAULT_SKELETON.lengths[1:] / _fit(lengths)[0]
+    for ratio, most in ((known / known[_OTHER_SIDE], MOST_ASYMMETRY), (shares, MOST_UNUSUAL)):
+        if (worst := np.abs(np.log(ratio))).max() > most:
+            name = JOINT_NAMES[1 + int(worst.argmax())].replace("_", " ")
+            logger.warning("%s: a bone of no human length leads to the %s", path, name)
+            break
+    stretch = np.abs(lengths - typical).max(axis=1)
+    if stretch.max() > MOST_JUMP_M:
+        frame = int(stretch.argmax())
+        logger.warning("%s: a bone changes by %.2f m in frame %d", path, stretch[frame], frame)
+    steps = np.linalg.norm(np.diff(joints[:, 0], axis=0), axis=-1)
+    if len(steps) and steps.max() > max(MOST_STEP_M, 20 * np.median(steps)):
+        frame = int(steps.argmax())
+        logger.warning("%s: the pelvis jumps by %.2f m in frame %d", path, steps[frame], frame)
 
 
 def _bone_lengths(joints: NDArray[np.floating]) -> Array:
