@@ -19,6 +19,8 @@ done
 asset "body_models/vposer_v2_05/snapshots/*.ckpt" "VPoser: prior of human poses for inverse kinematics"
 extra "body_models/smplx/SMPLX_NEUTRAL.npz" "SMPL-X body, from smpl-x.is.tue.mpg.de by hand: AMASS motions of the SMPL-X release"
 
+extra "amass_data/ACCAD" "AMASS, 23 GB: not fetched here but by hand; bash prepare/extract_humanml_3d.sh --help says how"
+
 describe() {
   cat <<'TEXT'
 Fetches the licensed body models into body_models/ with your own accounts of

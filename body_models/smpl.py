@@ -7,6 +7,7 @@ their own (`bash get_smpl_data.sh`) into body_models/{smpl,smplh,smplx}.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from body_models.skeleton import JOINT_COUNT, PARENTS, Skeleton, check_frames
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
 
 Array = NDArray[np.float64]
+logger = logging.getLogger(__name__)
 Kind = Literal["smpl", "smplh", "smplx"]
 Gender = Literal["neutral", "male", "female"]
 
@@ -32,6 +34,9 @@ SITES = {
     "smplx": "smpl-x.is.tue.mpg.de",
 }
 JOINT_COUNTS = {24: "smpl", 52: "smplh", 55: "smplx"}
+LARGEST_M, SUM_TOLERANCE = 10.0, 0.02
+"""No vertex of a person, nor what a parameter adds to it, is further away; weights of a vertex and
+of a joint add up to 1."""
 FRAMES_AT_A_TIME = 64
 """Bounds the memory of skinning: a SMPL-X mesh takes 1 MB a frame."""
 
@@ -203,6 +208,13 @@ def _check(body: BodyModel) -> None:
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are not finite")
         array.setflags(write=False)
+    largest = max(float(np.abs(body.v_template).max()), float(np.abs(body.posedirs).max()))
+    if max(largest, float(np.abs(body.shapedirs).max(initial=0.0))) > LARGEST_M:
+        raise ValueError(f"vertices further than {LARGEST_M} m away: not metres, or damaged")
+    for name in ("weights", "J_regressor"):
+        sums: Array = getattr(body, name).sum(axis=1)
+        if np.abs(sums - 1).max() > SUM_TOLERANCE:
+            logger.warning("body model: rows of %s add up to %s, not 1", name, sums[:3])
     if body.parents[0] != -1 or any(not 0 <= p < j for j, p in enumerate(body.parents) if j):
         raise ValueError(f"parents do not come before their children: {body.parents}")
     if len(body.faces) and not 0 <= body.faces.min() <= body.faces.max() < vertices:

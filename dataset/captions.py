@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop.errors import InvalidCaptionError
+from loop.text import read_text
 
 _DOCTOR = "run `python -m dataset.doctor` on the dataset folder, then restore or remove this file"
 
@@ -34,15 +35,9 @@ def read_captions(path: Path) -> list[tuple[Caption, float, float]]:
         InvalidCaptionError: the file is missing, is not text, holds no caption, or has a line with
             an empty caption, other than four fields, or a time that is no time.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InvalidCaptionError("Caption file is missing.", path=path, remedy=_DOCTOR) from error
-    except (UnicodeDecodeError, OSError) as error:
-        raise InvalidCaptionError(
-            "Caption file cannot be read as UTF-8 text.", path=path, found=error, remedy=_DOCTOR
-        ) from error
-    # Text mode has made all line ends one; str.splitlines would also part at U+2028 and the like.
+    if not path.exists():
+        raise InvalidCaptionError("Caption file is missing.", path=path, remedy=_DOCTOR)
+    text = read_text(path, "caption file", _DOCTOR, InvalidCaptionError)
     lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise InvalidCaptionError(

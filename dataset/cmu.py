@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -26,6 +28,7 @@ import numpy as np
 
 from dataset.captions import Caption
 from dataset.cmu_captions import Take, captions_of, read_index, reason_to_exclude
+from dataset.frame_rates import Rate, decide_rate
 from dataset.tagging import mirror_caption
 from dataset.writer import DatasetClip, Moments, check_replaceable, staged_folder, write_layout
 from loop.cli import command
@@ -45,6 +48,7 @@ from translation.humanml import (
     start_at_origin,
 )
 from translation.resample import resample_joints
+from translation.units import TO_Y_UP, Axis, check_body
 
 SHORTEST, LONGEST, USUAL = 40, 196, 100
 """Vectors of a window: 2 to 9.8 s; where a take gives several, they last about 5 s."""
@@ -67,15 +71,17 @@ def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
         MissingAssetError: no motion file, no skeleton for one, or no index.
         CorruptFileError: a file cannot be read.
     """
-    for take, result in _takes(Path(bvh_dir)):
+    for take, result, _ in _takes(Path(bvh_dir)):
         if isinstance(result, str):
             logger.info("%s (%s) is left out: %s", take.name, take.description, result)
         else:
             yield take.name, result, take.description
 
 
-def _takes(bvh_dir: Path) -> Iterator[tuple[Take, np.ndarray | str]]:
-    """Every take with its joints, or with the reason why it is left out.
+def _takes(
+    bvh_dir: Path, fps: float | None = None, up: Axis = "y"
+) -> Iterator[tuple[Take, np.ndarray | str, Rate | None]]:
+    """Every take with its joints, or with the reason why it is left out, and with its rate.
 
     What lies there both as BVH and as AMC is read from its AMC, the original.
     """
@@ -97,7 +103,7 @@ def _takes(bvh_dir: Path) -> Iterator[tuple[Take, np.ndarray | str]]:
     for name in sorted(paths):
         take = index.get(name, Take(name, 0, "", ""))
         if reason := reason_to_exclude(take):
-            yield take, reason
+            yield take, reason, None
         elif ".amc" in paths[name].suffixes:
             subject = name.split("_")[0]
             if subject not in skeletons:
@@ -106,12 +112,15 @@ def _takes(bvh_dir: Path) -> Iterator[tuple[Take, np.ndarray | str]]:
                     path=paths[name],
                     expected=f"{subject}.asf in the same folder",
                 )
-            yield take, _joints(paths[name], read(skeletons[subject]))
+            yield take, *_joints(paths[name], name, fps, up, read(skeletons[subject]))
         else:
-            yield take, _joints(paths[name])
+            yield take, *_joints(paths[name], name, fps, up)
 
 
-def _joints(path: Path, skeleton: Asf | None = None) -> np.ndarray | str:
+def _joints(
+    path: Path, name: str, given: float | None, up: Axis, skeleton: Asf | None = None
+) -> tuple[np.ndarray | str, Rate | None]:
+    rate = None
     try:
         if skeleton is None:
             bvh = read_bvh(path)
@@ -119,13 +128,21 @@ def _joints(path: Path, skeleton: Asf | None = None) -> np.ndarray | str:
             raw = motionbuilder_joints(bvh) if is_motionbuilder(bvh) else daz_joints(bvh)
         else:
             fps, raw = AMC_FPS, cmu_joints(bone_ends(path, skeleton))
-        check_speed(raw, fps)
+        raw = raw @ TO_Y_UP[up].T
+        check_body(raw, path)
+        rate = decide_rate(name, raw, fps, given)
+        if rate.source not in ("header", "option"):
+            logger.info("%s: %.4g fps (%s), not %.4g", name, rate.fps, rate.source, fps)
+        if rate.doubt:
+            hint = f"--fps {fps / 2:.4g} reads it at half the speed"
+            logger.warning("%s at %.4g fps %s: %s", name, rate.fps, rate.doubt, hint)
+        check_speed(raw, rate.fps)
+        joints = level_floor(resample_joints(raw, rate.fps, FPS), FPS)
     except InvalidMotionError as error:
-        return str(error).replace("\n", ",")
-    joints = level_floor(resample_joints(raw, fps, FPS), FPS)
+        return str(error).replace("\n", ","), rate
     if (lowest := float(joints[..., 1].min())) < -DEEPEST_M:
-        return f"a joint is {-lowest:.1f} m below the floor: the capture is broken"
-    return face_forward(start_at_origin(joints)).astype(np.float32)
+        return f"a joint is {-lowest:.1f} m below the floor: the capture is broken", rate
+    return face_forward(start_at_origin(joints)).astype(np.float32), rate
 
 
 def windows_of(frames: int) -> list[tuple[int, int]]:
@@ -173,8 +190,16 @@ def _smallest(splits: Mapping[int, str], windows: Mapping[int, int]) -> int:
     return min(training, key=lambda subject: (windows[subject], subject))
 
 
-def build(bvh_dir: Path | str, out: Path | str, size: Size = "max") -> dict[str, int]:
+def build(
+    bvh_dir: Path | str,
+    out: Path | str,
+    size: Size = "max",
+    fps: float | None = None,
+    up: Axis = "y",
+) -> dict[str, int]:
     """Make the dataset; returns the number of items by split.
+
+    `fps` takes the place of what the files, their length and their physics say about their rate.
 
     Raises:
         InvalidOptionError: `out` holds something else, too few subjects, or fewer training items
@@ -183,7 +208,7 @@ def build(bvh_dir: Path | str, out: Path | str, size: Size = "max") -> dict[str,
     """
     out = Path(out)
     check_replaceable(out)
-    takes, report = _read_all(Path(bvh_dir))
+    takes, report = _read_all(Path(bvh_dir), fps, up)
     splits = _plan(takes, report)
     chosen = dict(splits)
     if size != "max":
@@ -199,14 +224,19 @@ def build(bvh_dir: Path | str, out: Path | str, size: Size = "max") -> dict[str,
         write_layout(folder, made, chosen, moments)
         (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
     counts = {name: len(ids) for name, ids in chosen.items()}
+    _tell(report)
     logger.info("made %s: %s", out, ", ".join(f"{n} {name}" for name, n in counts.items()))
     return counts
 
 
-def _read_all(bvh_dir: Path) -> tuple[list[tuple[Take, np.ndarray]], dict[str, dict]]:
+def _read_all(
+    bvh_dir: Path, fps: float | None, up: Axis
+) -> tuple[list[tuple[Take, np.ndarray]], dict[str, dict]]:
     takes, report = [], {}
-    for take, result in track(_takes(bvh_dir), "reading takes"):
-        entry = {"description": take.description, "subject": take.subject}
+    for take, result, rate in track(_takes(bvh_dir, fps, up), "reading takes"):
+        entry: dict = {"description": take.description, "subject": take.subject}
+        if rate is not None:
+            entry["rate"] = asdict(rate)
         if not isinstance(result, str) and not windows_of(len(result)):
             result = f"{len(result)} frames at 20 fps are fewer than {SHORTEST + 1}"
         if isinstance(result, str):
@@ -217,6 +247,17 @@ def _read_all(bvh_dir: Path) -> tuple[list[tuple[Take, np.ndarray]], dict[str, d
             takes.append((take, result))
         report[take.name] = entry
     return takes, report
+
+
+def _tell(report: dict[str, dict]) -> None:
+    """Log how many takes were read, and how many were left out for which reason."""
+    reasons = Counter(
+        re.split(r"[(:,]|\d", entry["excluded"])[0].strip()
+        for entry in report.values()
+        if "excluded" in entry
+    )
+    left_out = "".join(f"; {count} left out: {why}" for why, count in reasons.most_common())
+    logger.warning("%d of %d takes read%s", len(report) - reasons.total(), len(report), left_out)
 
 
 def _plan(takes: list[tuple[Take, np.ndarray]], report: dict[str, dict]) -> dict[str, list[str]]:
@@ -264,15 +305,23 @@ def _clip(name: str, joints: np.ndarray, captions: list[Caption]) -> DatasetClip
 
 
 @command()
-def main(bvh_dir: Path, out: Path, size: Size = "max") -> None:
+def main(
+    bvh_dir: Path,
+    out: Path,
+    size: Size = "max",
+    fps: float | None = None,
+    up: Axis = "y",
+) -> None:
     """Build a dataset in HumanML3D layout from CMU takes in BVH or ASF/AMC files.
 
     Args:
         bvh_dir: folder with the takes and CMU-INDEX.txt.
         out: folder to make.
         size: number of training items; validation and test stay the same.
+        fps: frames a second of all takes; default: decided for each, as clips.json tells.
+        up: axis of the files that points up.
     """
-    build(bvh_dir, out, size)
+    build(bvh_dir, out, size, fps, up)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset.captions import Caption
+from dataset.sides import spelled_out
 from dataset.tagging import tag
-from loop.errors import CorruptFileError, MissingAssetError
+from loop.errors import CorruptFileError
+from loop.text import read_lines
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,28 @@ class Take:
 
 
 EXCLUSIONS: tuple[tuple[str, str], ...] = (
-    (r"playground|climb|ladder|stairs|hang|monkey bar", "climbs on something that is not there"),
+    (
+        r"playground|climb|ladder|stairs|\bhang(s|ing)?\b(?! (a )?(picture|coat|up))|monkey bar"
+        r"|\bledge\b|box jump|\bball walk",
+        "climbs on something that is not there",
+    ),
     (r"uneven terrain|slope|hill|obstacle|trampoline", "the ground is not flat"),
     (r"\bsit\b|sitting|stool|chair|bench|seat|sofa|\bbed\b", "sits on something that is not there"),
     (r"motorcycle|bicycle|skateboard|\bcar\b|swimming|wheelchair", "is carried by something"),
     (r"subject [ab]\b|two subjects|2 subjects|interaction|partner", "leans on another person"),
 )
 """Pattern of the description or the subject's title, and the reason why such a take is left out."""
+
+_FILE_NAME = re.compile(r"\S+\.(amc|asf|bvh|c3d|mpe?g|avi|mov|v|txt)", re.IGNORECASE)
+_NOTE = re.compile(r"[\s(-]*\bclean(ed)?\s*(grs)?\b\)?(?!\s*\w)", re.IGNORECASE)
+"""What the index says about the making of a take, at the end of its description."""
+_NO_ACTION = re.compile(
+    r"(no|missing|bad|lost|wrong)\s+(movie|video|data|markers?|trial|capture|take|description)"
+    r"|.*\b(movie|video|trial)\b.*\b(match|missing|wrong)\b.*|unknown|untitled|n/?a|tb[ad]|to ?do"
+    r"|(take|trial|test|motion|untitled)?[\W\d_]*",
+    re.IGNORECASE,
+)
+"""Descriptions that are notes and say nothing of what happens."""
 
 _SUBJECTS = ("a person", "someone", "a man", "the person")
 CAPTION_COUNT = len(_SUBJECTS)
@@ -57,28 +74,29 @@ def read_index(path: Path | str) -> dict[str, Take]:
         MissingAssetError: no such file.
         CorruptFileError: it lists no take.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError as error:
-        raise MissingAssetError(
-            "The index of the CMU takes is missing.",
-            path=path,
-            remedy="put CMU-INDEX.txt beside the BVH files",
-        ) from error
     titles: dict[int, str] = {}
     takes: dict[str, Take] = {}
-    for line in (line.strip() for line in lines):
+    remedy = "put CMU-INDEX.txt beside the BVH files"
+    for line in read_lines(path, "index of the CMU takes", remedy):
         if match := _TITLE.match(line):
             titles[int(match[1])] = (match[2] or "").strip()
         elif match := _LINE.match(line):
             name, subject = f"{match[1]}_{match[2]}", int(match[1])
-            description = "" if match[3].lower().startswith("unknown") else match[3].strip()
-            takes[name] = Take(name, subject, titles.get(subject, ""), description)
+            takes[name] = Take(name, subject, titles.get(subject, ""), _description(match[3]))
     if not takes:
         raise CorruptFileError(
             "The index lists no take.", path=path, expected="lines such as `02_01  walk`"
         )
     return takes
+
+
+def _description(text: str) -> str:
+    """What is done, in words: notes are left out, glued words parted; empty for a note alone."""
+    said = _NOTE.sub("", _FILE_NAME.sub("", text.replace("\xa0", " "))).strip()
+    if _NO_ACTION.fullmatch(said) or said.lower().startswith("unknown"):
+        return ""
+    glued = re.search(r"_|[a-z][A-Z]", said)
+    return spelled_out(said) if glued else said
 
 
 def reason_to_exclude(take: Take) -> str | None:

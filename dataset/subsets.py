@@ -28,6 +28,7 @@ from loop.errors import (
     MissingAssetError,
 )
 from loop.progress import track
+from loop.text import read_lines
 
 SOURCE = "BMLmovi"
 LEFT_OUT = "sitting_down"
@@ -57,16 +58,11 @@ def read_index(path: Path | str) -> list[IndexRow]:
         CorruptFileError: it cannot be read, or lacks a column.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingAssetError(
-            "HumanML3D's index is missing",
-            path=path,
-            remedy="copy index.csv of the HumanML3D repository there",
-        )
+    remedy = "copy index.csv of the HumanML3D repository there"
+    lines = read_lines(path, "index of HumanML3D", remedy)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
+        rows = list(csv.DictReader(lines, skipinitialspace=True))
+    except csv.Error as error:
         raise CorruptFileError("index cannot be read", path=path, found=error) from error
     needed = {"source_path", "new_name"}
     if not rows or not needed <= rows[0].keys() or any(None in row.values() for row in rows):
@@ -248,7 +244,7 @@ def write_subset(
                 continue
             (folder / name).mkdir()
             for clip in track(listed, f"copying {name}"):
-                _copy(source / name / f"{clip}{suffix}", folder / name)
+                _copy(source / name / f"{clip}{suffix}", folder / name / f"{clip}{suffix}")
         for name, ids in splits.items():
             (folder / f"{name}.txt").write_text("".join(f"{clip}\n" for clip in ids))
         moments = _moments(source, measured)
@@ -259,14 +255,15 @@ def write_subset(
     return counts
 
 
-def _copy(path: Path, folder: Path) -> None:
+def _copy(path: Path, target: Path) -> None:
     if not path.is_file():
         raise MissingAssetError(
             "a listed clip lacks a file",
             path=path,
             remedy="`python -m dataset.doctor` on the source lists all faults",
         )
-    shutil.copyfile(path, folder / path.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
 
 
 def _frames(path: Path) -> int:

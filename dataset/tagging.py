@@ -10,14 +10,7 @@ from __future__ import annotations
 import re
 
 from dataset.captions import Caption
-
-_OTHER_SIDE = {
-    "left": "right",
-    "right": "left",
-    "clockwise": "counterclockwise",
-    "counterclockwise": "clockwise",
-}
-_SIDES = re.compile(r"\b(" + "|".join(_OTHER_SIDE) + r")\b")
+from dataset.sides import mirror_sides
 
 _WORDS = {
     "DET": "a an the this that both some all another",
@@ -118,19 +111,21 @@ def _token_table() -> dict[str, str]:
 
 
 _TOKENS = _token_table()
+_MORE = "painful sore hurt bad injured broken stiff tight wide super running blocks lunges"
+_GLUED = {word for word in _TOKENS if len(word) > 2} | set(_MORE.split())
 
 
 def tag(text: str) -> Caption:
-    """The caption with `lemma/POS` tokens; a word outside the table keeps its form, as OTHER."""
+    """Tag a caption with `lemma/POS` tokens; a word outside the table keeps its form, as OTHER."""
     words = re.findall(r"[a-z0-9]+", text.lower())
     return Caption(text, tuple(_TOKENS.get(word, f"{word}/OTHER") for word in words))
 
 
 def mirror_text(text: str) -> str:
-    """The wording for the mirrored motion: left and right, and the two senses of rotation, swap."""
-    return _SIDES.sub(lambda match: _OTHER_SIDE[match[0]], text)
+    """Word a caption for the mirrored motion; see `dataset.sides.mirror_sides`."""
+    return mirror_sides(text, _GLUED)
 
 
 def mirror_caption(caption: Caption) -> Caption:
-    """The caption of the mirrored motion."""
+    """Word and tag the caption of the mirrored motion."""
     return tag(mirror_text(caption.text))

@@ -18,9 +18,7 @@ from dataset.humanml3d import MOTION_DIM
 from loop.errors import InvalidMotionError, InvalidOptionError
 from loop.rundir.files import storage
 from translation.humanml import vectors_to_joints
-
-MARKER = "dataset.json"
-"""Says that one of our commands made the folder, and how; only such a folder is ever replaced."""
+from translation.layout import MARKER
 
 # HumanML3D divides each kind of feature by one number: the mean of its deviations.
 STD_GROUPS = ((0, 1), (1, 3), (3, 4), (4, 67), (67, 193), (193, 259), (259, 263))

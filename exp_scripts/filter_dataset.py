@@ -15,8 +15,10 @@ import tyro
 from dataset.subsets import draw_training_clips, write_2794, write_small
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
+from loop.text import read_lines
 
 DATASETS = Path("dataset")
+COMPLETE = DATASETS / "HumanML3D"
 PARENT = DATASETS / "HumanML3D_subset_2794"
 
 
@@ -47,22 +49,42 @@ def filter_dataset(options: Options) -> dict[str, int]:
     """
     if options.size is not None and options.ids is not None:
         raise InvalidOptionError("choose one of --size and --ids")
+    small = options.ids is not None or options.size is not None
+    source = options.source or (PARENT if small else COMPLETE)
+    _require(source)
     if options.ids is not None:
         if options.out is None:
             raise InvalidOptionError("--ids needs --out", expected="the folder to make")
-        if not options.ids.is_file():
-            raise MissingAssetError("there is no such list of ids", path=options.ids)
-        chosen = options.ids.read_text(encoding="utf-8").split()
+        chosen = read_lines(options.ids, "list of ids")
         made_from = {"ids": options.ids.name}
-        return write_small(options.source or PARENT, options.out, chosen, made_from)
+        return write_small(source, options.out, chosen, made_from)
     if options.size is not None:
-        source = options.source or PARENT
         out = options.out or DATASETS / f"HumanML3D_subset_{options.size:04d}"
         chosen = draw_training_clips(source, options.size, options.seed)
         made_from = {"size": options.size, "seed": options.seed}
         return write_small(source, out, chosen, made_from)
-    source = options.source or DATASETS / "HumanML3D"
     return write_2794(source, options.v3d, options.out or PARENT)
+
+
+def _require(source: Path) -> None:
+    """Raise MissingAssetError with the next step that can be taken, where `source` is missing."""
+    if (source / "train.txt").is_file():
+        return
+    if source == PARENT and (COMPLETE / "train.txt").is_file():
+        remedy = "python exp_scripts/filter_dataset.py"
+    elif source in (PARENT, COMPLETE):
+        remedy = (
+            "bash prepare/extract_humanml_3d.sh --check; or, without any licence, another dataset: "
+            "python -m dataset.demo_clips --out dataset/demo"
+        )
+    else:
+        remedy = "name a folder in HumanML3D layout with --source"
+    raise MissingAssetError(
+        "the dataset to take clips from is missing",
+        path=source,
+        expected="new_joint_vecs/ texts/ train.txt val.txt test.txt",
+        remedy=remedy,
+    )
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from body_models.damage import DAMAGE
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.rundir.files import write_bytes
 
@@ -47,11 +47,11 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         if damaged is not None:
             raise zipfile.BadZipFile(f"checksum of {damaged} is wrong")
         content = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
-    except (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(
             "checkpoint cannot be read",
             path=path,
-            found=f"{len(data)} bytes: {str(error).splitlines()[0]}",
+            found=f"{len(data)} bytes: {(str(error) or repr(error)).splitlines()[0]}",
             expected="a whole PyTorch checkpoint of plain tensors",
             remedy="remove it (the step that made it will run again), or restore it",
         ) from error

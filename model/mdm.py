@@ -7,6 +7,7 @@ checkpoints, so that `published_state` is all that loading one takes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -165,13 +166,18 @@ class TimestepEmbedder(nn.Module):
 
 
 def published_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `MDM.load_state_dict` needs of a published MDM checkpoint.
+    """Pick what `MDM.load_state_dict` needs of a published MDM checkpoint.
 
     Such a checkpoint may also hold the frozen CLIP network and copies of the position table, which
-    is a formula here.
+    is a formula here; wrappers (DataParallel, torch.compile, averaging) put a prefix before names.
     """
+    plain = {
+        re.sub(r"^(?:module\.|_orig_mod\.)+", "", name): value for name, value in state.items()
+    }
     return {
         name: value
-        for name, value in state.items()
-        if not name.startswith("clip_model.") and not name.endswith("pos_encoder.pe")
+        for name, value in plain.items()
+        if not name.startswith("clip_model.")
+        and not name.endswith("pos_encoder.pe")
+        and name != "n_averaged"
     }

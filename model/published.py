@@ -25,6 +25,7 @@ from model.mdm_decoder import MDMDecoder
 
 Variance = Literal["small", "large"]
 HEADS, DROPOUT, MAX_FRAMES = 4, 0.1, 196
+FEATURES, KIT_FEATURES = 263, 251
 ENCODER, DECODER = "trans_enc", "trans_dec"
 _SUPPORTED: dict[str, tuple[object, ...]] = {
     "arch": (ENCODER, DECODER),
@@ -170,6 +171,14 @@ def _config(arguments: Mapping[str, Any], state: Mapping[str, Tensor], path: Pat
             "this is no checkpoint of a text-conditioned MDM",
             path=path,
             found=f"no {', '.join(missing)}",
+        )
+    if (features := state[sizes["features"][0]].shape[-1]) != FEATURES:
+        raise InvalidOptionError(
+            "this model draws other motions than HumanML3D's",
+            path=path,
+            found=f"{features} features a frame" + ", as of KIT-ML" * (features == KIT_FEATURES),
+            expected=f"{FEATURES} features a frame",
+            remedy="use a checkpoint trained on HumanML3D, such as humanml_enc_512_50steps",
         )
     return MDMConfig(
         **{field: state[name].shape[axis] for field, (name, axis) in sizes.items()},

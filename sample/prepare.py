@@ -19,9 +19,6 @@ from sample.models import CHECKPOINT, SETTINGS
 
 logger = logging.getLogger("scsc")
 
-LAST = 50
-"""The published last generation."""
-
 
 def newest_generation(arm: Path) -> int | None:
     """The newest finished generation of an arm, None without any."""
@@ -33,8 +30,8 @@ def newest_generation(arm: Path) -> int | None:
 def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
     """Make `<runs>/visualization` with checkpoints/, motions_gt/ and texts/; returns it.
 
-    An arm without the last generation gives its newest, and the log says so; an arm without any is
-    left out, aloud. A second call adds what is new and keeps what was drawn.
+    An arm without the preset's last generation gives its newest, and the log says so; an arm
+    without any is left out, aloud. A second call adds what is new and keeps what was drawn.
 
     Raises:
         InvalidOptionError: more clips than the test split has, or none.
@@ -46,7 +43,8 @@ def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
         raise InvalidOptionError("so many clips there are not", found=clips, expected=len(ids))
     folder = experiment.runs / "visualization"
     arms = [arm.name for arm in experiment.arms()]
-    taken = [name for name in arms if _take_checkpoint(experiment.runs / name, folder, LAST)]
+    last = experiment.preset.generations
+    taken = [name for name in arms if _take_checkpoint(experiment.runs / name, folder, last)]
     if not taken:
         raise MissingAssetError(
             "no arm has a finished generation yet",
@@ -63,7 +61,7 @@ def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
     if newest is None:
         logger.warning("%s has no finished generation; it is left out", arm.name)
         return False
-    if newest != last:
+    if newest < last:
         logger.info("%s: generation %d is its newest, not %d", arm.name, newest, last)
     generation = arm / f"generation_{newest}"
     target = folder / "checkpoints" / f"{generation.name}_{arm.name}"
@@ -87,4 +85,5 @@ def _copy_clips(dataset: Path, folder: Path, ids: Sequence[str]) -> None:
         with storage(target):
             target.mkdir(parents=True, exist_ok=True)
             for clip in ids:
-                shutil.copyfile(dataset / source / f"{clip}{ending}", target / f"{clip}{ending}")
+                flat = clip.replace("/", "__")  # ids may hold folders
+                shutil.copyfile(dataset / source / f"{clip}{ending}", target / f"{flat}{ending}")

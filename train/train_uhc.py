@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from loop.cli import command
 from loop.progress import track
 from loop.rundir.files import storage
+from translation.layout import read_ids
 from uhc.clips import Clip, read_motions, upright
 from uhc.controllers.policy import judge
 from uhc.rl.environment import ReferenceClip
@@ -126,7 +127,7 @@ def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[Refe
 def _clips(folder: Path, split: str) -> list[Clip]:
     """Upright, readable clips of a split; a folder without splits trains as a whole."""
     chosen = folder / f"{split}.txt"
-    ids = set(chosen.read_text(encoding="utf-8").split()) if chosen.is_file() else None
+    ids = set(read_ids(folder, split)) if chosen.is_file() else None
     if ids is None and split != "train":
         return []
     return [

@@ -7,6 +7,8 @@ files open in the SMPL and SMPL-X add-ons of Blender.
 from __future__ import annotations
 
 import io
+import logging
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +19,24 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from body_models.damage import DAMAGE
+from body_models.npy import read_npy
 from body_models.skeleton import JOINT_COUNT, check_frames
 from body_models.smpl import BodyModel, pose_joints
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
 from loop.rundir.files import write_bytes
+from translation.cmu import FASTEST_M_S
 from translation.humanml import FPS
 from translation.ik import IKResult
 from translation.resample import resample_joints
 
 Array = NDArray[np.float64]
+logger = logging.getLogger(__name__)
 
 Z_UP_TO_Y_UP = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 """Its own inverse; a rotation (determinant 1), so that left stays left."""
 SMPLH_JOINTS, BETAS, DMPLS = 52, 16, 8
+MOST_RADIANS = 4 * np.pi
+"""No axis-angle is longer, even of a solver that never wraps; degrees are."""
 _RATES = ("mocap_framerate", "mocap_frame_rate")
 _PARTS = ("root_orient", "pose_body", "pose_jaw", "pose_eye", "pose_hand")
 
@@ -54,16 +61,21 @@ class AmassMotion:
     fps: float
 
 
-def read_amass(path: Path | str) -> AmassMotion:
-    """An AMASS `.npz`, of the SMPL-H release or the SMPL-X one, in `poses` or in its parts.
+def read_amass(path: Path | str, fps: float | None = None) -> AmassMotion:
+    """Read an AMASS `.npz`, of the SMPL-H release or the SMPL-X one, in `poses` or in its parts.
 
-    Files of tools that write the same names in other ways are read, too: poses (F, J, 3), a gender
-    or rate that is an array of one, a missing gender or shape.
+    Files of tools that write the same names in other ways are read, too: poses (F, J, 3); gender,
+    rate or shape once a frame, if all frames agree; a missing gender or shape.
+
+    Args:
+        path: the file.
+        fps: its rate, whatever the file says.
 
     Raises:
         MissingAssetError: no such file.
         CorruptFileError: it is no motion of AMASS (`shape.npz` beside the motions holds none).
-        InvalidMotionError: no frame, values that are not finite, or arrays of unequal length.
+        InvalidMotionError: no frame, values that are not finite, arrays of unequal length, a shape
+            that changes, or angles in degrees.
     """
     path = Path(path)
     if not path.is_file():
@@ -71,10 +83,14 @@ def read_amass(path: Path | str) -> AmassMotion:
             "AMASS motion is missing", path=path, remedy="fetch it from amass.is.tue.mpg.de"
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            wanted = {"poses", "trans", "betas", "gender", *_RATES, *_PARTS} & set(archive.files)
-            content = {key: archive[key] for key in wanted}
-        motion = _parse(content)
+        with zipfile.ZipFile(path) as archive:
+            wanted = {"poses", "trans", "betas", "gender", *_RATES, *_PARTS}
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            content = {
+                key: read_npy(io.BytesIO(archive.read(members[key])))
+                for key in sorted(wanted & members.keys())
+            }
+        motion = _parse(content, fps, path)
     except DAMAGE as error:
         raise CorruptFileError(
             "AMASS motion cannot be read",
@@ -90,13 +106,46 @@ def read_amass(path: Path | str) -> AmassMotion:
         )
     check_frames(motion.poses, len(motion.poses), 1, frame_axis=0)
     check_frames(motion.trans, len(motion.trans), 1, frame_axis=0)
+    if (widest := float(np.abs(motion.poses).max())) > MOST_RADIANS:
+        raise InvalidMotionError(
+            "AMASS motion holds angles that are no radians",
+            path=path,
+            found=f"an axis-angle of {widest:.1f}",
+            expected=f"at most {MOST_RADIANS:.1f} radians",
+            remedy="save poses = numpy.radians(poses)",
+        )
+    speed = np.linalg.norm(np.diff(motion.trans, axis=0), axis=-1) * motion.fps
+    if speed.max(initial=0.0) > FASTEST_M_S:
+        logger.warning("%s: the body moves at %.0f m/s at %g fps", path, speed.max(), motion.fps)
     return motion
 
 
-def _parse(content: Mapping[str, NDArray[Any]]) -> AmassMotion:
-    rate = next((content[key] for key in _RATES if key in content), None)
-    if rate is None:
-        raise KeyError("mocap_framerate")
+def _constant(name: str, values: NDArray[Any], size: int, frames: int, path: Path) -> Any:
+    """The value of size (size,) that an array has in all of its frames."""
+    rows = np.asarray(values).reshape(-1, size) if size else np.asarray(values).ravel()[:, None]
+    if len(rows) not in (1, frames):
+        raise ValueError(f"{name} of shape {values.shape} beside {frames} frames")
+    if not all(np.array_equal(row, rows[0]) for row in rows):
+        raise InvalidMotionError(
+            f"{name} changes from frame to frame: not one body",
+            path=path,
+            found=f"{name} of shape {values.shape}",
+            expected="the same in all frames",
+            remedy=f"save the {name} of one person, as in numpy.median({name}, axis=0)",
+        )
+    return rows[0]
+
+
+def _rate(content: Mapping[str, NDArray[Any]], frames: int, path: Path) -> float:
+    found = {
+        float(_constant(key, content[key], 0, frames, path)[0]) for key in _RATES if key in content
+    }
+    if len(found) != 1:
+        raise ValueError(f"{' and '.join(_RATES)} say {sorted(found)}")
+    return found.pop()
+
+
+def _parse(content: Mapping[str, NDArray[Any]], fps: float | None, path: Path) -> AmassMotion:
     if "poses" in content:
         poses = content["poses"]
     else:
@@ -110,20 +159,27 @@ def _parse(content: Mapping[str, NDArray[Any]]) -> AmassMotion:
     trans = content["trans"].astype(np.float64)
     if trans.ndim != 2 or trans.shape[1] != 3:
         raise ValueError(f"trans of shape {trans.shape}")
-    gender = content["gender"].item() if "gender" in content else "neutral"
+    frames = len(poses)
+    gender: Any = "neutral"
+    if "gender" in content:
+        gender = _constant("gender", content["gender"], 0, frames, path)[0]
     gender = gender.decode("ascii") if isinstance(gender, bytes) else str(gender)
     gender = gender.removeprefix("b'").removesuffix("'").strip().lower()  # str(bytes) of a script
     if gender not in ("male", "female", "neutral"):
         raise ValueError(f"gender {gender!r}")
-    fps = float(rate.item())
-    if not 0 < fps < np.inf:
-        raise ValueError(f"{fps} frames a second")
+    betas = content.get("betas", np.zeros(0))
+    if betas.ndim > 1:
+        betas = _constant("betas", betas, betas.shape[-1], frames, path)
+    betas = np.ravel(betas).astype(np.float64)
+    rate = _rate(content, frames, path) if fps is None else fps
+    if not 0 < rate < np.inf or not np.isfinite(betas).all():
+        raise ValueError(f"{rate} frames a second, betas {betas}")
     return AmassMotion(
         poses=poses.reshape(len(poses), poses.shape[1] // 3, 3).astype(np.float64),
         trans=trans,
-        betas=np.ravel(content["betas"]).astype(np.float64) if "betas" in content else np.zeros(0),
+        betas=betas,
         gender=gender,
-        fps=fps,
+        fps=rate,
     )
 
 

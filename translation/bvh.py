@@ -7,10 +7,8 @@ need it). Lengths are in the file's own unit: see `metres_per_unit`.
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidMotionError
+from loop.text import read_text
 from translation.rotations import qmul, qrot
 
 Array = NDArray[np.float64]
@@ -129,18 +128,15 @@ def read_bvh(path: Path | str) -> Bvh:
         InvalidMotionError: it holds no frame, or numbers that are not finite.
     """
     path = Path(path)
+    text = read_text(path, "BVH file", "fetch the file again")
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
         head, *rest = re.split(r"^\s*MOTION\s*$", text, maxsplit=1, flags=re.MULTILINE)
         if not rest:
             raise ValueError("no MOTION section")
         motion = rest[0]
         names, parents, offsets, channels = _parse_hierarchy(head.split())
         fps, values = _parse_motion(motion, sum(map(len, channels)))
-    except FileNotFoundError as error:
-        raise MissingAssetError("BVH file is missing.", path=path) from error
-    except (OSError, EOFError, zlib.error, ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise CorruptFileError(
             "BVH file cannot be read.",
             path=path,

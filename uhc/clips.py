@@ -9,20 +9,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.errors import CorruptFileError, MissingAssetError, ScscError
-from translation.humanml import VECTOR_SIZE, vectors_to_joints
+from loop.errors import MissingAssetError, ScscError
+from translation import motion_files
+from translation.humanml import FPS
+from translation.layout import mirrored_ids, read_ids
+from translation.motion_files import motion_paths
+from translation.units import Convention
 
 logger = logging.getLogger(__name__)
 
 MAX_FRAMES = 196
 """Longest window, 9.8 s: HumanML3D's longest clip."""
-MIRRORED = "M"
-"""How the names of mirrored copies begin in HumanML3D's layout."""
 UPRIGHT_PELVIS_M, UPRIGHT_REST_M = 0.6, 0.12
 """Heights over the floor of the pelvis, and of knees, elbows, wrists and head, below which a clip
 is not on its feet: they may have to bear load."""
 _REST = (4, 5, 15, 18, 19, 20, 21)
 _MOTION_FOLDERS = ("new_joints", "new_joint_vecs")
+_OURS = Convention()
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Choice:
     split: str = ""
     """only those that SPLIT.txt of the data set lists (train, val, test); all without it"""
     originals: bool = False
-    """leave mirrored copies out (names that begin with M)"""
+    """leave mirrored copies out (M000021 beside 000021)"""
     upright: bool = False
     """leave floor work out (`upright`)"""
     floor: bool = False
@@ -64,21 +67,19 @@ def upright(joints: NDArray[np.floating]) -> bool:
     return bool(pelvis - floor > UPRIGHT_PELVIS_M and rest - floor > UPRIGHT_REST_M)
 
 
-def choose(folder: Path, choice: Choice) -> list[Clip]:
+def choose(folder: Path, choice: Choice, convention: Convention = _OURS) -> list[Clip]:
     """The clips of a folder that a choice takes; see `read_motions`.
 
     Raises:
         MissingAssetError: no motions, no such split, or nothing is left.
     """
-    clips = read_motions(folder)
+    clips = read_motions(folder, convention)
+    mirrored = mirrored_ids(folder, {clip.name.split("#")[0] for clip in clips})
     if choice.split:
-        listed = folder / f"{choice.split}.txt"
-        if not listed.is_file():
-            raise MissingAssetError("The data set has no such split.", path=listed)
-        ids = set(listed.read_text(encoding="utf-8").split())
+        ids = set(read_ids(folder, choice.split))
         clips = [clip for clip in clips if clip.name.split("#")[0] in ids]
     if choice.originals:
-        clips = [clip for clip in clips if not clip.name.startswith(MIRRORED)]
+        clips = [clip for clip in clips if clip.name.split("#")[0] not in mirrored]
     if choice.upright:
         clips = [clip for clip in clips if clip.fault or upright(clip.joints)]
     if choice.floor:
@@ -88,49 +89,31 @@ def choose(folder: Path, choice: Choice) -> list[Clip]:
     return clips
 
 
-def read_motions(folder: Path) -> list[Clip]:
+def read_motions(folder: Path, convention: Convention = _OURS) -> list[Clip]:
     """All motions of a data set in HumanML3D layout, or of a folder of .npy files.
 
-    A file may hold joints (F, 22, 3) or vectors (F, 263). Clips above 9.8 s are cut into equal
+    `translation.motion_files` tells what a file may hold. Clips above 9.8 s are cut into equal
     windows, named `<file>#<number>`. An unreadable file becomes a clip with a `fault`.
 
     Raises:
         MissingAssetError: no such folder, or no .npy file in it.
     """
-    inner = next((folder / name for name in _MOTION_FOLDERS if (folder / name).is_dir()), folder)
-    files = sorted(inner.glob("*.npy")) if inner.is_dir() else []
-    files = [file for file in files if file.name not in ("Mean.npy", "Std.npy")]
+    inner = next((folder / name for name in _MOTION_FOLDERS if (folder / name).is_dir()), None)
+    files = sorted(inner.rglob("*.npy")) if inner else motion_paths(folder)
     if not files:
-        raise MissingAssetError(
-            "There are no motions to evaluate.",
-            path=inner,
-            expected="a data set in HumanML3D layout, or .npy files of joints (F, 22, 3)",
-        )
+        raise MissingAssetError("There are no motions.", path=inner, expected=".npy files")
     clips: list[Clip] = []
     for file in files:
+        name = file.relative_to(inner or file.parent).with_suffix("").as_posix()
         try:
-            clips += _windows(file.stem, _read(file))
+            for motion in motion_files.read_motions(file, convention):
+                clips += _windows(name + motion.name.removeprefix(file.stem), motion.at(FPS))
         except ScscError as error:
             logger.warning("%s", error)
-            clips.append(Clip(file.stem, np.zeros((0, 22, 3), np.float32), _first_line(error)))
+            clips.append(Clip(name, np.zeros((0, 22, 3), np.float32), _first_line(error)))
+    if left_out := sum(bool(clip.fault) for clip in clips):
+        logger.warning("%d of %d files left out", left_out, len(files))
     return clips
-
-
-def _read(file: Path) -> NDArray[np.float32]:
-    try:
-        array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CorruptFileError("A motion file cannot be read.", path=file, found=error) from error
-    if array.ndim == 2 and array.shape[1] == VECTOR_SIZE:
-        return vectors_to_joints(array)
-    if array.ndim != 3 or array.shape[1:] != (22, 3) or not np.issubdtype(array.dtype, np.number):
-        raise CorruptFileError(
-            "A motion file has the wrong shape.",
-            path=file,
-            found=f"{array.shape} {array.dtype}",
-            expected="joints (F, 22, 3) or vectors (F, 263)",
-        )
-    return array.astype(np.float32)
 
 
 def _windows(name: str, joints: NDArray[np.float32]) -> list[Clip]:

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.cli import command
-from loop.errors import InvalidOptionError
+from loop.errors import InvalidMotionError, InvalidOptionError
 from loop.progress import track
 from loop.rundir.files import write_bytes
+from translation.units import Convention
 from uhc.clips import Choice, Clip, choose, upright
 from uhc.controllers import registry as controllers
 from uhc.controllers.tracker import CLAMP_LADDER_N, TrackerOptions
@@ -182,6 +183,7 @@ def main(
     motions: Path,
     out: Path,
     choice: Choice = Choice(),  # noqa: B008 - frozen, and tyro reads its fields from it
+    convention: Convention = Convention(),  # noqa: B008
     method: Method = "simulated",
     controller: controllers.Name = controllers.DEFAULT,
     controller_weights: Path | None = None,
@@ -193,10 +195,10 @@ def main(
     """Correct every clip of a folder and write one row a clip.
 
     Args:
-        motions: data set in HumanML3D layout, or folder of .npy files with joints (F, 22, 3) in
-            metres, y up, at 20 fps.
+        motions: data set in HumanML3D layout, folder of .npy files, or one file.
         out: CSV file to write; states of simulations that diverge go to diverged/ beside it.
         choice: which of them.
+        convention: of joints in files.
         method: none, kinematic, refined or simulated.
         controller: who follows in simulation.
         controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
@@ -210,8 +212,9 @@ def main(
     """
     if workers < 1:
         raise InvalidOptionError("There must be a worker.", found=workers, expected=">= 1")
+    clips = choose(motions, choice, convention)
     rows = evaluate(
-        choose(motions, choice),
+        clips,
         method,
         workers=workers,
         tracker=TrackerOptions(ladder=tuple(n for n in CLAMP_LADDER_N if n <= most_help)),
@@ -221,6 +224,10 @@ def main(
         dump_folder=out.parent / "diverged",
     )
     write_csv(rows, out)
+    if all(clip.fault for clip in clips):
+        raise InvalidMotionError(
+            "No motion could be read.", path=motions, found=f"{len(clips)} files left out"
+        )
     for which, value in (("upright", 1), ("floor work and unreadable", 0)):
         if some := [row for row in rows if row["upright"] == value]:
             _show(some, which)

@@ -6,6 +6,7 @@ other name is a folder in `dataset/`. All paths are relative to the project's ro
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from domains.motion.presets import PRESETS, MotionPreset, preset_named
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.files import read_json
+
+logger = logging.getLogger("scsc")
 
 PUBLISHED_SIZES = ("0064", "0128", "0256", "2794")
 DATASETS, OUTPUTS = Path("dataset"), Path("exp_outputs")
@@ -93,6 +96,9 @@ class Experiment:
                 + " ".join(self._digits(round(100 * ratio)) for ratio in self.preset.ratios),
                 remedy="for no synthetic data at all, train_baseline.sh",
             )
+        if int(percent) not in (published := [round(100 * ratio) for ratio in self.preset.ratios]):
+            known = ", ".join(self._digits(each) for each in published)
+            logger.warning("%s %% is no ratio of this size; published: %s", percent, known)
         name = f"synthetic_percent_{self._digits(int(percent))}_iterative_finetuning"
         return Arm(name + "_with_correction" * corrects, int(percent) / 100, corrects)
 

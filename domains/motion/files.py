@@ -22,7 +22,9 @@ from loop.rundir.files import read_json, write_json
 FOLDER = "synthetic_motions"
 SAMPLED = "-sampled.npy"
 CORRECTED = "-sampled_and_imitated.npy"
-LARGE_FILES = LargeFiles(training=("opt*.pt",), models=("model*.pt",), samples=(f"{FOLDER}/*.npy",))
+LARGE_FILES = LargeFiles(
+    training=("opt*.pt",), models=("model*.pt",), samples=(f"{FOLDER}/**/*.npy",)
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class SampleFiles:
         motions = folder / FOLDER
         motions.mkdir(exist_ok=True)
         for item in value.items:
-            np.save(motions / f"{item.id}{SAMPLED}", item.vectors)
+            path = motions / f"{item.id}{SAMPLED}"
+            path.parent.mkdir(parents=True, exist_ok=True)  # ids may hold folders
+            np.save(path, item.vectors)
         prompts = {
             item.id: [[caption.text, list(caption.tokens)] for caption in item.captions]
             for item in value.items

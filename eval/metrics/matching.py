@@ -63,7 +63,12 @@ def match(
         )
     size = min(batch, count)
     if not 1 <= top <= size or batch < 2:
-        raise InvalidSamplesError("matching: top out of range", found=top, expected=f"1 to {size}")
+        raise InvalidSamplesError(
+            f"matching: top out of range for R-precision top-{top}",
+            found=f"{count} captions with their motions, batch {batch}",
+            expected=f"at least {max(top, 2)} pairs, and batches of as many",
+            remedy="evaluate on a split with more clips, or on more samples (--eval_num_samples)",
+        )
     labels = np.arange(count) if captions is None else np.unique(captions, return_inverse=True)[1]
     ranked = count - count % size
     hits = np.zeros(top)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import logging
 import struct
+import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -176,3 +177,57 @@ def test_the_real_files_are_those_that_the_mirrors_have(shared: Path) -> None:
     # The statistics that every tutorial normalises MNIST by.
     assert abs(train.images.mean() / 255 - 0.1307) < 5e-5
     assert abs(train.images.std() / 255 - 0.3081) < 5e-5
+
+
+@pytest.mark.parametrize("style", ["dots", "folders", "wrong suffix"])
+def test_files_as_7zip_and_kaggle_name_them(tmp_path: Path, files, style: str) -> None:
+    for name, content in files.items():
+        path = (
+            tmp_path
+            / {
+                "dots": name.replace("-idx", ".idx"),
+                "folders": f"{name}/{name}",
+                "wrong suffix": f"{name}.gz",  # unpacked, but still called .gz
+            }[style]
+        )
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    assert np.array_equal(load_mnist(tmp_path)[0].images, random_digits(20).images)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "web page"])
+def test_a_broken_download_is_repaired_by_the_same_command(
+    tmp_path: Path, files, mirror, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    address, served = mirror
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name, content in files.items():
+        (served / f"{name}.gz").write_bytes(gzip.compress(content))
+        (raw / f"{name}.gz").write_bytes(gzip.compress(content))
+    labels = raw / "train-labels-idx1-ubyte.gz"
+    spoiled = {"missing": None, "cut": labels.read_bytes()[:-9], "web page": b"<!DOCTYPE html>"}
+    labels.unlink()
+    if (content := spoiled[damage]) is not None:
+        labels.write_bytes(content)
+    sums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setattr(mnist_source, "FILES", sums)
+    monkeypatch.setattr(mnist, "RAW_FOLDER", raw)
+    monkeypatch.setattr(mnist_source, "MIRRORS", ("http://127.0.0.1:9/",))
+    with pytest.raises(MissingAssetError, match="rm -r") as refused:
+        load_mnist()
+    monkeypatch.setattr(mnist_source, "MIRRORS", (address,))
+    assert np.array_equal(load_mnist()[0].labels, random_digits(20).labels)
+    # Without a network the other remedy works, as printed.
+    monkeypatch.setattr(mnist_source, "MIRRORS", ("http://127.0.0.1:9/",))
+    command = str(refused.value.remedy).rpartition(": ")[2]
+    subprocess.run(command, shell=True, check=True)
+    assert len(load_mnist()[0]) == 4000
+
+
+def test_a_web_page_is_called_one(tmp_path: Path, files) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"<!DOCTYPE html>")
+    with pytest.raises(CorruptFileError, match="a web page"):
+        load_mnist(tmp_path)

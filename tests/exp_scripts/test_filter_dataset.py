@@ -78,7 +78,7 @@ def test_lists_of_the_authors(repository: Path, folder: Path) -> None:
 def test_what_is_missing_is_told_without_a_traceback(repository: Path, tmp_path: Path) -> None:
     done = run(repository, tmp_path)
     assert done.returncode == 1
-    assert "index.csv" in done.stderr and "Traceback" not in done.stderr
+    assert "extract_humanml_3d.sh --check" in done.stderr and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
     both = run(repository, tmp_path, "--size", "64", "--ids", "some.txt")
     assert both.returncode == 1 and "one of --size and --ids" in both.stderr

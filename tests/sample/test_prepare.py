@@ -41,7 +41,7 @@ def experiment(tmp_path: Path) -> Experiment:
 def test_newest_models_and_clips_are_gathered(experiment: Experiment, caplog) -> None:
     with caplog.at_level(logging.INFO):
         folder = prepare(experiment, 2)
-    assert "generation 3 is its newest, not 50" in caplog.text
+    assert "generation 3 is its newest, not 5" in caplog.text
     assert "with_correction has no finished generation" in caplog.text
     models = {path.parent.name: path.read_text() for path in folder.glob("checkpoints/*/model.pt")}
     raw = "synthetic_percent_100_iterative_finetuning"

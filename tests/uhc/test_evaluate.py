@@ -80,20 +80,20 @@ def test_long_clips_are_cut_and_nothing_is_lost(walk: Joints, tmp_path: Path) ->
 def test_a_choice_takes_a_split_originals_and_upright_clips(walk: Joints, tmp_path: Path) -> None:
     low = walk.copy()
     low[:, 0, 1] -= np.float32(0.5)
-    for name, joints in {"a": walk, "b": low, "Ma": walk, "c": walk}.items():
+    for name, joints in {"01": walk, "02": low, "M01": walk, "M_c": walk}.items():
         np.save(tmp_path / f"{name}.npy", joints)
-    (tmp_path / "test.txt").write_text("a\nb\nMa\n")
+    (tmp_path / "test.txt").write_text("01\n02\nM01\n")
 
     def names(choice: Choice) -> list[str]:
         return [clip.name for clip in choose(tmp_path, choice)]
 
-    assert names(Choice()) == ["Ma", "a", "b", "c"]
-    assert names(Choice(split="test")) == ["Ma", "a", "b"]
-    assert names(Choice(originals=True, upright=True)) == ["a", "c"]
-    assert names(Choice("test", originals=True, upright=True)) == ["a"]
+    assert names(Choice()) == ["01", "02", "M01", "M_c"]
+    assert names(Choice(split="test")) == ["01", "02", "M01"]
+    assert names(Choice(originals=True, upright=True)) == ["01", "M_c"]
+    assert names(Choice("test", originals=True, upright=True)) == ["01"]
     with pytest.raises(MissingAssetError, match="split"):
         names(Choice(split="val"))
-    np.save(tmp_path / "a.npy", low)
+    np.save(tmp_path / "01.npy", low)
     with pytest.raises(MissingAssetError, match="left"):
         names(Choice("test", originals=True, upright=True))
 

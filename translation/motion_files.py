@@ -1,0 +1,203 @@
+"""Motions in `.npy` files, in every layout that the field writes, as joints (F, 22, 3).
+
+Read are HumanML3D vectors (F, 263) and joints (F, 22, 3), flat (F, 66), in the orders of SMPL (24)
+and SMPL-H (52), several at once (n, F, 22, 3), as MDM has them (n, 22, 3, F), and its results.npy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from body_models.damage import DAMAGE
+from body_models.npy import read_npy
+from body_models.skeleton import JOINT_COUNT, check_joints
+from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
+from translation.humanml import FPS, VECTOR_SIZE, vectors_to_joints
+from translation.resample import resample_joints
+from translation.units import Convention, check_body, check_decoded, check_vectors
+
+SMPL_COUNTS = (22, 24, 52, 55)
+"""Joints of SMPL's family, whose first 22 are ours."""
+STATISTICS = ("Mean.npy", "Std.npy")
+LARGEST = 1e6
+"""A kilometre in millimetres: no number of a motion is larger."""
+_LAYOUTS = "(F, 263), (F, 22|24|52, 3), (F, 66), (n, F, 22, 3), (n, 22, 3, F), results.npy of MDM"
+_OURS = Convention()
+
+
+@dataclass(frozen=True, eq=False)
+class NamedMotion:
+    """One motion of a file.
+
+    Attributes:
+        name: stem of the file, with its number where the file holds several.
+        joints: (F, 22, 3) metres, y up.
+        fps: frames a second: 20 for vectors, what the convention says for joints.
+        caption: empty where none is told.
+    """
+
+    name: str
+    joints: NDArray[np.float32]
+    fps: float
+    caption: str = ""
+
+    def at(self, fps: float) -> NDArray[np.float32]:
+        """Resample the joints (F', 22, 3) to another rate.
+
+        Raises:
+            InvalidOptionError: a rate that is not positive.
+        """
+        return resample_joints(self.joints, self.fps, fps)
+
+
+def motion_paths(motions: Path) -> list[Path]:
+    """List a `.npy` file, or those in a folder that are no statistics.
+
+    Raises:
+        MissingAssetError: there is none.
+    """
+    found = sorted(motions.glob("*.npy")) if motions.is_dir() else [motions]
+    found = [path for path in found if path.name not in STATISTICS]
+    if not found or not found[0].is_file():
+        raise MissingAssetError("There are no motions.", path=motions, expected=".npy files")
+    return found
+
+
+def read_motions(
+    path: Path, convention: Convention = _OURS, *, append_next: bool = False
+) -> list[NamedMotion]:
+    """Read all motions of a file; with several, their names are `<file>#<number>`.
+
+    Args:
+        path: a `.npy` file.
+        convention: of its joints.
+        append_next: add the frame F + 1 that vectors lead to.
+
+    Raises:
+        MissingAssetError: no such file.
+        CorruptFileError: it cannot be read, or asks for more than data.
+        InvalidMotionError: no layout of ours, or no human in metres, y up (`check_body`).
+    """
+    content = _load(path)
+    lengths, texts = None, ()
+    if isinstance(content, dict):
+        lengths, texts = content.get("lengths"), content.get("text", ())
+        content = content.get("motion")
+    array = np.asarray(content)
+    if array.dtype.kind not in "iuf" or not array.size or array.ndim < 2:
+        raise _no_motion(path, f"{array.dtype} {array.shape}")
+    with np.errstate(invalid="ignore"):  # a damaged NaN, which is named with its frame below
+        array = array.astype(np.float64)
+    if (largest := float(np.abs(array).max())) > LARGEST:
+        raise _no_motion(path, f"numbers up to {largest:.2g}")
+    parts = _split(array, path)
+    if lengths is not None:
+        frames = np.ravel(np.asarray(lengths))
+        fits = len(frames) == len(parts) and frames.dtype.kind in "iu" and (frames > 0).all()
+        if not fits or any(int(n) > len(p) for n, p in zip(frames, parts, strict=True)):
+            raise _no_motion(path, f"lengths {frames[:5]} of motions {array.shape}")
+        parts = [part[: int(count)] for part, count in zip(parts, frames, strict=True)]
+    captions = [str(text) for text in texts] if len(texts) == len(parts) else [""] * len(parts)
+    names = [path.stem] if len(parts) == 1 else [f"{path.stem}#{k}" for k in range(len(parts))]
+    return [
+        NamedMotion(
+            name,
+            _joints(part, convention, path, append_next),
+            FPS if part.shape[1:] == (VECTOR_SIZE,) else convention.fps,
+            caption,
+        )
+        for name, part, caption in zip(names, parts, captions, strict=True)
+    ]
+
+
+def read_motion(
+    path: Path, convention: Convention = _OURS, *, append_next: bool = False
+) -> NDArray[np.float32]:
+    """Read joints (F, 22, 3) of a file that holds one motion; see `read_motions`.
+
+    Raises:
+        MissingAssetError, CorruptFileError, InvalidMotionError: as `read_motions`; also where the
+            file holds several.
+    """
+    motions = read_motions(path, convention, append_next=append_next)
+    if len(motions) > 1:
+        raise InvalidMotionError(
+            "One motion is needed here.",
+            path=path,
+            found=f"{len(motions)} motions",
+            remedy=f"python -m translation.export --motions '{path}' --out DIR --format npy",
+        )
+    return motions[0].joints
+
+
+def _joints(
+    part: NDArray[Any], convention: Convention, path: Path, append_next: bool
+) -> NDArray[np.float32]:
+    try:
+        if part.shape[1:] == (VECTOR_SIZE,):
+            joints = vectors_to_joints(part, append_next=append_next)
+            check_vectors(part, path)
+            check_decoded(part, joints[: len(part)], path)
+            return joints
+        joints = convention.convert(check_joints(part))
+    except InvalidMotionError as error:
+        if error.path is not None:
+            raise
+        raise InvalidMotionError(
+            str(error).splitlines()[0], path=path, found=error.found, expected=error.expected
+        ) from error
+    check_body(joints, path)
+    return joints
+
+
+def _split(array: NDArray[Any], path: Path) -> list[NDArray[Any]]:
+    """The motions of an array, each (F, 263) or (F, 22, 3)."""
+    if array.ndim == 4 and array.shape[1:3] == (VECTOR_SIZE, 1):  # MDM before decoding
+        array = np.moveaxis(array[:, :, 0], -1, 1)
+    if array.ndim in (3, 4) and array.shape[-2] == 3 and array.shape[-3] in SMPL_COUNTS:
+        array = np.moveaxis(array, -1, -3)
+    if array.ndim == 2 and array.shape[1] == 3 * JOINT_COUNT:
+        array = array.reshape(len(array), JOINT_COUNT, 3)
+    if array.shape[-1] == VECTOR_SIZE and array.ndim in (2, 3):
+        return [array] if array.ndim == 2 else list(array)
+    if array.ndim in (3, 4) and array.shape[-1] == 3 and array.shape[-2] in SMPL_COUNTS:
+        array = array[..., :JOINT_COUNT, :]
+        return [array] if array.ndim == 3 else list(array)
+    raise _no_motion(path, f"{array.dtype} {array.shape}")
+
+
+def _no_motion(path: Path, found: str) -> InvalidMotionError:
+    return InvalidMotionError(
+        "The file holds no motion of a layout that we know.",
+        path=path,
+        found=found,
+        expected=_LAYOUTS,
+        remedy="save joints as numpy.save(path, joints) with joints of shape (frames, 22, 3)",
+    )
+
+
+def _load(path: Path) -> Any:
+    """The array of a `.npy` file, or the dictionary that is pickled in it; no code of it runs."""
+    if not path.is_file():
+        raise MissingAssetError("There is no such motion file.", path=path)
+    try:
+        with path.open("rb") as file:
+            array = read_npy(file)
+        if not array.dtype.hasobject:
+            return array
+        if array.shape != () or not isinstance(array.item(), dict):
+            raise ValueError(f"objects of shape {array.shape}")
+        return array.item()
+    except DAMAGE as error:
+        raise CorruptFileError(
+            "A motion file cannot be read.",
+            path=path,
+            found=f"{type(error).__name__}: {error}",
+            expected=_LAYOUTS,
+            remedy="save it anew with numpy.save, or fetch it again",
+        ) from error
