@@ -11,7 +11,7 @@ FOLDER = Path("body_models/vposer_v2_05")
 
 
 def find_vposer(folder: Path | str = FOLDER) -> Path:
-    """The snapshot of the latest epoch in a folder as unpacked from V02_05.zip.
+    """Find the snapshot of the latest epoch in a folder as unpacked from V02_05.zip.
 
     Raises:
         MissingAssetError: no snapshot there; tells where it comes from.
@@ -26,9 +26,6 @@ def find_vposer(folder: Path | str = FOLDER) -> Path:
             expected="V02_05.yaml and snapshots/V02_05_epoch=*.ckpt",
             remedy="run 'bash get_smpl_data.sh' with your account of smpl-x.is.tue.mpg.de",
         )
-    return max(found, key=_epoch)
-
-
-def _epoch(path: Path) -> tuple[int, str]:
-    number = re.search(r"epoch=(\d+)", path.name)
-    return (int(number.group(1)) if number else -1, path.name)
+    return max(
+        found, key=lambda path: (int((re.findall(r"epoch=(\d+)", path.name) or [-1])[0]), path)
+    )

@@ -2,7 +2,7 @@
 
 Network of Pavlakos et al. 2019 ("Expressive Body Capture") in its second release: a variational
 autoencoder of the 21 body joints behind the pelvis. The names of its parts are those of the
-published checkpoint, which each user fetches (`body_models.vposer`).
+published checkpoint, which each user fetches (`body_models.vposer`). `model.ik` offers the fit.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class _Inert(dict):
 
 
 def load_vposer(folder: Path | str = FOLDER, device: torch.device | str = "cpu") -> VPoser:
-    """VPoser from a folder as unpacked from V02_05.zip: evaluation mode, gradients off.
+    """Load VPoser from a folder as unpacked from V02_05.zip: evaluation mode, gradients off.
 
     Raises:
         MissingAssetError: it is not there; tells where it comes from.
@@ -129,11 +129,7 @@ def _trainer_classes(path: Path) -> list[Any]:
     """
     try:
         names = get_unsafe_globals_in_checkpoint(path)
-    except (
-        ValueError,
-        RuntimeError,
-        OSError,
-    ):  # damaged, or older than torch 1.6: the reader will tell
+    except (ValueError, RuntimeError, OSError):  # damaged, or of before torch 1.6: the reader tells
         return []
     return [
         (type(name.rpartition(".")[2], (_Inert,), {}), name)

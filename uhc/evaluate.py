@@ -20,6 +20,7 @@ from loop.cli import command
 from loop.errors import InvalidMotionError, InvalidOptionError
 from loop.progress import track
 from loop.rundir.files import write_bytes
+from model.ik import IK
 from translation.units import Convention
 from uhc.clips import Choice, Clip, choose, upright
 from uhc.controllers import registry as controllers
@@ -48,13 +49,14 @@ def evaluate(
     controller: Controller | None = None,
     alone: bool = False,
     contacts: ContactChoice = "auto",
+    ik: IK = "analytic",
     dump_folder: Path | None = None,
 ) -> list[Row]:
     """One row a clip, in order; numbers that do not exist are None.
 
     `controller` follows refined motions, `alone` or where the tracker needs help; without one the
-    tracker does, as its options say. `contacts` may bear load. States of simulations that diverged
-    are saved in `dump_folder`.
+    tracker does, as its options say. `contacts` may bear load; `ik` puts clips on the body. States
+    of simulations that diverged are saved in `dump_folder`.
     """
     request = Request(
         method,
@@ -63,6 +65,7 @@ def evaluate(
         controller=controller,
         alone=alone,
         contacts=contacts,
+        ik=ik,
         dump_folder=dump_folder,
     )
     places = [place for place, clip in enumerate(clips) if not clip.fault]
@@ -190,6 +193,7 @@ def main(
     alone: bool = False,
     most_help: float = CLAMP_LADDER_N[-1],
     contacts: ContactChoice = "auto",
+    ik: IK = "analytic",
     workers: int = 2,
 ) -> None:
     """Correct every clip of a folder and write one row a clip.
@@ -208,6 +212,7 @@ def main(
         most_help: largest bound of the residual root wrench that the tracker may try, N and Nm an
             axis; 0 is no help at all, as the policy gets none.
         contacts: what may bear load, the feet or the body; auto: the body in floor work.
+        ik: inverse kinematics: analytic, or vposer (published; needs its checkpoint).
         workers: processes.
     """
     if workers < 1:
@@ -221,6 +226,7 @@ def main(
         controller=controllers.controller_named(controller, controller_weights),
         alone=alone,
         contacts=contacts,
+        ik=ik,
         dump_folder=out.parent / "diverged",
     )
     write_csv(rows, out)

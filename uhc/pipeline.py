@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton, check_joints
 from loop.errors import InvalidMotionError, ScscError
-from translation.ik import solve_ik
+from model.ik import IK, joints_to_poses
 from uhc.clips import floor_height, upright
 from uhc.control.reference import MIN_FRAMES
 from uhc.control.simulation import Watch
@@ -135,7 +135,7 @@ def _stages(
         done = Outcome(None, True, "simulated", contacts="body")
         yield "simulated", _deliver(_with_tracking(done, tracked), joints, positions)
         return
-    clip = prepare(positions, request.skeleton, request.contacts)
+    clip = prepare(positions, request.skeleton, request.contacts, request.ik)
     if "kinematic" in wanted:
         done = _done("kinematic", clip, unexplained_force(clip.humanoid, clip.qpos, FPS))
         yield "kinematic", _deliver(done, _joints(clip, clip.qpos), positions)
@@ -233,12 +233,15 @@ def _deliver(done: Outcome, joints: NDArray[Any], given: NDArray[np.float64]) ->
 
 
 def prepare(
-    positions: NDArray[np.float64], skeleton: Skeleton | None, contacts: ContactChoice = "auto"
+    positions: NDArray[np.float64],
+    skeleton: Skeleton | None,
+    contacts: ContactChoice = "auto",
+    ik: IK = "analytic",
 ) -> Prepared:
     """Put joints (F, 22, 3), y up, on the humanoid of `skeleton` (or their own), cleaned."""
     if contacts == "auto":
         contacts = "feet" if upright(positions) else "body"
-    solution = solve_ik([positions], skeleton, threads=1)[0]
+    solution = joints_to_poses(positions, skeleton, ik)
     longest_drop = 0.6 * solution.skeleton.lengths[[10, 11]].min()
     drop = min(foot_drop(positions), longest_drop)
     humanoid = build_humanoid(solution.skeleton, drop, contacts)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidOptionError
+from model.ik import IK, ik_named
 from uhc.controllers.faithful.controller import Faithful
 from uhc.controllers.search import SearchOptions
 from uhc.controllers.tracker import TrackerOptions
@@ -44,6 +45,8 @@ class Request:
     """Whether a controller has to do without the tracker before and after it."""
     contacts: ContactChoice = "auto"
     """What may bear load; `auto`: the feet if a clip is `uhc.clips.upright`, else the body."""
+    ik: IK = "analytic"
+    """Which inverse kinematics puts a clip on the humanoid; `vposer` is the published one."""
 
     def __post_init__(self) -> None:
         """Refuse a method that does not exist, and what only the tracker can do."""
@@ -61,6 +64,7 @@ class Request:
                 "only a policy or a search can be left alone: no other is helped by the tracker",
                 found=self.controller or "tracker",
             )
+        ik_named(self.ik)
         check_controller(self.controller, self.playback_rate, self.tracker.teleport)
 
 
