@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import os
 import re
@@ -32,6 +33,8 @@ DOCUMENTS = [
 ]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PART = re.compile(r"[\w.]+:\w+")
+"""A user's own class or function, as `--correction` takes it."""
 PROGRAMS = ("bash ", "python ", "./setup.sh", "pip ", "make ", "torchrun ", "pre-commit ", "sudo ")
 
 
@@ -82,6 +85,8 @@ def parse(words: list[str]) -> None:
     if words[1] == "-m":
         run = functools.partial(runpy.run_module, alter_sys=True)
         name, arguments = words[2], words[3:]
+    for module, attribute in (word.split(":") for word in arguments if PART.fullmatch(word)):
+        assert hasattr(importlib.import_module(module), attribute), f"{module}:{attribute}"
     sys.argv = [name, *arguments]
     with warnings.catch_warnings(), pytest.raises((ParsedError, SystemExit)) as stopped:
         warnings.simplefilter("ignore", RuntimeWarning)  # runpy: is imported already
