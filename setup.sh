@@ -12,8 +12,10 @@ Running it again costs seconds when nothing changed. It deletes nothing that it 
 
   --test               also what tests/run.sh needs (pytest, pyright, ruff, diffusers, ...)
   --python PYTHON      interpreter to use (3.11, 3.12 or 3.13; default: the newest found)
-  --torch-index URL    package index to take torch from, for instance the CPU-only one that
-                       pytorch.org names (PyPI's Linux wheel brings CUDA libraries of several GB)
+  --gpu                torch with CUDA. Without this option, Linux without an NVIDIA GPU gets the build
+                       for processors alone, which spares several GB of CUDA libraries
+  --torch-index URL    package index to take torch from
+  --smpl               then run get_smpl_data.sh, which fetches licensed body models with your account
   -h, --help           this text
 TEXT
 }
@@ -21,11 +23,15 @@ TEXT
 extras=""
 python=""
 torch_index=""
+gpu=""
+smpl=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --test) extras="[test]" ;;
     --python) python="${2:?--python needs an interpreter}"; shift ;;
     --torch-index) torch_index="${2:?--torch-index needs a URL}"; shift ;;
+    --gpu) gpu=yes ;;
+    --smpl) smpl=yes ;;
     -h|--help) usage; exit 0 ;;
     *) echo "setup.sh: unknown option '$1' (see ./setup.sh --help)" >&2; exit 2 ;;
   esac
@@ -51,19 +57,40 @@ if [ ! -x .venv/bin/python ]; then
   "$python" -m venv .venv
 fi
 
+cpu_index=https://download.pytorch.org/whl/cpu
+nvidia_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
+torch_installed() { .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)'; }
+cuda_build() { .venv/bin/python -c 'import sys, torch; sys.exit(torch.version.cuda is None)' 2>/dev/null; }
+answers() { .venv/bin/python -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1], timeout=5)' "$1" 2>/dev/null; }
+finish() {
+  if [ -n "$smpl" ]; then exec bash get_smpl_data.sh; fi
+  exit 0
+}
+
 # One stamp per choice of extras: what was installed, so that an unchanged checkout installs nothing.
 stamp=.venv/scsc-setup-stamp
 state="$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1) $PWD $(.venv/bin/python --version)"
 installed="$(cat "$stamp" 2>/dev/null || true)"
 # The test extras include everything, so an environment with them also serves without.
 if [ "$installed" = "$state [test]" ] || { [ -z "$extras" ] && [ "$installed" = "$state" ]; }; then
-  echo "setup.sh: .venv is up to date"
-  exit 0
+  if [ -z "$gpu" ] || cuda_build; then
+    echo "setup.sh: .venv is up to date"
+    finish
+  fi
 fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+install_torch() { pip install --quiet --constraint constraints.txt "$@" torch; }
 if [ -n "$torch_index" ]; then
-  pip install --quiet --constraint constraints.txt --index-url "$torch_index" torch
+  install_torch --index-url "$torch_index"
+elif [ -n "$gpu" ]; then
+  # pip takes an installed build without CUDA for the same version, unless told otherwise.
+  cuda_build || { install_torch --force-reinstall; cuda_build; } ||
+    echo "setup.sh: the default index has no torch with CUDA for this machine; name one with --torch-index"
+elif [ "$(uname -s)" = Linux ] && ! nvidia_gpu && ! torch_installed; then
+  # A build "+cpu" counts as newer than the same version without it: pip prefers it among both indexes.
+  { answers "$cpu_index/torch/" && install_torch --extra-index-url "$cpu_index"; } ||
+    echo "setup.sh: no answer from $cpu_index: torch comes from the default index (PyPI's brings several GB of CUDA libraries that this machine does not use)"
 fi
 echo "setup.sh: installing the pinned packages (about two minutes the first time)"
 pip install --quiet --constraint constraints.txt --editable ".$extras"
@@ -71,3 +98,4 @@ pip install --quiet --constraint constraints.txt --editable ".$extras"
 echo "setup.sh: checking"
 .venv/bin/python test_environment.py
 echo "$state${extras:+ $extras}" > "$stamp"
+finish

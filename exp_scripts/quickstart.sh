@@ -2,11 +2,10 @@
 # The whole self-correcting self-consuming loop on real human motion, on a laptop CPU, in minutes.
 # Ctrl-C at any moment; the same command again goes on where it was.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
 # 1. A virtual environment with everything that is needed.
-./setup.sh
-. .venv/bin/activate
+bash "$(dirname "$0")/../setup.sh"
+. "$(dirname "$0")/environment.sh"
 
 # 2. Real motion capture: 20 DeepMimic clips, cut into windows, in the HumanML3D layout.
 data=dataset/demo

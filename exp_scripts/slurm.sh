@@ -21,8 +21,7 @@ set -euo pipefail
 
 if [ "${1:-}" != --job ]; then # on the login node: submit
   case "${1:---help}" in -*) sed -n '2,/^#SBATCH/{/^# \{0,1\}/!d;/^#SBATCH/d;s/^# \{0,1\}//;p}' "$0"; exit ;; esac
-  cd "$(dirname "$0")/.."
-  . .venv/bin/activate
+  . "$(dirname "$0")/environment.sh"
   dataset=$1; shift
   ask=()
   while [ $# -gt 0 ] && [ "$1" != -- ]; do ask+=("$1"); shift; done
@@ -47,8 +46,7 @@ if [ "${1:-}" != --job ]; then # on the login node: submit
 fi
 
 # Inside a job: run one of the jobs that its array stands for.
-cd "${SLURM_SUBMIT_DIR:?}"
-. .venv/bin/activate
+. "${SLURM_SUBMIT_DIR:?}/exp_scripts/environment.sh"
 read -r -a jobs <<<"$2"
 dataset=$3; shift 3
 python -m loop.sweep run "$dataset" --only "${jobs[${SLURM_ARRAY_TASK_ID:?}]}" "$@" &

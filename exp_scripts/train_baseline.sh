@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-exec bash "$(dirname "$0")/arm.sh" baseline "$@"
+. "$(dirname "$0")/arm.sh" baseline "$@"

@@ -3,9 +3,8 @@
 # clips (python -m dataset.cmu); other folders as arguments. Ctrl-C at any moment; repeat to go on.
 # About two and a half hours on two cores: an hour for the first 480 iterations, then 40 s for each.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-./setup.sh
-. .venv/bin/activate
+bash "$(dirname "$0")/../setup.sh"
+. "$(dirname "$0")/environment.sh"
 
 if [ $# -eq 0 ]; then
   python -m dataset.demo_clips --out dataset/demo

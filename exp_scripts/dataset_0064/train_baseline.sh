@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-exec bash "$(dirname "$0")/../train_baseline.sh" 0064 "$@"
+. "$(dirname "$0")/../arm.sh" baseline 0064 "$@"

@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-exec bash "$(dirname "$0")/../train_generation_0.sh" 0064 "$@"
+. "$(dirname "$0")/../arm.sh" generation_0 0064 "$@"

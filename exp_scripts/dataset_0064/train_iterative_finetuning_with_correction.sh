@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-exec bash "$(dirname "$0")/../train_iterative_finetuning_with_correction.sh" 0064 "$@"
+. "$(dirname "$0")/../arm.sh" iterative_finetuning_with_correction 0064 "$@"

@@ -1,4 +1,4 @@
-"""Hand generation 0 of 0256 over to every arm; see ../copy_generation_0.py."""
+"""Copy generation 0 of 0256 to every arm; see ../copy_generation_0.py."""
 
 import runpy
 import sys

@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-exec bash "$(dirname "$0")/../train_baseline.sh" 0256 "$@"
+. "$(dirname "$0")/../arm.sh" baseline 0256 "$@"

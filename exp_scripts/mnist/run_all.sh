@@ -6,15 +6,7 @@
 #   bash exp_scripts/mnist/run_all.sh -- --faithful    # after --: options of every arm
 # Stop it at any moment: the same command goes on where it was. Results: exp_outputs/mnist, or
 # exp_outputs/mnist_<preset>, with the graphs in it.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-if [ ! -f .venv/bin/activate ]; then
-  echo "error: the environment .venv is missing" >&2
-  echo "  path: $PWD" >&2
-  echo "  what to do: ./setup.sh" >&2
-  exit 1
-fi
-. .venv/bin/activate
+. "$(dirname "$0")/../environment.sh"
 name=mnist words=("$@")
 for place in "${!words[@]}"; do
   [ "${words[$place]}" = -- ] && break
