@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,7 +149,7 @@ def run_loop(
         RunLockedError: another process works in `folder`.
     """
     if not corrected:
-        domain = replace(domain, correction=NoCorrection())
+        domain = domain.with_parts(correction=NoCorrection())
     loop = LoopSettings(seed, "arm", generations, ratio, mixing, start_weights)
     if folder is None:
         memory: MemoryRun[BatchT] = MemoryRun()

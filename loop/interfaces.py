@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
@@ -250,3 +250,12 @@ class Domain(Generic[BatchT]):
     reserve: BatchT | None = None
     large: LargeFiles = LargeFiles()
     synthetic_count: Callable[[float, BatchT], int] = rounded_down
+
+    def with_parts(self, **parts: Any) -> Domain[BatchT]:
+        """Return a plain domain with some parts exchanged; also for subclasses of any constructor.
+
+        Args:
+            parts: attribute of `Domain` -> new value.
+        """
+        same = {each.name: getattr(self, each.name) for each in fields(Domain)}
+        return Domain(**{**same, **parts})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -62,7 +62,8 @@ def run(options: Options, words: list[str]) -> None:
     domain = _build(options, words)
     if options.correction not in ("domain", "none"):
         own = CORRECTIONS.resolve(options.correction)
-        domain = replace(domain, correction=construct(own, real=domain.real, seed=options.seed))
+        part = construct(own, real=domain.real, seed=options.seed)
+        domain = domain.with_parts(correction=part)
     shown: list[str] = []
     found = run_loop(
         domain,

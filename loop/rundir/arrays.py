@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def with_array_codecs(domain: Domain[BatchT]) -> Domain[BatchT]:
         large = LargeFiles(large.training, large.models, (SYNTHETIC, CORRECTED), large.first)
     samples: Any = ArrayFile()
     corrections: Any = CorrectedArrayFile()
-    return replace(domain, samples=samples, corrections=corrections, large=large)
+    return domain.with_parts(samples=samples, corrections=corrections, large=large)
 
 
 class ArrayFile:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from loop.errors import InvalidOptionError
 from train.published_flags import FLAGS, listing, translate
-from train.train_mdm_iterative_finetuning import Arguments
+from domains.motion.arguments import Arguments
 
 
 def words(text: str) -> list[str]:

@@ -14,14 +14,13 @@ import domains.mnist.domain
 from dataset.mnist import Digits
 from dataset.mnist_source import FILES
 from domains.mnist.arguments import MnistArguments
-from domains.mnist.domain import run_arm
 from domains.mnist.evaluation import MnistEvaluation
 from domains.mnist.experiment import experiment_of
 from domains.mnist.generator import MnistGenerator
 from domains.mnist.precision import threads_of
 from domains.mnist.presets import CORRECTED, FAITHFUL, TrainType, preset_named, with_changes
 from domains.mnist.real import real_and_reserve, real_subset, synthetic_count
-from domains.mnist.starting import mnist_layout
+from domains.mnist.arm import mnist_layout, run
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.rundir.layout import read_metrics
 
@@ -76,8 +75,8 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 def test_arms_have_the_published_folders_files_and_keys(options, tmp_path: Path) -> None:
-    run_arm(options())
-    run_arm(options(CORRECTION, correction="kmeans"))
+    run(options())
+    run(options(CORRECTION, correction="kmeans"))
     parent = tmp_path / "mnist"
     baseline, arm = parent / "baseline_0.2", parent / f"{CORRECTION}_0.5"
     assert [p.name for p in sorted(baseline.iterdir()) if p.is_dir()] == ["00", "01", "02"]
@@ -101,7 +100,7 @@ def test_faithful_epochs_are_measured_as_published(options, tmp_path: Path) -> N
     """Its learning rate falls, but the first epoch of two is the only one of one."""
     for epochs in (1, 2):
         more = {"n_epoch_for_training_from_scratch": epochs, "num_generations": 1}
-        run_arm(options(parent=f"{epochs}", faithful=True, **more))
+        run(options(parent=f"{epochs}", faithful=True, **more))
     one, two = (tmp_path / f"{epochs}" / "baseline_0.2" for epochs in (1, 2))
     first, both = (json.loads((arm / "00" / "eval_dict.json").read_text()) for arm in (one, two))
     assert list(both) == ["0"] and list(both["0"]) == ["0", "1"]
@@ -122,9 +121,9 @@ def test_an_arm_killed_anywhere_ends_with_the_same_bytes(
 ) -> None:
     """Killed in the evaluation of every generation, and in every correction."""
     for parent in ("unbroken", "broken"):
-        run_arm(options(parent=parent, num_generations=0, faithful=faithful))
+        run(options(parent=parent, num_generations=0, faithful=faithful))
     arm = options("iterative_finetuning", "unbroken", faithful=faithful)
-    run_arm(arm)
+    run(arm)
     measure, drawn = MnistEvaluation.evaluate, []
 
     def dying(self, *arguments, **more):
@@ -136,23 +135,23 @@ def test_an_arm_killed_anywhere_ends_with_the_same_bytes(
     monkeypatch.setattr(MnistEvaluation, "evaluate", dying)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            run_arm(dataclasses.replace(arm, save_dir_parent=tmp_path / "broken"))
-    run_arm(dataclasses.replace(arm, save_dir_parent=tmp_path / "broken"))
+            run(dataclasses.replace(arm, save_dir_parent=tmp_path / "broken"))
+    run(dataclasses.replace(arm, save_dir_parent=tmp_path / "broken"))
     assert len(drawn) == 4
     folder = "iterative_finetuning_0.5"
     assert results(tmp_path / "broken" / folder) == results(tmp_path / "unbroken" / folder)
 
 
 def test_a_damaged_generation_is_set_aside_when_the_user_says_so(options, tmp_path: Path) -> None:
-    run_arm(options(num_generations=1))
+    run(options(num_generations=1))
     folder = tmp_path / "mnist" / "baseline_0.2"
     whole = results(folder / "01")
     path = folder / "01" / "training.pt"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CorruptFileError, match="--discard_damaged"):
-        run_arm(options(num_generations=1))
+        run(options(num_generations=1))
     assert path.stat().st_size == 1000  # nothing was done behind the user's back
-    run_arm(options(num_generations=1, discard_damaged=True))
+    run(options(num_generations=1, discard_damaged=True))
     assert results(folder / "01") == whole
     assert (folder / "01.damaged" / "training.pt").stat().st_size == 1000
 
@@ -161,9 +160,9 @@ def test_what_is_kept_is_no_setting_and_leaves_a_start_for_other_arms(
     options, tmp_path: Path
 ) -> None:
     raw = "iterative_finetuning"
-    run_arm(options(keep="last"))
-    run_arm(options(raw, num_generations=1))
-    run_arm(options(raw, keep="last"))
+    run(options(keep="last"))
+    run(options(raw, num_generations=1))
+    run(options(raw, keep="last"))
 
     def holding(arm: str, pattern: str) -> list[str]:
         return sorted(path.parent.name for path in (tmp_path / "mnist" / arm).glob(f"*/{pattern}"))
@@ -175,7 +174,7 @@ def test_what_is_kept_is_no_setting_and_leaves_a_start_for_other_arms(
     whole = results(tmp_path / "mnist" / f"{raw}_0.5")
     for discard in (False, True):
         with pytest.raises(CorruptFileError, match="--keep"):
-            run_arm(options(raw, num_generations=3, discard_damaged=discard))
+            run(options(raw, num_generations=3, discard_damaged=discard))
     assert results(tmp_path / "mnist" / f"{raw}_0.5") == whole
 
 
@@ -190,14 +189,14 @@ def test_fresh_data_are_images_that_no_earlier_generation_saw(
         fit(self, training_set, *rest)
 
     monkeypatch.setattr(MnistGenerator, "fit", noting)
-    run_arm(options(num_generations=0))
-    run_arm(options("iterative_finetuning", mixing="fresh_data"))
+    run(options(num_generations=0))
+    run(options("iterative_finetuning", mixing="fresh_data"))
     real, synthetic = [parts[0] for parts in seen], [parts[1] for parts in seen[1:]]
     assert [len(images) for images in real] == [100, 100, 100]
     assert len(set.union(*real)) == 300, "an image was dealt out twice"
     assert [len(images) for images in synthetic] == [50, 50]
     with pytest.raises(InvalidOptionError, match=r"(?s)200.*3 generations x 100 = 300"):
-        run_arm(options("iterative_finetuning", mixing="fresh_data", num_generations=3))
+        run(options("iterative_finetuning", mixing="fresh_data", num_generations=3))
 
 
 def test_a_narrow_network_has_one_thread_however_many_there_are(
@@ -213,7 +212,7 @@ def test_a_narrow_network_has_one_thread_however_many_there_are(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        run_arm(options(num_generations=0))
+        run(options(num_generations=0))
         assert seen == [1] and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -222,7 +221,7 @@ def test_a_narrow_network_has_one_thread_however_many_there_are(
 
 def test_an_arm_without_generation_0_leaves_nothing_behind(options, tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError, match="--train_type baseline first"):
-        run_arm(options("iterative_finetuning"))
+        run(options("iterative_finetuning"))
     assert not (tmp_path / "mnist").exists()
 
 
@@ -231,33 +230,33 @@ def test_a_finished_arm_says_so_without_looking_at_data(
 ) -> None:
     folder = tmp_path / "mnist" / "baseline_0.2"
     caplog.set_level("INFO", "scsc")
-    run_arm(options(num_generations=1))
+    run(options(num_generations=1))
     whole = results(folder)
     monkeypatch.setattr(
         domains.mnist.domain, "load_mnist", lambda _: pytest.fail("loaded the digits")
     )
-    run_arm(options(num_generations=1))
+    run(options(num_generations=1))
     assert f"nothing to do: {folder} has generation 1" in caplog.text
     with pytest.raises(RunStateError, match="seed"):
-        run_arm(options(num_generations=1, seed=7))
+        run(options(num_generations=1, seed=7))
     with pytest.raises(InvalidOptionError, match="generation 4"):
-        run_arm(options(num_generations=1, resume_starting_at_generation=5))
-    run_arm(options(num_generations=1, keep="last"))  # lets go of what is no longer kept
+        run(options(num_generations=1, resume_starting_at_generation=5))
+    run(options(num_generations=1, keep="last"))  # lets go of what is no longer kept
     assert not (folder / "01" / "training.pt").exists() and (folder / "00" / "training.pt").exists()
     assert results(folder).keys() == whole.keys() - {"01/training.pt"}
     monkeypatch.undo()
     (folder / "01" / "model_gen1.pth").write_bytes(b"short")
     with pytest.raises(CorruptFileError, match="--discard_damaged"):
-        run_arm(options(num_generations=1))
+        run(options(num_generations=1))
 
 
 def test_a_run_goes_on_only_with_its_own_settings(options) -> None:
-    run_arm(options(num_generations=0))
+    run(options(num_generations=0))
     with pytest.raises(RunStateError, match="seed"):
-        run_arm(options(num_generations=0, seed=7))
+        run(options(num_generations=0, seed=7))
     with pytest.raises(InvalidOptionError, match="generation 4"):
-        run_arm(options(resume_starting_at_generation=5))
-    run_arm(options(num_generations=1, resume_starting_at_generation=1))
+        run(options(resume_starting_at_generation=5))
+    run(options(num_generations=1, resume_starting_at_generation=1))
 
 
 def test_the_published_command_means_the_published_numbers() -> None:
@@ -322,9 +321,9 @@ def test_synthetic_images_are_counted_as_published() -> None:
 
 def test_options_that_are_missing_or_impossible_are_named() -> None:
     with pytest.raises(InvalidOptionError, match="--synth_aug_percent"):
-        run_arm(MnistArguments("iterative_finetuning"))
+        run(MnistArguments("iterative_finetuning"))
     with pytest.raises(InvalidOptionError, match="published"):
-        run_arm(MnistArguments("baseline", preset="nonsense"))
+        run(MnistArguments("baseline", preset="nonsense"))
     with pytest.raises(InvalidOptionError, match="--device cpu"):
-        run_arm(MnistArguments("baseline", device="nonsense"))
+        run(MnistArguments("baseline", device="nonsense"))
     assert mnist_layout().name(7) == "07"

@@ -18,7 +18,8 @@ from domains.motion.evaluator.published import load_published_evaluator
 from eval.metrics.frechet import fid
 from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
 from loop.rng import Stream
-from train.train_mdm_iterative_finetuning import Arguments, run
+from domains.motion.arguments import Arguments
+from domains.motion.arm import run
 
 CPU = torch.device("cpu")
 

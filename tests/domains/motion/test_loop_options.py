@@ -13,7 +13,8 @@ import pytest
 import domains.motion.training
 from dataset.humanml3d import load_split
 from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
-from train.train_mdm_iterative_finetuning import Arguments, run
+from domains.motion.arguments import Arguments
+from domains.motion.arm import run
 
 
 @pytest.fixture(scope="module")

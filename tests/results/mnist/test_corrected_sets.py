@@ -12,7 +12,7 @@ import pytest
 
 from dataset.mnist_source import FILES
 from domains.mnist.arguments import MnistArguments
-from domains.mnist.domain import run_arm
+from domains.mnist.arm import run
 from loop.errors import MissingAssetError
 from results.mnist.corrected_sets import METRICS, cell, measure, table, write_rows
 
@@ -30,7 +30,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_correction_of_generation_0(data_dir: Path, tmp_path: Path) -> None:
-    run_arm(
+    run(
         MnistArguments(
             "baseline", tmp_path, preset="smoke", data_dir=data_dir, num_generations=0, seed=3
         )

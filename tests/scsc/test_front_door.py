@@ -1,0 +1,105 @@
+"""A stranger's domain and correction, in a folder outside the repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+STRANGER = '''
+import numpy as np
+
+from scsc import Corrected, Domain, Generator, run_loop
+
+
+class Normal(Generator):
+    state = ("mean", "scale")
+
+    def fit(self, training_set, generation, stream, scratch):
+        points = training_set.joined()
+        self.mean, self.scale = points.mean(axis=0), points.std(axis=0)
+
+    def synthesise(self, count, stream, scratch=None):
+        rng = np.random.default_rng(stream)
+        return self.mean + self.scale * rng.standard_normal((count, len(self.mean)))
+
+
+class Spread:
+    def evaluate(self, generator, sampled, corrected, stream, scratch=None):
+        return {"scale": float(np.mean(generator.scale))}
+
+
+class MyDomain(Domain):
+    def __init__(self, points: int = 40, seed: int = 0):
+        real = np.random.default_rng(seed).standard_normal((points, 3))
+        super().__init__(real, Normal(), Spread())
+
+
+class Rescale:
+    """Knows the true scale, 1."""
+
+    def correct(self, batch, stream, scratch=None):
+        return Corrected(batch / batch.std(axis=0), {"Scaled_correction": 1.0})
+'''
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    (tmp_path / "theirs.py").write_text(STRANGER)
+    return tmp_path
+
+
+def command(repository: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    line = [sys.executable, "-m", "scsc", *words]
+    return subprocess.run(line, cwd=folder, env=environment, text=True, capture_output=True)
+
+
+def test_a_strangers_domain_runs_through_run_loop(
+    stranger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(stranger)
+    import theirs  # pyright: ignore[reportMissingImports]
+
+    from scsc import run_loop
+
+    raw = run_loop(theirs.MyDomain(), generations=30, mixing="replace")
+    assert raw[-1]["scale"] < 0.8 * raw[0]["scale"], "a Gaussian loses its variance"
+    kept = run_loop(theirs.MyDomain(), generations=4, folder=stranger / "run")
+    again = run_loop(theirs.MyDomain(), generations=4, folder=stranger / "run")
+    assert kept == again == run_loop(theirs.MyDomain(), generations=4)
+
+
+def test_a_strangers_domain_and_correction_run_from_the_command_line(
+    repository: Path, stranger: Path
+) -> None:
+    words = ["--domain", "theirs:MyDomain", "--generations", "3", "--folder", "out"]
+    own = ["--mixing", "replace", "--correction", "theirs:Rescale", "--", "--points", "60"]
+    done = command(repository, stranger, *words, *own)
+    assert done.returncode == 0, done.stderr
+    last = json.loads((stranger / "out" / "generation_3" / "eval_dict.json").read_text())
+    (metrics,) = last.values()
+    assert metrics["scale"] == pytest.approx(1.0, abs=1e-9)
+    assert np.load(stranger / "out" / "generation_3" / "corrected.npy").shape == (60, 3)
+    assert f"{metrics['scale']:.4g}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--domain", "theirs"], "module:Name"),
+        (["--domain", "theirs:Nobody"], "Nobody"),
+        (["--domain", "theirs:MyDomain", "--mixing", "blend"], "accumulate_subsample"),
+        (["--domain", "theirs:MyDomain", "--correction", "theirs:Nobody"], "Nobody"),
+    ],
+)
+def test_a_wrong_name_gets_the_list(
+    repository: Path, stranger: Path, words: list[str], said: str
+) -> None:
+    done = command(repository, stranger, *words)
+    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
