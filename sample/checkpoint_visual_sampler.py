@@ -37,7 +37,7 @@ from loop.rundir.files import read_json, storage, write_bytes, write_json
 from sample.models import load_model
 from sample.outputs import write_motion
 from translation.humanml import vectors_to_joints
-from visualize.video.colours import ARM_COLOURS, colour_of_arm
+from visualize.arms import BODY_COLOURS, colour_of_arm
 from visualize.video.looks import Look, render
 from visualize.video.sheet import Clip
 
@@ -132,7 +132,7 @@ def process(folder: Path, checkpoint: Path, samples: int, look: Look, seed: int)
         real = folder / "motions_gt" / f"{wish.clip}.npy"
         if real.is_file():
             joints = vectors_to_joints(read_motion(real))
-            clips.append(Clip(f"real {wish.clip}", joints, ARM_COLOURS["real"]))
+            clips.append(Clip(f"real {wish.clip}", joints, BODY_COLOURS["real"]))
         for view in ("a", "b"):
             video = out / f"{wish.name}_view_{view}.gif"
             if not video.is_file():

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from loop.rundir.files import write_bytes
+from loop.rundir.read import read_arm
 from results.mnist.plan import PUBLISHED_RATE, RATES, rate_folder
 from results.mnist.tables import cell, seed_interval
-from visualize.curves.mnist_records import read_arm
+from visualize.curves.records import write_csv
 
 METRICS = ("FID_all", "FID_published", "Precision", "Recall", "Coverage", "Accuracy")
 DIFFERENCES = {"FID": "FID_all", "recall": "Recall", "FID of 100 samples": "FID_published"}
@@ -34,12 +32,13 @@ def read_rates(root: Path, seeds: Sequence[int]) -> list[RatePoint]:
         CorruptFileError: an eval_dict.json does not read as one.
     """
     return [
-        RatePoint(rate, seed, r.generation, r.metric, r.value)
+        RatePoint(rate, seed, generation, metric, value)
         for rate in RATES
         for seed in seeds
-        if (folder := rate_folder(root, seed, rate)).is_dir()
-        for r in read_arm(folder, "raw", "1.0", seed)
-        if r.metric in METRICS
+        for arm in (read_arm(rate_folder(root, seed, rate)),)
+        for generation in arm.generations
+        for metric, value in arm.metrics(generation).items()
+        if metric in METRICS
     ]
 
 
@@ -48,15 +47,8 @@ def write_rates(points: Sequence[RatePoint], path: Path) -> None:
 
     Raises StorageError when the file cannot be written.
     """
-    rows: dict[tuple, dict[str, float]] = {}
-    for rate, seed, generation, metric, value in points:
-        rows.setdefault((f"{rate:g}", seed, generation), {})[metric] = value
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["rate", "seed", "generation", *METRICS])
-    for place, found in rows.items():
-        writer.writerow([*place, *(f"{found[m]:.6g}" if m in found else "" for m in METRICS)])
-    write_bytes(path, buffer.getvalue().encode())
+    numbers = (((f"{p.rate:g}", p.seed, p.generation), p.metric, p.value) for p in points)
+    write_csv(path, ("rate", "seed", "generation"), METRICS, numbers, ".6g")
 
 
 def rate_table(points: Sequence[RatePoint]) -> str:

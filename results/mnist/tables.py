@@ -5,8 +5,6 @@ Every number in results/mnist comes from here or from `results.mnist.corrected_s
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +13,9 @@ from typing import NamedTuple
 from domains.mnist.presets import MnistPreset
 from eval.metrics.statistics import Interval, mean_interval
 from loop.errors import MissingAssetError
-from loop.rundir.files import write_bytes
+from loop.rundir.read import read_arm
 from results.mnist.plan import CORRECTIONS, LATER, MIXINGS, ArmKey, arms
-from visualize.curves.mnist_records import read_arm
+from visualize.curves.records import write_csv
 
 METRICS = (
     "FID_all", "FID_published", "Precision", "Recall", "Density", "Coverage", "Class entropy",
@@ -50,12 +48,10 @@ def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list
     """
     points = []
     for key in arms(tuple(seeds), preset.ratios):
-        folder = key.folder(root, preset.fraction)
-        if folder.is_dir():
-            points += [
-                Point(key, record.generation, record.metric, record.value)
-                for record in read_arm(folder, key.correction, str(key.ratio), key.seed)
-            ]
+        arm = read_arm(key.folder(root, preset.fraction))
+        for generation in arm.generations:
+            found = arm.metrics(generation)
+            points += [Point(key, generation, metric, value) for metric, value in found.items()]
     if not points:
         raise MissingAssetError(
             "no arm of the evidence has begun", path=root, remedy="see results/mnist/plan.py"
@@ -68,17 +64,12 @@ def write_points(points: Sequence[Point], path: Path) -> None:
 
     Raises StorageError when the file cannot be written.
     """
-    rows: dict[tuple, dict[str, float]] = {}
-    for key, generation, metric, value in points:
-        place = (key.mixing, key.ratio, key.correction, key.seed, generation)
-        rows.setdefault(place, {})[metric] = value
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["mixing", "ratio", "correction", "seed", "generation", *METRICS])
-    for place, found in rows.items():
-        values = [f"{found[m]:.6g}" if m in found else "" for m in METRICS]
-        writer.writerow([*place, *values])
-    write_bytes(path, buffer.getvalue().encode())
+    numbers = (
+        ((key.mixing, key.ratio, key.correction, key.seed, generation), metric, value)
+        for key, generation, metric, value in points
+    )
+    places = ("mixing", "ratio", "correction", "seed", "generation")
+    write_csv(path, places, METRICS, numbers, ".6g")
 
 
 def values(

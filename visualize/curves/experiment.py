@@ -8,6 +8,7 @@ from pathlib import Path
 
 from domains.motion.experiments import OUTPUTS, Experiment, recorded_experiment
 from loop.errors import MissingAssetError
+from loop.rundir.read import find_arms
 from visualize.curves.figures import save_figure
 from visualize.curves.graphs import draw_graphs, published_figures
 from visualize.curves.records import Record, read_folder
@@ -57,7 +58,7 @@ def draw_experiment(experiment: Experiment, out: Path | None = None) -> list[Pat
             path=experiment.runs,
             remedy=f"draw them together: --seeds {' '.join(map(str, seeds))}",
         )
-    _tell(experiment, read_folder(experiment.runs))
+    _tell(experiment)
     return draw_graphs([experiment.runs], out)
 
 
@@ -78,9 +79,8 @@ def draw_repetitions(
         if not repetition.runs.is_dir():
             logger.warning("seed %d is not there yet: %s", seed, repetition.runs)
             continue
-        found = read_folder(repetition.runs, seed)
-        _tell(repetition, found)
-        records += found
+        _tell(repetition)
+        records += read_folder(repetition.runs, seed)
     if not records:
         there = " ".join(map(str, _seeds_there(experiment)))
         raise MissingAssetError(
@@ -101,12 +101,10 @@ def _seeds_there(experiment: Experiment) -> list[int]:
     return sorted(int(seed) for seed in found if seed.isdigit())
 
 
-def _tell(experiment: Experiment, records: Sequence[Record]) -> None:
+def _tell(experiment: Experiment) -> None:
     """Say which arms are drawn, how far they are, and which are not there yet."""
-    reached: dict[str, int] = {}
-    for record in records:
-        arm = f"synthetic_percent_{record.digits}_{record.arm}" if record.digits else record.arm
-        reached[arm] = max(reached.get(arm, 0), record.generation)
+    arms = find_arms(experiment.runs)
+    reached = {arm.folder.name: arm.last for arm in arms if arm.last is not None}
     drawn = ", ".join(f"{arm} {last}" for arm, last in sorted(reached.items()))
     logger.info("%s: arms and their newest generations: %s", experiment.runs.name, drawn)
     missing = [arm.name for arm in experiment.arms() if arm.name not in reached]

@@ -13,12 +13,19 @@ import numpy as np
 import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from loop.cli import command
-from visualize.curves.axes import SMOOTH_FROM, SMOOTHING_SIGMA, Panel, draw_panel, select
+from loop.rundir.layout import BASELINE, FINETUNING
+from visualize.curves.axes import (
+    SMOOTH_FROM,
+    SMOOTHING_SIGMA,
+    Panel,
+    draw_panel,
+    legend_entries,
+    select,
+)  # fmt: skip
 from visualize.curves.figures import save_figure
-from visualize.curves.records import BASELINE, Record, read_runs, size_name
+from visualize.curves.records import Record, read_runs, size_name
 
 logger = logging.getLogger("scsc")
 
@@ -74,7 +81,7 @@ def published_figures(records: Sequence[Record], size: str) -> dict[str, Figure]
     """
     figures, seeds = {}, len({record.seed for record in records})
     for digits, chosen in by_percentage(records):
-        title, stem = figure_title(size, digits), f"{size}_{digits}_iterative_finetuning"
+        title, stem = figure_title(size, digits), f"{size}_{digits}_{FINETUNING}"
         if seeds > 1:
             combined = draw_seeds(chosen, PUBLISHED_PANELS, title)
             figures[f"{size}_{digits}_combined_graphs"] = combined
@@ -142,17 +149,10 @@ def _finish(
     figure: Figure, axes: np.ndarray, records: Sequence[Record], title: str, seeds: int
 ) -> None:
     """Legend, explanation and title around the panels; seeds: how many each curve stands for."""
-    entries = {}
-    for place in axes.flat:
-        for handle, label in zip(*place.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    if seeds > 1:
-        entries[f"95% interval of the mean of {seeds} seeds"] = Patch(color="0.5", alpha=0.3)
-    # References last in the legend: the arms are what the reader looks for.
-    labels = sorted(entries, key=lambda label: label in ("Generation-0", "Real data"))
+    handles, labels = legend_entries(axes.flat, seeds)
     height = figure.get_figheight()
     figure.legend(
-        [entries[label] for label in labels],
+        handles,
         labels,
         loc="lower center",
         bbox_to_anchor=(0.5, 0.22 / height),

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,22 +17,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from scipy.ndimage import gaussian_filter1d
 
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import storage
+from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
+from visualize.arms import arm_label
 from visualize.curves.axes import Panel
-from visualize.curves.figures import save_figure
+from visualize.curves.figures import save_figure, write_png
 from visualize.curves.graphs import draw_figure
-from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record
+from visualize.curves.records import Record
 
 PUBLISHED_DPI = 300
 SIGMA = 4.0
 """Generations of the published smoothing."""
-COLORS = {BASELINE: "peru", FINETUNING: "forestgreen", CORRECTED: "tab:blue"}
-LABELS = {
-    BASELINE: "Baseline (continue training on gt data), 0%",
-    FINETUNING: "Iterative fine-tuning, {percent}%",
-    CORRECTED: "Iterative fine-tuning with self-correction, {percent}%",
-}
-"""Published colours and legend entries."""
+COLORS = {BASELINE: "peru", FINETUNING: "forestgreen", WITH_CORRECTION: "tab:blue"}
+"""Published colours."""
 PANELS = (
     Panel("FID", "FID_all", ("FID_floor",), better="lower is better"),
     Panel("Recall", "Recall", ("Recall_real",), better="higher is better"),
@@ -75,8 +72,8 @@ def draw_published(records: Sequence[Record]) -> Figure:
     for arm, color in COLORS.items():
         line = sorted((r.generation, r.value) for r in mine if r.arm == arm)
         if line:
-            label = LABELS[arm].format(percent=percent)
-            extremes.append(_draw_smoothed(axes, np.array(line, float), color, label))
+            points = np.array(line, float)
+            extremes.append(_draw_smoothed(axes, points, color, arm_label(arm, percent)))
     if extremes:
         low, high = np.array(extremes)[:, 0].min(axis=0), np.array(extremes)[:, 1].max(axis=0)
         if low.mean() < high.mean():
@@ -117,12 +114,7 @@ def _draw_smoothed(axes: Axes, line: np.ndarray, color: str, label: str) -> list
     return [[smooth.min(), values.min()], [smooth.max(), values.max()]]
 
 
-def write_png(figure: Figure, path: Path, dpi: int) -> Path:
-    """The figure as a picture alone; returns its path.
-
-    Raises StorageError when it cannot be written.
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    write_bytes(path, buffer.getvalue())
-    return path
+def sheet_of(folder: Path) -> Path | None:
+    """Find the picture of a generation's samples: the one with the highest number in its name."""
+    found = list(folder.glob("image_*.png"))
+    return max(found, key=lambda path: int(re.findall(r"\d+", path.name)[0]), default=None)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from body_models.skeleton import PARENTS
+from visualize.arms import Colour
 from visualize.video.camera import Camera
-from visualize.video.colours import Colour
 from visualize.video.contact import BELOW_M, TOES, Cues
 from visualize.video.floor import Floor, Pixels, stroke
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
+from visualize.arms import Colour
 from visualize.video.body import BELOW, FLOATING, LEFT, PLANTED, RIGHT, SLIDING
-from visualize.video.colours import Colour
 
 INK: Colour = (30, 34, 42)
 PAPER: Colour = (255, 255, 255)
@@ -34,7 +33,9 @@ SKELETON_SIGNS: Signs = (
 
 @cache
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib and covers more than Latin letters."""
+    """Load DejaVu Sans, which comes with matplotlib and covers more than Latin letters."""
+    import matplotlib
+
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return ImageFont.truetype(str(folder / f"DejaVuSans{'-Bold' * bold}.ttf"), size)
 

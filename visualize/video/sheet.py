@@ -12,7 +12,7 @@ from PIL import Image
 
 from body_models.skeleton import check_joints
 from loop.errors import InvalidOptionError
-from visualize.video.colours import Colour
+from visualize.arms import Colour
 from visualize.video.labels import INK, readout, title_strips
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from uhc.humanoid.segments import SOLE_BELOW_TOE_M
 from uhc.pipeline import FPS, MAX_REST_TOE_M, foot_drop
 from uhc.recording import Recording, record
 from uhc.request import Request
+from visualize.arms import BODY_COLOURS, Colour
 from visualize.video.camera import Camera, View, follow_each
-from visualize.video.colours import ARM_COLOURS, Colour
 from visualize.video.labels import legend_strip
 from visualize.video.sheet import Clip, Painter, Sheet, hold, prepare
 from visualize.video.stage import Arrow, Shape, Stage
@@ -100,7 +100,7 @@ def simulator_frames(
     ]
     stage = Stage(size)
     painters = [
-        _painter(stage, camera, performance, clip.colour or ARM_COLOURS["real"])
+        _painter(stage, camera, performance, clip.colour or BODY_COLOURS["real"])
         for camera, performance, clip in zip(
             follow_each(shown, size, view), performances, clips, strict=True
         )

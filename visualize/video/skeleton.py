@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from loop.progress import track
+from visualize.arms import Colour
 from visualize.video.body import BELOW, FLOATING, TRUNK, draw_body
 from visualize.video.camera import VIEWS, Camera, View, follow, follow_each
-from visualize.video.colours import Colour
 from visualize.video.contact import Cues, find_cues
 from visualize.video.encode import write_video
 from visualize.video.floor import Floor

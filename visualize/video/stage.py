@@ -17,8 +17,8 @@ from PIL import Image
 from scipy.sparse import csr_array
 
 from uhc.humanoid.model import yup_to_zup
+from visualize.arms import Colour
 from visualize.video.camera import FIELD_OF_VIEW, Camera
-from visualize.video.colours import Colour
 from visualize.video.floor import DARK, LIGHT, SKY, TILE_M
 from visualize.video.offscreen import open_context
 
