@@ -41,7 +41,7 @@ def load_model(
     guidance: float | None = None,
     text_encoder: str | None = None,
 ) -> Denoiser:
-    """A finished generation, shipped weights, a prepared checkpoint, or a published `.pt` file.
+    """Load a finished generation, shipped weights, a prepared checkpoint, or a published `.pt`.
 
     Args:
         path: folder, or file.

@@ -9,8 +9,6 @@ from pathlib import Path
 from domains.motion.experiments import OUTPUTS, Experiment, recorded_experiment
 from loop.errors import MissingAssetError
 from loop.rundir.read import find_arms
-from visualize.curves.figures import save_figure
-from visualize.curves.graphs import draw_graphs, published_figures
 from visualize.curves.records import Record, read_folder
 
 logger = logging.getLogger("scsc")
@@ -58,6 +56,8 @@ def draw_experiment(experiment: Experiment, out: Path | None = None) -> list[Pat
             path=experiment.runs,
             remedy=f"draw them together: --seeds {' '.join(map(str, seeds))}",
         )
+    from visualize.curves.motion import draw_graphs  # matplotlib where it is needed
+
     _tell(experiment)
     return draw_graphs([experiment.runs], out)
 
@@ -89,6 +89,9 @@ def draw_repetitions(
             found=f"seeds {there}" if there else "no seed at all",
             expected=" ".join(experiment.with_seed(seed).runs.name for seed in seeds),
         )
+    from visualize.curves.figures import save_figure
+    from visualize.curves.motion import published_figures
+
     figures = published_figures(records, experiment.name)
     out = out or experiment.runs.with_name(f"{experiment.runs.name}_aggregated") / "graphs"
     return [path for stem, figure in figures.items() for path in save_figure(figure, out / stem)]

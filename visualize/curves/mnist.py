@@ -22,7 +22,7 @@ from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from visualize.arms import arm_label
 from visualize.curves.axes import Panel
 from visualize.curves.figures import save_figure, write_png
-from visualize.curves.graphs import draw_figure
+from visualize.curves.motion import draw_figure
 from visualize.curves.records import Record
 
 PUBLISHED_DPI = 300

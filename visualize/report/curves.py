@@ -21,7 +21,7 @@ from visualize.curves.axes import (
     select,
 )
 from visualize.curves.figures import svg
-from visualize.curves.graphs import explanation
+from visualize.curves.motion import explanation
 from visualize.curves.records import Record, arms_in_order
 from visualize.report.page import ABSENT, Section, cards, details, figure, paragraph, picture, table
 from visualize.table import COLUMNS, cell

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from visualize.curves.graphs import PLAUSIBILITY_PANELS, PUBLISHED_PANELS
+from visualize.curves.motion import PLAUSIBILITY_PANELS, PUBLISHED_PANELS
 from visualize.curves.records import size_name
 from visualize.report.curves import every_value, measured_sections
 from visualize.report.page import Page, Section, details, paragraph, table, widget

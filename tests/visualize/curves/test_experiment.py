@@ -11,7 +11,7 @@ from PIL import Image
 from loop.errors import InvalidOptionError, MissingAssetError
 from tests.runs import write_settings
 from visualize.curves.experiment import generate_graphs
-from visualize.curves.graphs import PUBLISHED_PANELS, draw_seeds, explanation
+from visualize.curves.motion import PUBLISHED_PANELS, draw_seeds, explanation
 from visualize.curves.records import read_folder, read_runs
 
 ARM = "synthetic_percent_{}_iterative_finetuning"

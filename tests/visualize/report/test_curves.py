@@ -9,7 +9,7 @@ from scipy import stats
 
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from visualize.curves.axes import Panel
-from visualize.curves.graphs import PUBLISHED_PANELS
+from visualize.curves.motion import PUBLISHED_PANELS
 from visualize.curves.records import Record
 from visualize.report.curves import (
     curves_html,
