@@ -135,7 +135,7 @@ def _draw(
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     arguments = tyro.cli(Arguments, prog="python -m sample.generate")
     with command():
         paths = generate(arguments)

@@ -40,7 +40,7 @@ LEGEND = (
 
 
 def summary_table(records: Sequence[Record], title: str) -> Table:
-    """Arm x generation, mean over seeds, "-" where a metric does not exist; 80 characters wide."""
+    """Tabulate arm x generation, mean over seeds, "-" for no metric; 80 characters wide."""
     table = Table(
         title=title,
         title_justify="left",
@@ -65,7 +65,7 @@ def summary_table(records: Sequence[Record], title: str) -> Table:
 
 
 def write_summary(records: Sequence[Record], path: Path) -> None:
-    """CSV with one row for each arm, percentage, seed and generation, one column a metric.
+    """Write a CSV file: a row for each arm, percentage, seed and generation, a column a metric.
 
     Raises StorageError when the file cannot be written.
     """
@@ -77,7 +77,7 @@ def write_summary(records: Sequence[Record], path: Path) -> None:
 
 
 def cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> str:
-    """One arm's mean over seeds of the first metric that was measured, "-" where none was."""
+    """Write an arm's mean over seeds of the first metric that was measured; "-" for none."""
     here = [record for record in records if record.generation == generation]
     metric = next((m for m in metrics if any(r.metric == m for r in here)), None)
     if metric is None:
@@ -90,7 +90,7 @@ def cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> 
 
 
 def _mean(records: Sequence[Record], metric: str) -> float:
-    """Over seeds; NaN where the metric does not exist."""
+    """Average over seeds; NaN where the metric does not exist."""
     values = [record.value for record in records if record.metric == metric]
     return mean_interval(values).value if values else np.nan
 

@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digits]]]:
-    """The corrections that are compared, with what tells them apart in the table."""
+    """Yield the corrections that are compared, with what tells them apart in the table."""
     yield "none (raw samples)", NoCorrection()
     yield "grey_values (control)", correction_named("grey_values", real, clusters)
     yield f"kmeans, K = {clusters} (published)", correction_named("kmeans", real, clusters)
@@ -75,7 +75,7 @@ def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digi
 
 
 def measure(parent: Path, data_dir: Path | None, classifier_dir: Path) -> list[Row]:
-    """Metrics of every corrected set of the generation 0 in `parent`.
+    """Measure the metrics of every corrected set of the generation 0 in `parent`.
 
     Raises:
         ScscError: generation 0, the data or the classifier is missing or damaged.
@@ -100,7 +100,7 @@ def measure(parent: Path, data_dir: Path | None, classifier_dir: Path) -> list[R
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Mean over seeds; of FID with the 95 % interval where there are several."""
+    """Tabulate means over seeds; of FID with the 95 % interval where there are several."""
     shown = Table(box=box.SIMPLE_HEAD, header_style="bold")
     shown.add_column("corrected set")
     for metric in METRICS:
@@ -111,7 +111,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def cell(rows: Sequence[Row], name: str, metric: str) -> str:
-    """Mean over seeds, of FID with half the width of its 95 % interval."""
+    """Write the mean over seeds, of FID with half the width of its 95 % interval."""
     found = mean_interval([r.value for r in rows if (r.correction, r.metric) == (name, metric)])
     if metric != "FID":
         return f"{found.value:.2f}"
@@ -119,7 +119,7 @@ def cell(rows: Sequence[Row], name: str, metric: str) -> str:
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """CSV with one line for each correction and seed.
+    """Write a CSV file with one line for each correction and seed.
 
     Raises StorageError when the file cannot be written.
     """

@@ -57,7 +57,7 @@ DIGITS_SHOWN = 10
 
 
 def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
-    """One figure for each mixing, with a row for each ratio; returns the files."""
+    """Draw one figure for each mixing, with a row for each ratio; returns the files."""
     written = []
     places = comparisons(points)
     for mixing in dict.fromkeys(mixing for mixing, _ in places):
@@ -85,7 +85,7 @@ def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
 
 
 def _draw(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
-    """Curves, and on their right the interval of the last generation, arm by arm."""
+    """Draw curves, and on their right the interval of the last generation, arm by arm."""
     draw_panel(axes, records, panel, STYLES)
     last = max(record.generation for record in records)
     place = last + 0.35
@@ -121,7 +121,7 @@ def _explain(figure: Figure, points: Sequence[Point]) -> None:
 
 
 def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: Path) -> list[Path]:
-    """Ten digits of each arm and generation of the first seed, one figure a comparison."""
+    """Draw ten digits of each arm and generation of the first seed, one figure a comparison."""
     written = []
     for mixing, ratio in comparisons(points):
         seed = min(p.key.seed for p in points if (p.key.mixing, p.key.ratio) == (mixing, ratio))
@@ -153,13 +153,13 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
 
 
 def first_digits(sheet: Path) -> np.ndarray:
-    """The first row (28, 280) of a published sheet of samples."""
+    """Return the first row (28, 280) of a published sheet of samples."""
     with Image.open(sheet) as picture:
         return np.asarray(picture.convert("L"))[:SIDE, : SIDE * DIGITS_SHOWN]
 
 
 def _records(points: Sequence[Point], mixing: str, ratio: float) -> list[Record]:
-    """As `visualize.curves.axes` draws them: baselines, raw and corrected arms of one
+    """Make records as `visualize.curves.axes` draws them: baselines, raw and corrected arms of one
     comparison."""
     records = []
     begun = {p.key for p in points if p.generation}

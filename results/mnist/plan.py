@@ -50,7 +50,7 @@ class ArmKey:
     ratio: float
 
     def folder(self, root: Path, fraction: float) -> Path:
-        """Run directory."""
+        """Return the run directory."""
         parent = root / f"seed_{self.seed}"
         if self.correction == "baseline":
             return parent / numbered_arm(BASELINE, fraction)
@@ -59,7 +59,7 @@ class ArmKey:
 
 
 def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
-    """Every arm, the most telling first, and all seeds of an arm before the next one."""
+    """Yield every arm, the most telling first, and all seeds of an arm before the next one."""
     for seed in seeds:
         yield ArmKey(seed, "", "baseline", 0.0)
     for corrections in (("raw", *CORRECTIONS), LATER):
@@ -70,7 +70,7 @@ def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
 
 
 def plan(request: Request) -> Plan:
-    """The plan of exp_outputs/<name>; one thread an arm, so that arms do not fight over cores.
+    """Make the plan of exp_outputs/<name>; one thread an arm, so that arms share the cores.
 
     Raises:
         InvalidOptionError: the preset is unknown.
@@ -92,7 +92,7 @@ def plan(request: Request) -> Plan:
 
 
 def rate_folder(root: Path, seed: int, rate: float) -> Path:
-    """Run directory of the raw arm that trains at `rate`."""
+    """Return the run directory of the raw arm that trains at `rate`."""
     return root / f"seed_{seed}" / f"rate_{rate:g}" / numbered_arm(FINETUNING, 1.0)
 
 

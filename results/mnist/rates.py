@@ -26,7 +26,7 @@ class RatePoint(NamedTuple):
 
 
 def read_rates(root: Path, seeds: Sequence[int]) -> list[RatePoint]:
-    """All numbers of the arms that have begun.
+    """Read all numbers of the arms that have begun.
 
     Raises:
         CorruptFileError: an eval_dict.json does not read as one.
@@ -43,7 +43,7 @@ def read_rates(root: Path, seeds: Sequence[int]) -> list[RatePoint]:
 
 
 def write_rates(points: Sequence[RatePoint], path: Path) -> None:
-    """CSV with a line for each arm, seed and generation.
+    """Write a CSV file with a line for each arm, seed and generation.
 
     Raises StorageError when the file cannot be written.
     """
@@ -52,7 +52,7 @@ def write_rates(points: Sequence[RatePoint], path: Path) -> None:
 
 
 def rate_table(points: Sequence[RatePoint]) -> str:
-    """Markdown: FID at both rates by generation, and their paired differences over seeds."""
+    """Write in Markdown: FID at both rates by generation, and paired differences over seeds."""
     titles = [f"FID at {rate:g}" for rate in RATES] + [f"{n}: difference" for n in DIFFERENCES]
     lines = [
         f"| generation | seeds | {' | '.join(titles)} |",
@@ -71,7 +71,7 @@ def rate_table(points: Sequence[RatePoint]) -> str:
 
 
 def difference(points: Sequence[RatePoint], generation: int, metric: str) -> dict[int, float]:
-    """Seed -> at the published rate minus at rate 0, where both are there; their noise is equal."""
+    """Return seed -> value at the published rate minus that at rate 0, whose noise is equal."""
     moved, still = (_values(points, rate, generation, metric) for rate in (PUBLISHED_RATE, 0.0))
     return {seed: moved[seed] - still[seed] for seed in sorted(moved.keys() & still.keys())}
 

@@ -40,7 +40,7 @@ class Point(NamedTuple):
 
 
 def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list[Point]:
-    """All numbers of the arms that have begun.
+    """Read all numbers of the arms that have begun.
 
     Raises:
         MissingAssetError: none has.
@@ -60,7 +60,7 @@ def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list
 
 
 def write_points(points: Sequence[Point], path: Path) -> None:
-    """CSV with a line for each arm, seed and generation.
+    """Write a CSV file with a line for each arm, seed and generation.
 
     Raises StorageError when the file cannot be written.
     """
@@ -80,7 +80,7 @@ def values(
     metric: str,
     generation: int,
 ) -> dict[int, float]:
-    """Seed -> value; baselines belong to every mixing and ratio."""
+    """Return seed -> value; baselines belong to every mixing and ratio."""
     place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
     return {
         p.key.seed: p.value
@@ -91,7 +91,7 @@ def values(
 
 
 def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
-    """(mixing, ratio) of which the raw and a corrected arm have begun, mixing by mixing."""
+    """List (mixing, ratio) of which the raw and a corrected arm have begun, mixing by mixing."""
     begun = {(p.key.mixing, p.key.ratio, p.key.correction) for p in points if p.generation}
     found = {
         (mixing, ratio)
@@ -102,7 +102,7 @@ def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
 
 
 def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction: str) -> int:
-    """The last generation that any seed of an arm has reached, 0 where none has begun."""
+    """Return the last generation that any seed of an arm has reached, 0 where none has begun."""
     place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
     return max(
         (
@@ -115,7 +115,7 @@ def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction:
 
 
 def overview(points: Sequence[Point], metric: str, over: str | None = None) -> str:
-    """Markdown: a metric of every arm at its last generation, a column for each mixing and ratio.
+    """Write in Markdown a metric of every arm at its last generation, by mixing and ratio.
 
     Args:
         points: of all arms.
@@ -135,7 +135,7 @@ def overview(points: Sequence[Point], metric: str, over: str | None = None) -> s
 def _seen(
     points: Sequence[Point], mixing: str, ratio: float, arm: str, metric: str, over: str | None
 ) -> str:
-    """A cell of the overview; says where fewer seeds or generations stand behind it."""
+    """Return a cell of the overview; says where fewer seeds or generations stand behind it."""
     reached = [last_reached(points, mixing, ratio, name) for name in (arm, over or arm, "raw")]
     generation = min(reached)
     found = values(points, mixing, ratio, arm, metric, generation) if generation else {}
@@ -156,7 +156,7 @@ def _seen(
 
 
 def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
-    """Markdown: each arm at the last generation that it and the raw arm reached, over seeds."""
+    """Write in Markdown each arm at the last generation that it and the raw arm reached."""
     lines = [
         "| arm | seeds | generation | " + " | ".join(TITLES.get(m, m) for m in SHOWN) + " |",
         "|---" * (3 + len(SHOWN)) + "|",
@@ -175,7 +175,7 @@ def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
 
 
 def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
-    """Markdown: paired differences to `OTHERS`, with 95 % intervals."""
+    """Write in Markdown: paired differences to `OTHERS`, with 95 % intervals."""
     lines = [
         "| difference | seeds | generation | FID | recall | ratio of FIDs (interval) |",
         "|---|---|---|---|---|---|",
@@ -215,14 +215,14 @@ def _paired(
 
 
 def _ratio(found: dict[int, float]) -> str:
-    """Geometric mean of ratios, with its 95 % interval."""
+    """Write the geometric mean of ratios, with its 95 % interval."""
     logs = mean_interval([math.log(found[seed]) for seed in sorted(found)])
     mean, low, high = (math.exp(value) for value in (logs.value, logs.low, logs.high))
     return f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if logs.count > 1 else "")
 
 
 def seed_interval(found: dict[int, float]) -> Interval | None:
-    """Mean over seeds with its 95 % interval; None without any."""
+    """Average over seeds, with its 95 % interval; None without any."""
     return mean_interval([found[seed] for seed in sorted(found)]) if found else None
 
 
@@ -232,7 +232,7 @@ def _row(name: str, generation: int, cells: Sequence[Interval | None]) -> str:
 
 
 def cell(found: Interval | None) -> str:
-    """A mean and half the width of its interval, as a table shows them."""
+    """Return a mean and half the width of its interval, as a table shows them."""
     if found is None:
         return ""
     digits = 1 if max(abs(found.value), abs(found.high)) >= 2 else 3

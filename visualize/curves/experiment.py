@@ -45,7 +45,7 @@ def generate_graphs(
 
 
 def draw_experiment(experiment: Experiment, out: Path | None = None) -> list[Path]:
-    """The published graphs of a single run of an experiment; returns the paths.
+    """Draw the published graphs of a single run of an experiment; returns the paths.
 
     out: folder, default `exp_outputs/dataset_<name>/graphs`.
     Raises MissingAssetError where nothing has been evaluated, CorruptFileError, StorageError.
@@ -65,7 +65,7 @@ def draw_experiment(experiment: Experiment, out: Path | None = None) -> list[Pat
 def draw_repetitions(
     experiment: Experiment, seeds: Sequence[int], out: Path | None = None
 ) -> list[Path]:
-    """Graphs of repetitions with several seeds; returns the paths.
+    """Draw graphs of repetitions with several seeds; returns the paths.
 
     The published figure (a row for each seed) is `<name>_<pp>_combined_graphs`; the mean with its
     95 % interval has the names of the single run.
@@ -98,7 +98,7 @@ def draw_repetitions(
 
 
 def _seeds_there(experiment: Experiment) -> list[int]:
-    """The seeds whose folders exist."""
+    """Return the seeds whose folders exist."""
     prefix = f"{experiment.runs.name}_seed_"
     found = (path.name.removeprefix(prefix) for path in OUTPUTS.glob(f"{prefix}*"))
     return sorted(int(seed) for seed in found if seed.isdigit())

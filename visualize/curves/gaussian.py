@@ -35,7 +35,7 @@ DASHED = (0, (4, 2))
 
 
 def gamma_colors(gammas: Sequence[float]) -> dict[float, str]:
-    """The published colours in the order of γ, or a perceptual scale where eight do not suffice."""
+    """Return published colours in the order of γ, or a perceptual scale beyond eight."""
     ordered = sorted(set(gammas))
     if len(ordered) <= len(COLORS):
         return dict(zip(ordered, COLORS, strict=False))
@@ -44,19 +44,19 @@ def gamma_colors(gammas: Sequence[float]) -> dict[float, str]:
 
 
 def gamma_label(gamma: float) -> str:
-    """A strength with the two published digits, or as many as it needs."""
+    """Return a strength with the two published digits, or as many as it needs."""
     if np.isinf(gamma):
         return "∞"
     return f"{gamma:.2f}" if round(gamma, 2) == gamma else f"{gamma:g}"
 
 
 def in_theory(settings: GaussianSettings) -> bool:
-    """Whether the theorem speaks of this setting (but for its finite samples)."""
+    """Tell whether the theorem speaks of this setting (but for its finite samples)."""
     return (settings.mixing, settings.correction) == ("latest", "exact")
 
 
 def draw_experiment(result: GaussianResult, contraction: Contraction) -> Figure:
-    """Two panels: W₂ over generations for each γ; measured contraction against theory."""
+    """Draw two panels: W₂ over generations for each γ; measured contraction against theory."""
     figure = Figure(figsize=(13, 6))
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)

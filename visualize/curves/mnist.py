@@ -58,7 +58,7 @@ def draw_graphs(records: Sequence[Record], out: Path) -> list[Path]:
 
 
 def draw_published(records: Sequence[Record]) -> Figure:
-    """The published graph of one lambda, from the first seed that is there."""
+    """Draw the published graph of one lambda, from the first seed that is there."""
     seed = min(record.seed for record in records)
     mine = [r for r in records if r.seed == seed and r.metric == "FID"]
     percent = max((record.percent for record in records), default=0)
@@ -87,7 +87,7 @@ def draw_published(records: Sequence[Record]) -> Figure:
 
 
 def draw_ours(records: Sequence[Record], title: str = "") -> Figure:
-    """Six metrics of the arms, mean over seeds with 95 % intervals, beside real data."""
+    """Draw six metrics of the arms, mean over seeds with 95 % intervals, beside real data."""
     percent = max((record.percent for record in records), default=0)
     return draw_figure(
         entering(records), PANELS, title or f"MNIST, {percent}% synthetic data of the real data"
@@ -95,7 +95,7 @@ def draw_ours(records: Sequence[Record], title: str = "") -> Figure:
 
 
 def entering(records: Sequence[Record]) -> list[Record]:
-    """The records, and with them the FID of what entered the training set of each generation."""
+    """Add to the records the FID of what entered the training set of each generation."""
     known = {(*r[:5], r.metric): r.value for r in records}
     added = []
     for record in records:

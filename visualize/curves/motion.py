@@ -65,7 +65,7 @@ def draw_graphs(folders: Sequence[Path], out: Path | None = None) -> list[Path]:
 
 
 def published_figures(records: Sequence[Record], size: str) -> dict[str, Figure]:
-    """The figures of every synthetic percentage, by published name (without the file ending).
+    """Draw figures of every synthetic percentage, by published name (without the ending).
 
     Means of several seeds have the names of a single run; the published figure with a row for each
     seed stands beside them. What the published code did not measure has a figure of its own, where
@@ -85,7 +85,7 @@ def published_figures(records: Sequence[Record], size: str) -> dict[str, Figure]
 
 
 def by_percentage(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    """(digits, records of those arms and of the baseline), one for each synthetic percentage.
+    """List (digits, records of those arms and of the baseline), one for each synthetic percentage.
 
     With no synthetic arm yet the baseline still has its graph, under 0 %.
     """
@@ -96,13 +96,13 @@ def by_percentage(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
 
 
 def figure_title(size: str, digits: str) -> str:
-    """The published title."""
+    """Return the published title."""
     subject = f"Dataset Size {int(size)}" if size.isdigit() else f"{size} data"
     return f"Human Motion Generation Results: {subject}, with {int(digits)}% Synthetic Augmentation"
 
 
 def draw_figure(records: Sequence[Record], panels: Sequence[Panel], title: str) -> Figure:
-    """Three panels a row, one legend below; no pyplot, so nothing global changes."""
+    """Draw three panels a row, one legend below; no pyplot, so nothing global changes."""
     figure, axes = _canvas(-(-len(panels) // 3))
     for place, panel in zip(axes.flat, panels, strict=False):
         draw_panel(place, records, panel)
@@ -111,7 +111,7 @@ def draw_figure(records: Sequence[Record], panels: Sequence[Panel], title: str) 
 
 
 def draw_seeds(records: Sequence[Record], panels: Sequence[Panel], title: str) -> Figure:
-    """A row of three panels for each seed, the published way to show repeated runs."""
+    """Draw a row of three panels for each seed, the published way to show repeated runs."""
     seeds = sorted({record.seed for record in records})
     figure, axes = _canvas(len(seeds))
     for row, seed in zip(axes, seeds, strict=True):
@@ -131,7 +131,7 @@ def draw_seeds(records: Sequence[Record], panels: Sequence[Panel], title: str) -
 
 
 def _canvas(rows: int) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes (rows, 3)."""
+    """Return a figure and its axes (rows, 3)."""
     figure = Figure(figsize=(14, 3.5 * rows + 1.5))
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, 3, squeeze=False)
@@ -140,7 +140,7 @@ def _canvas(rows: int) -> tuple[Figure, np.ndarray]:
 def _finish(
     figure: Figure, axes: np.ndarray, records: Sequence[Record], title: str, seeds: int
 ) -> None:
-    """Legend, explanation and title around the panels; seeds: how many each curve stands for."""
+    """Draw legend, note and title around the panels; seeds: how many each curve stands for."""
     handles, labels = legend_entries(axes.flat, seeds)
     height = figure.get_figheight()
     figure.legend(
@@ -159,7 +159,7 @@ def _finish(
 
 
 def explanation(records: Sequence[Record], seeds: int) -> str:
-    """What lines and points are, in a sentence; empty where they explain themselves.
+    """Explain what lines and points are, in a sentence; empty where they explain themselves.
 
     seeds: how many each curve stands for.
     """

@@ -224,7 +224,7 @@ def _player(groups: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _affordable(chosen: Sequence[tuple[ShownArm, int, list[SampleFiles]]], budget: float) -> int:
-    """Motions a generation that fit the budget, by the length of the first clip of each."""
+    """Count motions a generation that fit the budget, by the length of the first clip of each."""
     each = 0.0
     for _, _, clips in chosen:
         frames = _frames(clips[0].sampled)
@@ -233,7 +233,7 @@ def _affordable(chosen: Sequence[tuple[ShownArm, int, list[SampleFiles]]], budge
 
 
 def _frames(path: Path) -> int:
-    """Length of a motion by the head of its file; 0 where it cannot be read."""
+    """Read the length of a motion by the head of its file; 0 where it cannot be read."""
     try:
         return len(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError, TypeError):  # named when it is read

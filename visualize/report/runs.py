@@ -31,12 +31,12 @@ class ShownArm:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """args.json, flat ("preset.layers"); empty where there is none."""
+        """Return args.json, flat ("preset.layers"); empty where there is none."""
         return flatten(self.record.settings)
 
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Versions of the software that worked on it last; empty where they were not recorded."""
+        """Return versions of the software that worked on it last; empty where not recorded."""
         return flatten(self.record.versions[-1]) if self.record.versions else {}
 
 

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 def skinned_frames(
     clips: Sequence[Clip], fps: float, size: int, view: View, columns: int | None = None
 ) -> Iterator[NDArray[np.uint8]]:
-    """Frames (H, W, 3) of the clips on a skinned body; arguments as in `visualize.video.looks`.
+    """Draw frames (H, W, 3) of clips on a skinned body; arguments as in `visualize.video.looks`.
 
     The mesh takes the bone lengths of each motion. The whole motion is raised by what the sole is
     thick under a resting toe joint; otherwise who floats or sinks does so here too.

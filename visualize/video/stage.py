@@ -103,7 +103,7 @@ class Stage:
         vertices: NDArray[np.float32] | None = None,
         colour: Colour = (150, 158, 170),
     ) -> Image.Image:
-        """Picture of a frame: `shapes`, and the mesh with `vertices` (V, 3), y up, in `colour`.
+        """Draw a frame: `shapes`, and the mesh with `vertices` (V, 3), y up, in `colour`.
 
         The light stays with `focus` (3,), y up, so that shadows are where the body is.
         """
