@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.cycle import run_loop
+from loop.cycle import run_generations
 from loop.errors import CorruptFileError
 from loop.interfaces import Metrics
 from loop.rundir.directory import RunDirectory
@@ -54,7 +54,8 @@ def test_other_folders_are_no_arms(folder: str) -> None:
 def test_a_run_of_the_loop_reads_back(tmp_path: Path) -> None:
     with RunDirectory(tmp_path / "baseline", {"seed": 3}) as run:
         told: list[Metrics] = []
-        run_loop(toy_domain(MeanModel()), SETTINGS, run, lambda _, metrics: told.append(metrics))
+        domain = toy_domain(MeanModel())
+        run_generations(domain, SETTINGS, run, lambda _, metrics: told.append(metrics))
     arm = read_arm(tmp_path / "baseline")
     assert arm.settings == {"seed": 3} and arm.versions[0]["first_generation"] == 0
     assert arm.generations == (0, 1, 2) and arm.last == 2

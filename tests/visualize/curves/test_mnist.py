@@ -96,6 +96,6 @@ def test_a_lone_baseline_has_its_graph(tmp_path: Path) -> None:
 def test_bad_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError, match="no such folder"):
         read_folder(tmp_path / "nowhere")
-    _write(tmp_path, "baseline_0.2", 1, {})
+    evaluation_file(tmp_path / "baseline_0.2", 1).write_text('{"0": 3}')
     with pytest.raises(CorruptFileError, match="no metrics"):
         read_folder(tmp_path)
