@@ -9,7 +9,6 @@ import tyro
 
 from domains.motion.experiments import experiment_named
 from loop.cli import command
-from sample.prepare import prepare
 
 
 def main(size: tyro.conf.Positional[str], clips: tyro.conf.Positional[int], seed: int = 0) -> None:
@@ -20,6 +19,8 @@ def main(size: tyro.conf.Positional[str], clips: tyro.conf.Positional[int], seed
         clips: K, how many clips of the test split.
         seed: chooses them.
     """
+    from sample.prepare import prepare  # torch
+
     folder = prepare(experiment_named(size), clips, seed)
     print(f"next: python sample/checkpoint_visual_sampler.py {folder} 2")
 

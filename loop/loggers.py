@@ -19,8 +19,8 @@ from typing import Any, Literal, Protocol
 from loop.errors import MissingAssetError
 from loop.interfaces import Metrics
 from loop.rundir.directory import RunDirectory
-from loop.rundir.files import read_json
 from loop.rundir.layout import read_metrics
+from loop.rundir.read import read_settings
 
 logger = logging.getLogger("scsc.loop")
 
@@ -75,7 +75,7 @@ class WeightsAndBiases:
             dir=arm,
             id=hashlib.blake2b(str(arm.resolve()).encode(), digest_size=8).hexdigest(),
             name=f"{arm.parent.name}/{arm.name}",
-            config=read_json(arm / "args.json"),
+            config=read_settings(arm),
             resume="allow",
             mode=mode,  # type: ignore[arg-type]
             settings=wandb.Settings(console="off", init_timeout=60),

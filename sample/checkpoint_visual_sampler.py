@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 import tyro
 from filelock import FileLock, Timeout
 
@@ -29,17 +29,18 @@ if __package__ in (None, ""):  # `python sample/checkpoint_visual_sampler.py`, a
 
 from dataset.captions import read_captions
 from dataset.humanml3d import FPS, read_motion
-from domains.motion.denoiser import Denoiser
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rng import Stream
 from loop.rundir.files import read_json, storage, write_bytes, write_json
-from sample.models import load_model
 from sample.outputs import write_motion
 from translation.humanml import vectors_to_joints
-from visualize.video.colours import ARM_COLOURS, colour_of_arm
+from visualize.arms import BODY_COLOURS, colour_of_arm
 from visualize.video.looks import Look, render
 from visualize.video.sheet import Clip
+
+if TYPE_CHECKING:
+    from domains.motion.denoiser import Denoiser
 
 logger = logging.getLogger("scsc")
 
@@ -51,8 +52,8 @@ LOCK, CLAIM, DONE = ".lock", "has_job.txt", "done.json"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """One motion to draw: `name` as published, for `text`, `frames` long, of real clip `clip`."""
+class SampleRequest:
+    """A motion to draw: `name` as published, for `text`, `frames` long, of real clip `clip`."""
 
     name: str
     clip: str
@@ -62,7 +63,7 @@ class Wish:
 
 @contextmanager
 def claimed(checkpoint: Path, samples: int = 1) -> Iterator[bool]:
-    """Whether this process has the checkpoint to itself now and `samples` are not drawn yet.
+    """Tell whether this process has the checkpoint to itself and `samples` are not drawn yet.
 
     `has_job.txt` (published name) tells people who has it; what protects is the lock.
     """
@@ -82,16 +83,18 @@ def claimed(checkpoint: Path, samples: int = 1) -> Iterator[bool]:
         lock.release()
 
 
-def wishes(folder: Path, arm: str, samples: int) -> list[Wish]:
-    """`samples` motions for every caption of every chosen clip, in a fixed order."""
+def sample_requests(folder: Path, arm: str, samples: int) -> list[SampleRequest]:
+    """List `samples` motions for every caption of every chosen clip, in a fixed order."""
     found = []
     for path in sorted((folder / "texts").glob("*.txt")):
         for number, (caption, start, end) in enumerate(read_captions(path)):
             frames = LONGEST if start == end == 0.0 else int(FPS * (end - start))
             for sample in range(samples):
                 name = f"experiment_ID_{arm}_motion_ID_{path.stem}_text_ID_{number}"
-                wish = Wish(f"{name}_sample_ID_{sample}", path.stem, caption.text, max(frames, 8))
-                found.append(wish)
+                request = SampleRequest(
+                    f"{name}_sample_ID_{sample}", path.stem, caption.text, max(frames, 8)
+                )
+                found.append(request)
     if not found:
         raise MissingAssetError(
             "there are no captions to draw",
@@ -101,40 +104,44 @@ def wishes(folder: Path, arm: str, samples: int) -> list[Wish]:
     return found
 
 
-def draw(denoiser: Denoiser, todo: list[Wish], seed: int, prefix: str) -> list[np.ndarray]:
-    """Motions of `todo`; each depends on its own name and the seed alone, so that arms compare."""
+def draw(denoiser: Denoiser, todo: list[SampleRequest], seed: int, prefix: str) -> list[np.ndarray]:
+    """Draw `todo`; each depends on its own name and the seed alone, so that arms compare."""
     motions = []
-    for wish in todo:
-        own = hashlib.sha256(wish.name.removeprefix(prefix).encode()).digest()
+    for request in todo:
+        own = hashlib.sha256(request.name.removeprefix(prefix).encode()).digest()
         noise = Stream([seed, int.from_bytes(own[:8], "big")])
-        motions += denoiser.sample([wish.text], [wish.frames], noise, wish.name)
+        motions += denoiser.sample([request.text], [request.frames], noise, request.name)
     return motions
 
 
 def process(folder: Path, checkpoint: Path, samples: int, look: Look, seed: int) -> int:
     """Draw what this checkpoint still lacks; returns how many motions there are now."""
+    import torch
+
+    from sample.models import load_model
+
     arm = checkpoint.name.partition("_")[2].partition("_")[2]  # generation_<g>_<arm>
     out = folder / "videos" / checkpoint.name
-    wanted = wishes(folder, arm, samples)
+    wanted = sample_requests(folder, arm, samples)
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
     denoiser = load_model(checkpoint, torch.device("cpu"), GUIDANCE)
-    for wish in wanted:
-        motion_file = out / f"{wish.name}_motion.npy"
+    for request in wanted:
+        motion_file = out / f"{request.name}_motion.npy"
         if not motion_file.is_file():
-            motion = draw(denoiser, [wish], seed, f"experiment_ID_{arm}")[0]
-            write_motion(motion, out / f"{wish.name}_motion", ("npy",))
+            motion = draw(denoiser, [request], seed, f"experiment_ID_{arm}")[0]
+            write_motion(motion, out / f"{request.name}_motion", ("npy",))
         motion = read_motion(motion_file)
-        write_bytes(out / f"{wish.name}_text_prompt.txt", f"{wish.text}\n".encode())
+        write_bytes(out / f"{request.name}_text_prompt.txt", f"{request.text}\n".encode())
         facts = {"checkpoint": checkpoint.name, "frames": len(motion), "guidance": GUIDANCE}
-        write_bytes(out / f"{wish.name}_output_info.txt", json.dumps(facts).encode())
-        clips = [Clip(f"{arm}: {wish.text}", vectors_to_joints(motion), colour_of_arm(arm))]
-        real = folder / "motions_gt" / f"{wish.clip}.npy"
+        write_bytes(out / f"{request.name}_output_info.txt", json.dumps(facts).encode())
+        clips = [Clip(f"{arm}: {request.text}", vectors_to_joints(motion), colour_of_arm(arm))]
+        real = folder / "motions_gt" / f"{request.clip}.npy"
         if real.is_file():
             joints = vectors_to_joints(read_motion(real))
-            clips.append(Clip(f"real {wish.clip}", joints, ARM_COLOURS["real"]))
+            clips.append(Clip(f"real {request.clip}", joints, BODY_COLOURS["real"]))
         for view in ("a", "b"):
-            video = out / f"{wish.name}_view_{view}.gif"
+            video = out / f"{request.name}_view_{view}.gif"
             if not video.is_file():
                 render(clips, video, look, FPS, view=view)
     return len(wanted)

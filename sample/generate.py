@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import tyro
 
 if __package__ in (None, ""):  # `python sample/generate.py`, as the published README says
@@ -21,7 +20,6 @@ from loop.errors import InvalidOptionError
 from loop.rng import Stream
 from loop.rundir.files import storage, write_json
 from loop.text import read_lines
-from sample.models import default_model, load_model
 from sample.outputs import VIDEOS, Format, write_motion
 from translation.humanml import vectors_to_joints
 from visualize.video.looks import Look, ViewName, render
@@ -72,6 +70,10 @@ def generate(arguments: Arguments) -> list[Path]:
         InvalidOptionError: no text, no repetition, no format, or less than two tenths of a second.
         ScscError: the model is missing or damaged, or a file cannot be written.
     """
+    import torch
+
+    from sample.models import default_model, load_model
+
     texts = _texts(arguments)
     frames = int(arguments.motion_length * FPS)
     repetitions = arguments.num_repetitions
@@ -133,7 +135,7 @@ def _draw(
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     arguments = tyro.cli(Arguments, prog="python -m sample.generate")
     with command():
         paths = generate(arguments)

@@ -14,23 +14,23 @@ from domains.motion.checkpoints.stored import denoiser_from, load_denoiser
 from domains.motion.denoiser import Denoiser
 from domains.motion.experiments import DATASETS, GENERATION_0, OUTPUTS
 from loop.errors import MissingAssetError
-from loop.rundir.directory import EVALUATION
-from loop.rundir.files import read_json
+from loop.rundir.layout import ARGUMENTS
+from loop.rundir.read import newest, read_arm, read_settings
 
 logger = logging.getLogger("scsc")
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "cmu"
 """Comes with the project; see weights/README.md."""
-CHECKPOINT, SETTINGS = "model.pt", "args.json"
+CHECKPOINT = "model.pt"
 
 
 def default_model(outputs: Path = OUTPUTS) -> Path:
-    """The newest generation 0 of a run of the user's, or the weights that come with the project."""
-    finished = outputs.glob(f"dataset_*/{GENERATION_0}/{GENERATION_0}/{EVALUATION}")
-    newest = max(finished, key=lambda path: path.stat().st_mtime, default=None)
-    if newest is not None:
-        logger.info("model: %s (--model_path chooses another)", newest.parent)
-        return newest.parent
+    """Find the newest generation 0 of the user's runs; without any, the weights of the project."""
+    found = newest(read_arm(runs / GENERATION_0) for runs in outputs.glob("dataset_*"))
+    if found is not None:
+        generation = found[0].generation(0)
+        logger.info("model: %s (--model_path chooses another)", generation)
+        return generation
     logger.info("model: the shipped weights in %s, since no run of yours is finished", SHIPPED)
     return SHIPPED
 
@@ -41,7 +41,7 @@ def load_model(
     guidance: float | None = None,
     text_encoder: str | None = None,
 ) -> Denoiser:
-    """A finished generation, shipped weights, a prepared checkpoint, or a published `.pt` file.
+    """Load a finished generation, shipped weights, a prepared checkpoint, or a published `.pt`.
 
     Args:
         path: folder, or file.
@@ -65,9 +65,8 @@ def load_model(
     file = path / CHECKPOINT if (path / CHECKPOINT).is_file() else path
     if file.is_dir():
         return load_denoiser(path, device, guidance, text_encoder)
-    settings = file.parent / SETTINGS
-    if "preset" in read_json(settings):
-        return denoiser_from(settings, file, device, guidance, text_encoder)
+    if "preset" in read_settings(file.parent):
+        return denoiser_from(file.parent / ARGUMENTS, file, device, guidance, text_encoder)
     scale = GUIDANCE if guidance is None else guidance
     statistics = read_statistics(DATASETS / "HumanML3D")
     return published_denoiser(file, statistics, device, scale, text_encoder)

@@ -13,18 +13,12 @@ from dataset.humanml3d import read_ids
 from domains.motion.experiments import Experiment
 from domains.motion.generator import model_file
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.rundir.directory import EVALUATION
-from loop.rundir.files import read_json, storage, write_json
-from sample.models import CHECKPOINT, SETTINGS
+from loop.rundir.files import storage, write_json
+from loop.rundir.layout import ARGUMENTS
+from loop.rundir.read import read_arm, read_settings
+from sample.models import CHECKPOINT
 
 logger = logging.getLogger("scsc")
-
-
-def newest_generation(arm: Path) -> int | None:
-    """The newest finished generation of an arm, None without any."""
-    found = (path.parent.name for path in arm.glob(f"generation_*/{EVALUATION}"))
-    numbers = (name.rpartition("_")[2] for name in found)
-    return max((int(number) for number in numbers if number.isdigit()), default=None)
 
 
 def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
@@ -40,7 +34,9 @@ def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
     experiment.require_dataset()
     ids = read_ids(experiment.dataset, "test")
     if not 1 <= clips <= len(ids):
-        raise InvalidOptionError("so many clips there are not", found=clips, expected=len(ids))
+        raise InvalidOptionError(
+            "not as many clips in the test split", found=clips, expected=len(ids)
+        )
     folder = experiment.runs / "visualization"
     arms = [arm.name for arm in experiment.arms()]
     last = experiment.preset.generations
@@ -57,13 +53,14 @@ def prepare(experiment: Experiment, clips: int, seed: int = 0) -> Path:
 
 
 def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
-    newest = newest_generation(arm)
+    record = read_arm(arm)
+    newest = record.last
     if newest is None:
         logger.warning("%s has no finished generation; it is left out", arm.name)
         return False
     if newest < last:
         logger.info("%s: generation %d is its newest, not %d", arm.name, newest, last)
-    generation = arm / f"generation_{newest}"
+    generation = record.generation(newest)
     target = folder / "checkpoints" / f"{generation.name}_{arm.name}"
     model = model_file(generation)
     with storage(target):
@@ -72,7 +69,7 @@ def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
         optimiser = generation / f"opt{model.stem.removeprefix('model')}.pt"
         if optimiser.is_file():  # a run need not keep all of them
             shutil.copyfile(optimiser, target / "opt.pt")
-    write_json(target / SETTINGS, read_json(arm / SETTINGS))
+    write_json(target / ARGUMENTS, read_settings(arm))
     return True
 
 

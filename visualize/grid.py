@@ -1,4 +1,4 @@
-"""The same text and noise, drawn by every arm and generation, in one film: rows and columns.
+"""Film one text, drawn with the same noise by every arm (rows) and generation (columns).
 
 `python -m visualize.grid exp_outputs/dataset_SIZE --text_prompt "a person walks"`
 """
@@ -9,18 +9,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 import tyro
 
 from dataset.humanml3d import FPS
-from domains.motion.checkpoints.stored import load_denoiser
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rng import Stream
-from loop.rundir.directory import EVALUATION
+from loop.rundir.read import find_arms
 from translation.humanml import vectors_to_joints
-from visualize.curves.records import parse_arm
-from visualize.video.colours import colour_of_arm
+from visualize.arms import arm_title, colour_of_arm
 from visualize.video.looks import Look, ViewName, render
 from visualize.video.sheet import Clip
 
@@ -30,16 +27,11 @@ GENERATIONS = (0, 10, 25, 50)
 """Columns, where the runs got that far; else the newest ones stand in."""
 
 
-def finished(arm: Path) -> list[int]:
-    """The finished generations of an arm, ascending."""
-    names = (path.parent.name.rpartition("_")[2] for path in arm.glob(f"generation_*/{EVALUATION}"))
-    return sorted(int(name) for name in names if name.isdigit())
-
-
 def choose(available: Sequence[int], wanted: Sequence[int]) -> list[int]:
-    """The wanted generations, each replaced by the newest at or below it; no two the same.
+    """Replace each wanted generation by the newest available at or below it; no two the same.
 
-    Raises InvalidOptionError where nothing is at or below any of them.
+    Raises:
+        InvalidOptionError: nothing is at or below any of them.
     """
     nearest = (max((g for g in available if g <= want), default=None) for want in wanted)
     chosen = sorted({generation for generation in nearest if generation is not None})
@@ -48,42 +40,37 @@ def choose(available: Sequence[int], wanted: Sequence[int]) -> list[int]:
     return chosen
 
 
-def short_name(arm: str) -> str:
-    """An arm in few words: `100 % corrected`."""
-    named = parse_arm(arm)
-    if named is None or not named[1]:
-        return arm
-    kind = "corrected" if "correction" in named[0] else "raw"
-    return f"{int(named[1])} % {kind}"
-
-
 def draw_grid(
     runs: Path, text: str, generations: Sequence[int], seconds: float, seed: int
 ) -> tuple[list[Clip], int]:
-    """Clips row by row (an arm a row), and the number of columns.
+    """Draw clips row by row (an arm a row); returns them and the number of columns.
 
     Raises:
         MissingAssetError: no arm has a finished generation.
     """
-    arms = sorted(path for path in runs.glob("*") if path.is_dir() and parse_arm(path.name))
-    arms = [arm for arm in arms if finished(arm)]
+    import torch
+
+    from domains.motion.checkpoints.stored import load_denoiser
+
+    arms = [(arm, arm.name) for arm in find_arms(runs) if arm.generations and arm.name]
     if not arms:
         raise MissingAssetError(
             "no arm has a finished generation", path=runs, remedy="run the loop first"
         )
-    columns = choose(sorted({g for arm in arms for g in finished(arm)}), generations)
+    columns = choose(sorted({g for arm, _ in arms for g in arm.generations}), generations)
     if columns != sorted(generations):
         logger.info("there are generations %s instead of %s", columns, list(generations))
     clips = []
-    for arm in arms:
+    for arm, name in arms:
         for column in columns:
             # An arm that is behind shows its newest; the title says which.
-            generation = max((g for g in finished(arm) if g <= column), default=finished(arm)[0])
-            denoiser = load_denoiser(arm / f"generation_{generation}", torch.device("cpu"))
-            title = f"{short_name(arm.name)}, generation {generation}"
+            done = arm.generations
+            generation = max((g for g in done if g <= column), default=done[0])
+            denoiser = load_denoiser(arm.generation(generation), torch.device("cpu"))
+            title = f"{arm_title(name.kind, name.percent)}, generation {generation}"
             frames = int(seconds * FPS)
             motion = denoiser.sample([text], [frames], Stream(seed), title)[0]
-            clips.append(Clip(title, vectors_to_joints(motion), colour_of_arm(arm.name)))
+            clips.append(Clip(title, vectors_to_joints(motion), colour_of_arm(name.folder)))
     return clips, len(columns)
 
 

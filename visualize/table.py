@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +14,8 @@ from rich.table import Table
 
 from eval.metrics.statistics import mean_interval
 from loop.cli import command
-from loop.rundir.files import storage, write_bytes
-from visualize.curves.axes import arm_styles
-from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record, read_runs, size_name
+from visualize.arms import arm_title
+from visualize.curves.records import Record, arms_in_order, read_runs, size_name, write_csv
 
 logger = logging.getLogger("scsc")
 
@@ -35,7 +32,6 @@ COLUMNS = {
 }
 """Heading, and the metric behind it; of several, the first that was measured."""
 ATTEMPTED = "Attempted imitations_correction"
-ARM_NAMES = {BASELINE: "baseline", FINETUNING: "fine-tuned", CORRECTED: "corrected"}
 LEGEND = (
     "floor: FID of real against real; div., match: diversity, matching score\n"
     "pen., float: penetration and floating in mm; skate: mm a frame\n"
@@ -44,7 +40,7 @@ LEGEND = (
 
 
 def summary_table(records: Sequence[Record], title: str) -> Table:
-    """Arm x generation, mean over seeds, "-" where a metric does not exist; 80 characters wide."""
+    """Tabulate arm x generation, mean over seeds, "-" for no metric; 80 characters wide."""
     table = Table(
         title=title,
         title_justify="left",
@@ -63,45 +59,25 @@ def summary_table(records: Sequence[Record], title: str) -> Table:
         generations = sorted({record.generation for record in mine})
         for generation in generations:
             cells = [cell(mine, generation, metric) for metric in COLUMNS.values()]
-            label = arm_name(arm, percent) if generation == generations[0] else ""
+            label = arm_title(arm, percent) if generation == generations[0] else ""
             table.add_row(label, str(generation), *cells, end_section=generation == generations[-1])
     return table
 
 
 def write_summary(records: Sequence[Record], path: Path) -> None:
-    """CSV with one row for each arm, percentage, seed and generation, one column a metric.
+    """Write a CSV file: a row for each arm, percentage, seed and generation, a column a metric.
 
     Raises StorageError when the file cannot be written.
     """
     metrics = sorted({record.metric for record in records})
-    rows: dict[tuple, dict[str, float]] = {}
-    for record in records:
-        rows.setdefault(record[:2] + record[3:5], {})[record.metric] = record.value
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow(["arm", "percent", "seed", "generation", *metrics])
-    for key in sorted(rows):
-        writer.writerow([*key, *(rows[key].get(metric, "") for metric in metrics)])
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, buffer.getvalue().encode())
-
-
-def arms_in_order(records: Sequence[Record]) -> list[tuple[str, int]]:
-    """(kind of arm, percentage) of every arm: by percentage, the published arms first."""
-    order = list(arm_styles(record.arm for record in records))
-    pairs = {(record.arm, record.percent) for record in records}
-    return sorted(pairs, key=lambda pair: (pair[1], order.index(pair[0])))
-
-
-def arm_name(arm: str, percent: int) -> str:
-    """Short name of an arm: "baseline", "fine-tuned 100%", "corrected 100%"."""
-    name = ARM_NAMES.get(arm, arm.removeprefix(FINETUNING).strip("_"))
-    return name if arm == BASELINE else f"{name} {percent}%"
+    places = ("arm", "percent", "seed", "generation")
+    ordered = sorted(records, key=lambda r: (r.arm, r.percent, r.seed, r.generation))
+    numbers = (((r.arm, r.percent, r.seed, r.generation), r.metric, r.value) for r in ordered)
+    write_csv(path, places, metrics, numbers)
 
 
 def cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> str:
-    """One arm's mean over seeds of the first metric that was measured, "-" where none was."""
+    """Write an arm's mean over seeds of the first metric that was measured; "-" for none."""
     here = [record for record in records if record.generation == generation]
     metric = next((m for m in metrics if any(r.metric == m for r in here)), None)
     if metric is None:
@@ -114,7 +90,7 @@ def cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> 
 
 
 def _mean(records: Sequence[Record], metric: str) -> float:
-    """Over seeds; NaN where the metric does not exist."""
+    """Average over seeds; NaN where the metric does not exist."""
     values = [record.value for record in records if record.metric == metric]
     return mean_interval(values).value if values else np.nan
 

@@ -1,6 +1,7 @@
-"""A film of motions: `python visualize/visualizer.py MOTION.npy [...] --out film.mp4`.
+"""Film motions: `python visualize/visualizer.py [MOTION.npy ...] --out film.mp4`.
 
-Several motions stand beside each other; a folder stands for every .npy file in it.
+Several motions stand beside each other; a folder stands for every .npy file in it; without any,
+the newest run is filmed.
 """
 
 from __future__ import annotations
@@ -17,49 +18,67 @@ if __package__ in (None, ""):  # `python visualize/visualizer.py`, as published
 
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
-from visualize.side_by_side import read_joints
-from visualize.video.arm_request import ControllerName, request_at, sampled_at
-from visualize.video.colours import ARM_COLOURS, colour_of_arm
+from loop.rundir.layout import parse_arm
+from visualize.arms import BODY_COLOURS, colour_of_arm
+from visualize.motions import find_samples, newest_generation, read_joints
 from visualize.video.looks import Look, ViewName, render
-from visualize.video.sheet import Clip
+from visualize.video.sheet import COLUMNS, Clip
 from visualize.video.skeleton import PANEL_PX
 
 logger = logging.getLogger("scsc")
 
 ColourName = Literal["baseline", "finetune", "corrected", "real", "by_path"]
+OUTPUTS = Path("exp_outputs")
 
 
-def gather(motions: tuple[Path, ...], colour: ColourName) -> list[Clip]:
-    """The motions of all files; `by_path` takes the colour of the arm that the path names.
-
-    Raises MissingAssetError for a folder without motions.
-    """
-    return [Clip(path.stem, read_joints(path), _colour(path, colour)) for path in files_in(motions)]
-
-
-def gather_simulated(
+def gather(
     motions: tuple[Path, ...],
-    colour: ColourName,
-    controller: ControllerName = "by_path",
+    colour: ColourName = "by_path",
+    forces: bool = False,
+    controller: str = "by_path",
     weights: Path | None = None,
 ) -> list[Clip]:
-    """As `gather`, to be corrected anew: what the model sampled, not what came out of physics.
+    """Read the motions of all files; `by_path` takes the colour of the arm that the path names.
 
-    Raises as `visualize.video.arm_request.request_at`, too.
+    With `forces` the clips are to be corrected anew: they hold what the model sampled, and the
+    request of the arm (see `visualize.video.arm_request.request_at`, also for errors).
+
+    Raises:
+        MissingAssetError: a folder holds no motions.
+        CorruptFileError, InvalidMotionError: a file holds none.
     """
-    return [
-        Clip(
-            path.stem,
-            read_joints(sampled_at(path), append_next=True),
-            _colour(path, colour),
-            request_at(path, controller, weights),
-        )
-        for path in files_in(motions)
-    ]
+    files = files_in(motions)
+    if not forces:
+        return [Clip(path.stem, read_joints(path), _colour(path, colour)) for path in files]
+    from visualize.video.arm_request import request_at, sampled_at  # MuJoCo where it is needed
+
+    clips = []
+    for path in files:
+        joints = read_joints(sampled_at(path), append_next=True)
+        request = request_at(path, controller, weights)
+        clips.append(Clip(path.stem, joints, _colour(path, colour), request))
+    return clips
+
+
+def newest_motions(outputs: Path = OUTPUTS) -> tuple[Path, ...]:
+    """Choose motions of the newest generation: samples beside their corrections, if it has any.
+
+    Raises:
+        MissingAssetError: no run has made motions yet.
+    """
+    samples = find_samples(newest_generation(outputs))
+    pairs = [clip for clip in samples if clip.corrected] or samples
+    files = [path for clip in pairs for path in (clip.sampled, clip.corrected) if path]
+    logger.info("the newest run: %s", files[0].parent)
+    return tuple(files[:COLUMNS])
 
 
 def files_in(motions: tuple[Path, ...]) -> list[Path]:
-    """The files, and for each folder all .npy files in it. Raises MissingAssetError if none."""
+    """List the files, and for each folder all .npy files in it.
+
+    Raises:
+        MissingAssetError: a folder holds none.
+    """
     files: list[Path] = []
     for path in motions:
         found = sorted(path.glob("*.npy")) if path.is_dir() else [path]
@@ -70,23 +89,20 @@ def files_in(motions: tuple[Path, ...]) -> list[Path]:
 
 
 def _colour(path: Path, colour: ColourName) -> tuple[int, ...]:
-    return _arm_in(path) if colour == "by_path" else ARM_COLOURS[colour]
-
-
-def _arm_in(path: Path) -> tuple[int, ...]:
-    """Colour of the folder in a path that is named like an arm."""
-    colours = (colour_of_arm(part) for part in path.parts)
-    return next((c for c in colours if c != ARM_COLOURS["real"]), ARM_COLOURS["real"])
+    if colour != "by_path":
+        return BODY_COLOURS[colour]
+    arm = next((part for part in path.resolve().parts if parse_arm(part)), "")
+    return colour_of_arm(arm)
 
 
 def main(
-    motions: tyro.conf.Positional[tuple[Path, ...]],
+    motions: tyro.conf.Positional[tuple[Path, ...]] = (),
     out: Path = Path("exp_outputs/film.mp4"),
     look: Look = "skeleton",
     view: ViewName = "side",
     colour: ColourName = "by_path",
     forces: bool = False,
-    controller: ControllerName = "by_path",
+    controller: str = "by_path",
     controller_weights: Path | None = None,
     fps: float = 20.0,
     size: int = PANEL_PX,
@@ -95,31 +111,28 @@ def main(
     """Film motions beside each other.
 
     Args:
-        motions: .npy files, joints (F, 22, 3) or HumanML3D vectors (F, 263); or folders of them.
+        motions: .npy files, joints (F, 22, 3) or HumanML3D vectors (F, 263); or folders of them;
+            default: motions of the newest run in exp_outputs.
         out: the film, .mp4 or .gif.
         look: skeleton; simulator (the humanoid); body (SMPL if it is here, else anny's).
         view: side (ours), or the published cameras a and b.
         colour: baseline orange, finetune green, corrected blue, real grey; by_path: what the folder
             of the arm says.
-        forces: correct the motion in the simulator, and draw contact and outside forces as arrows;
+        forces: correct the motion in the simulator, and draw contact and residual forces as arrows;
             of a corrected motion in an arm's folder, those that made it.
-        controller: with --forces, who follows it: tracker, search or policy; by_path: whoever did
-            in the arm, elsewhere the tracker.
+        controller: with --forces, what tracks the motion: tracker, search or policy; by_path: the
+            controller of the arm, elsewhere the tracker.
         controller_weights: of the policy; default: those that come along.
         fps: frames a second of motion and film.
         size: pixels of a panel.
         columns: panels in a row.
     """
-    if not motions:
-        raise MissingAssetError("no motions were named", expected=".npy files or folders")
     if not forces and (controller != "by_path" or controller_weights is not None):
         raise InvalidOptionError(
             "a controller makes a film of forces only", found=controller, remedy="add --forces"
         )
-    if forces:
-        clips = gather_simulated(motions, colour, controller, controller_weights)
-    else:
-        clips = gather(motions, colour)
+    chosen = motions or newest_motions()
+    clips = gather(chosen, colour, forces, controller, controller_weights)
     render(clips, out, look, fps, size, view, columns, forces)
     logger.info("wrote %s", out)
 

@@ -9,12 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from domains.mnist.presets import preset_named
 from loop.cli import command
-from results.mnist.figures import draw_curves, draw_sheets
-from results.mnist.rates import read_rates, write_rates
-from results.mnist.tables import read_evidence, write_points
-from results.mnist.text import write_tables
 
 
 @command()
@@ -32,13 +27,20 @@ def main(
         seeds: repetitions.
         preset: row of the preset table that the arms were made with.
     """
+    from domains.mnist.presets import preset_named
+    from results.mnist.figures import draw_curves, draw_sheets
+    from results.mnist.rates import read_rates, write_rates
+    from results.mnist.tables import read_evidence, write_points
+    from results.mnist.text import write_tables
+
     out.mkdir(parents=True, exist_ok=True)
-    points = read_evidence(root, seeds, preset_named(preset))
+    row = preset_named(preset)
+    points = read_evidence(root, seeds, row)
     write_points(points, out / "arms.csv")
     rates = read_rates(root, seeds)
     write_rates(rates, out / "rates.csv")
-    write_tables(points, rates, preset_named(preset), out)
-    for path in (*draw_curves(points, out), *draw_sheets(points, root, preset_named(preset), out)):
+    write_tables(points, rates, row, out)
+    for path in (*draw_curves(points, out), *draw_sheets(points, root, row, out)):
         print(f"wrote {path}")
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 import tyro
 
 from loop.cli import command
-from visualize.curves.mnist import draw_graphs
-from visualize.curves.mnist_records import read_parents
 
 
 @command()
@@ -23,7 +21,10 @@ def main(exp_outputs: tyro.conf.Positional[list[Path]], out: Path | None = None)
             seed are averaged.
         out: folder for the graphs; default: <first folder>/graphs.
     """
-    for path in draw_graphs(read_parents(exp_outputs), out or exp_outputs[0] / "graphs"):
+    from visualize.curves.mnist import draw_graphs
+    from visualize.curves.records import read_runs
+
+    for path in draw_graphs(read_runs(exp_outputs), out or exp_outputs[0] / "graphs"):
         print(f"wrote {path}")
 
 

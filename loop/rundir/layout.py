@@ -1,4 +1,4 @@
-"""How a run directory names its generations, and where `eval_dict.json` keeps their metrics."""
+"""Names in a run directory: arms, generations, files, and the keys of `eval_dict.json`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ ARGUMENTS = "args.json"
 """Settings of an arm."""
 EVALUATION = "eval_dict.json"
 """Metrics of a generation."""
+TIMES = "times.csv"
+"""Seconds of each stage of an arm, see `loop.rundir.stage`."""
 EARLIER = "eval_earlier.json"
 """{innermost key: metrics} of earlier states of the model of a generation, where its fit stage
 leaves any: they go before its own in `eval_dict.json`."""
@@ -50,6 +52,59 @@ class Layout:
         return generation if name == self.name(generation) else None
 
 
+NUMBERED = Layout(prefix="", digits=2)
+"""Generations 00, 01, ... of the published MNIST experiment."""
+
+BASELINE, FINETUNING = "baseline", "iterative_finetuning"
+WITH_CORRECTION = f"{FINETUNING}_with_correction"
+_PERCENT_ARM = re.compile(rf"(?:{BASELINE}|synthetic_percent_(\d+)_({FINETUNING}\w*))")
+_NUMBER_ARM = re.compile(rf"({BASELINE}|{WITH_CORRECTION}|{FINETUNING})_(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class ArmName:
+    """What the folder name of an arm says.
+
+    Attributes:
+        folder: the name.
+        kind: `BASELINE`, `FINETUNING`, `WITH_CORRECTION`, or a control: `FINETUNING` and more.
+        digits: the share of synthetic data as the name spells it, "" for a baseline: "025" percent
+            (motion), or a ratio lambda such as "1.5" (MNIST).
+        percent: synthetic samples per 100 real ones.
+        layout: names of its generations.
+    """
+
+    folder: str
+    kind: str
+    digits: str
+    percent: int
+    layout: Layout
+
+    def of_kind(self, kind: str) -> str:
+        """Folder name of the arm of another kind with the same share of synthetic data."""
+        return self.folder.replace(self.kind, kind)
+
+
+def numbered_arm(kind: str, number: float) -> str:
+    """Folder name of an MNIST arm; `number` is lambda, of a baseline the share of real images."""
+    return f"{kind}_{number}"
+
+
+def parse_arm(name: str) -> ArmName | None:
+    """Parse the folder name of an arm; None for any other name.
+
+    Published: `baseline`, `synthetic_percent_<percent>_iterative_finetuning[_with_correction]`
+    (motion); `baseline_<fraction>`, `iterative_finetuning[_with_correction]_<lambda>` (MNIST).
+    """
+    if match := _PERCENT_ARM.fullmatch(name):
+        digits, kind = match[1] or "", match[2] or BASELINE
+        return ArmName(name, kind, digits, int(digits or 0), Layout())
+    if match := _NUMBER_ARM.fullmatch(name):
+        digits = "" if match[1] == BASELINE else match[2]
+        return ArmName(name, match[1], digits, round(100 * float(digits or 0)), NUMBERED)
+    return None
+
+
 class EvaluationFile:
     """Codec of a generation's metrics, which lie under `keys` in `eval_dict.json`."""
 
@@ -72,20 +127,30 @@ class EvaluationFile:
             raise CorruptFileError(
                 "no metrics in this file",
                 path=folder / EVALUATION,
+                found=repr(content)[:80],
                 expected=" > ".join([*self._keys, "{metric: number}"]),
+                remedy="remove the folder of this generation and run the arm again",
             )
         return content
 
 
 def read_metrics(folder: Path) -> Metrics:
-    """Metrics of a finished generation in any layout: those under the last key of each level.
+    """Read the metrics of a finished generation in any layout.
+
+    Of several checkpoints or epochs the one with the highest number in its name counts.
 
     Raises:
-        MissingAssetError, CorruptFileError: as `loop.rundir.files.read_json`, or there are none.
+        MissingAssetError, CorruptFileError: as `loop.rundir.files.read_json`, or it holds no
+            {key: {metric: number}}.
     """
     keys: list[str] = []
     content = read_json(folder / EVALUATION)
-    while isinstance(content, dict) and content and isinstance(list(content.values())[-1], dict):
-        keys.append(list(content)[-1])
+    while isinstance(content, dict) and any(isinstance(value, dict) for value in content.values()):
+        keys.append(max(content, key=_highest_number))
         content = content[keys[-1]]
-    return EvaluationFile(keys).load(folder)
+    return EvaluationFile(keys or ["<checkpoint>"]).load(folder)
+
+
+def _highest_number(key: str) -> tuple[int, str]:
+    numbers = re.findall(r"\d+", key)
+    return (int(numbers[-1]) if numbers else -1, key)

@@ -1,19 +1,14 @@
 """How far a sweep is: read from the run directories while the arms run, without disturbing them.
 
-Times are those that the arms measured with a monotonic clock (times.csv); no wall clock is asked,
-so nothing here minds one that jumps.
+Times are those that the arms measured with a monotonic clock; no wall clock is read.
 """
 
 from __future__ import annotations
 
-import csv
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from loop.rundir.layout import EVALUATION
+from loop.rundir.read import ArmRecord, read_arm
 from loop.sweep.outcomes import Outcome, outcome_of
 from loop.sweep.plan import Job, Plan
 
@@ -89,49 +84,23 @@ class Progress:
 def progress_of(job: Job) -> Progress:
     """Read how far a job is; whatever is not there, or half written, counts as not there yet."""
     outcome = outcome_of(job)
-    if job.run is None or not job.run.is_dir():
+    if job.run is None:
         return Progress(job, outcome=outcome)
-    names = [path.name for path in job.run.iterdir()]
-    numbers = {job.layout.number(name) for name in names} - {None}
-    evaluations = {g: job.run / job.layout.name(g) / EVALUATION for g in numbers if g is not None}
-    done = sorted(g for g, path in evaluations.items() if path.is_file())
-    begun = [int(m[1]) for m in (re.fullmatch(r"\.work_(\d+)", name) for name in names) if m]
-    current = max((g for g in begun if g not in done), default=None)
-    stages = _stages(job.run / "times.csv")
-    stage = "" if current is None else _next_stage(job.run, current, stages)
-    seconds = {g: sum(row.values()) for g, row in stages.items()}
-    return Progress(job, tuple(done), current, stage, seconds, outcome)
+    arm = read_arm(job.run, job.layout)
+    stage = "" if arm.current is None else _next_stage(arm, arm.current)
+    seconds = {generation: sum(stages.values()) for generation, stages in arm.seconds.items()}
+    return Progress(job, arm.generations, arm.current, stage, seconds, outcome)
 
 
-def _stages(path: Path) -> dict[int, dict[str, float]]:
-    """generation -> stage -> seconds of its last time, where it was done again."""
-    found: dict[int, dict[str, float]] = {}
-    try:
-        rows = list(csv.reader(path.read_text().splitlines()))
-    except OSError:
-        return found
-    for row in rows:
-        try:
-            generation, stage, seconds = int(row[0]), row[1], float(row[2])
-        except (ValueError, IndexError):
-            continue  # a head line, or a line that is being written
-        if math.isfinite(seconds) and seconds >= 0:
-            found.setdefault(generation, {})[stage] = seconds
-    return found
-
-
-def _next_stage(run: Path, current: int, stages: Mapping[int, Mapping[str, float]]) -> str:
-    finished = {path.stem for path in (run / f".work_{current}" / "stages").glob("*.json")}
-    whole = [g for g in stages if (g > 0) == (current > 0) and "evaluate" in stages[g]]
-    known = set(stages[whole[-1]]) if whole else set()
+def _next_stage(arm: ArmRecord, current: int) -> str:
+    """Name the first unfinished stage of the generation in progress."""
+    whole = [g for g in arm.seconds if (g > 0) == (current > 0) and "evaluate" in arm.seconds[g]]
+    known = set(arm.seconds[whole[-1]]) if whole else set()
     # A first generation has no example: it is a baseline's if it fitted without samples.
     if not known:
-        short = current == 0 or ("fit" in finished and "correct" not in finished)
+        short = current == 0 or ("fit" in arm.stages and "correct" not in arm.stages)
         known = set(STAGES[2:] if short else STAGES)
-    for stage in STAGES:
-        if stage in known and stage not in finished:
-            return stage
-    return "commit"
+    return next((stage for stage in STAGES if stage in known - arm.stages), "commit")
 
 
 def paces(rows: Sequence[Progress]) -> dict[str, float | None]:

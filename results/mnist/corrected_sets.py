@@ -8,8 +8,6 @@ mixed in. Each folder holds a baseline; its generation 0 and its settings are re
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,7 +32,9 @@ from loop.cli import command
 from loop.errors import MissingAssetError
 from loop.interfaces import Correction, NoCorrection
 from loop.rng import Stream
-from loop.rundir.files import read_json, storage, write_bytes
+from loop.rundir.layout import BASELINE, NUMBERED
+from loop.rundir.read import find_arms, read_settings
+from visualize.curves.records import write_csv
 
 METRICS = ("FID", "Precision", "Recall", "Coverage", "Accuracy", "Memorisation", "Copies")
 
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digits]]]:
-    """The corrections that are compared, with what tells them apart in the table."""
+    """Yield the corrections that are compared, with what tells them apart in the table."""
     yield "none (raw samples)", NoCorrection()
     yield "grey_values (control)", correction_named("grey_values", real, clusters)
     yield f"kmeans, K = {clusters} (published)", correction_named("kmeans", real, clusters)
@@ -75,13 +75,13 @@ def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digi
 
 
 def measure(parent: Path, data_dir: Path | None, classifier_dir: Path) -> list[Row]:
-    """Metrics of every corrected set of the generation 0 in `parent`.
+    """Measure the metrics of every corrected set of the generation 0 in `parent`.
 
     Raises:
         ScscError: generation 0, the data or the classifier is missing or damaged.
     """
     folder = _baseline(parent)
-    settings = read_json(folder / "args.json")
+    settings = read_settings(folder)
     preset, seed = _preset(settings), settings["seed"]
     train, test = load_mnist(data_dir)
     real = real_subset(train, preset, CORRECTED, seed)
@@ -89,7 +89,7 @@ def measure(parent: Path, data_dir: Path | None, classifier_dir: Path) -> list[R
         classifier_dir, classifier_settings(preset, CORRECTED), train, test
     )
     evaluation = MnistEvaluation(real, test, classifier, preset, CORRECTED)
-    samples = read_digits(folder / "00" / SAMPLES)
+    samples = read_digits(folder / NUMBERED.name(0) / SAMPLES)
     rows = []
     for name, correction in variants(real, preset.clusters):
         corrected = correction.correct(samples, Stream(0)).batch
@@ -100,7 +100,7 @@ def measure(parent: Path, data_dir: Path | None, classifier_dir: Path) -> list[R
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Mean over seeds; of FID with the 95 % interval where there are several."""
+    """Tabulate means over seeds; of FID with the 95 % interval where there are several."""
     shown = Table(box=box.SIMPLE_HEAD, header_style="bold")
     shown.add_column("corrected set")
     for metric in METRICS:
@@ -111,7 +111,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def cell(rows: Sequence[Row], name: str, metric: str) -> str:
-    """Mean over seeds, of FID with half the width of its 95 % interval."""
+    """Write the mean over seeds, of FID with half the width of its 95 % interval."""
     found = mean_interval([r.value for r in rows if (r.correction, r.metric) == (name, metric)])
     if metric != "FID":
         return f"{found.value:.2f}"
@@ -119,25 +119,20 @@ def cell(rows: Sequence[Row], name: str, metric: str) -> str:
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """CSV with one line for each correction and seed.
+    """Write a CSV file with one line for each correction and seed.
 
     Raises StorageError when the file cannot be written.
     """
-    values: dict[tuple[str, int], dict[str, float]] = {}
-    for row in rows:
-        values.setdefault((row.correction, row.seed), {})[row.metric] = row.value
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["correction", "seed", *METRICS])
-    for (name, seed), found in values.items():
-        writer.writerow([name, seed, *(f"{found[metric]:.6g}" for metric in METRICS)])
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, buffer.getvalue().encode())
+    numbers = (((row.correction, row.seed), row.metric, row.value) for row in rows)
+    write_csv(path, ("correction", "seed"), METRICS, numbers, ".6g")
 
 
 def _baseline(parent: Path) -> Path:
-    found = sorted(parent.glob(f"baseline_*/00/{SAMPLES}"))
+    found = [
+        arm.folder
+        for arm in find_arms(parent)
+        if arm.name and arm.name.kind == BASELINE and (arm.generation(0) / SAMPLES).is_file()
+    ]
     if not found:
         raise MissingAssetError(
             "no generation 0 to correct",
@@ -145,7 +140,7 @@ def _baseline(parent: Path) -> Path:
             expected=f"baseline_<fraction>/00/{SAMPLES}, which --faithful runs do not keep",
             remedy="run --train_type baseline --num_generations 0 first",
         )
-    return found[0].parents[1]
+    return found[0]
 
 
 def _preset(settings: dict) -> MnistPreset:

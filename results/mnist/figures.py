@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from PIL import Image
 
 from domains.mnist.presets import MnistPreset
-from domains.mnist.sweep import LAYOUT
 from eval.metrics.statistics import mean_interval
+from loop.rundir.layout import BASELINE, FINETUNING, NUMBERED, WITH_CORRECTION
 from results.mnist.plan import CORRECTIONS, LATER, ArmKey
 from results.mnist.tables import ORDER, Point, comparisons, last_reached
-from visualize.curves.axes import OTHER_STYLES, Panel, Style, draw_panel, select
-from visualize.curves.figures import save_figure
-from visualize.curves.mnist import write_png
-from visualize.curves.mnist_records import sheet_of
-from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record
+from visualize.arms import OTHER_STYLES
+from visualize.arms import STYLES as ARM_STYLES
+from visualize.curves.axes import Panel, draw_panel, legend_entries, select
+from visualize.curves.figures import save_figure, write_png
+from visualize.curves.mnist import sheet_of
+from visualize.curves.records import Record
 
 LOGARITHM = "log FID"
 """Arms differ by two orders of magnitude, and so do their intervals: means are of logarithms."""
@@ -38,14 +37,14 @@ PANELS = (
 BAND = 0.08
 """Opacity of intervals: many arms lie above each other."""
 STYLES = {
-    BASELINE: Style("#E69F00", "s", "baseline: real data alone", BAND),
-    FINETUNING: Style("#009E73", "^", "raw samples", BAND),
+    BASELINE: replace(ARM_STYLES[BASELINE], label="baseline: real data alone", band=BAND),
+    FINETUNING: replace(ARM_STYLES[FINETUNING], label="raw samples", band=BAND),
 } | {
-    f"{CORRECTED}: {name}": dataclasses.replace(
+    f"{WITH_CORRECTION}: {name}": replace(
         style, label=f"corrected: {name.replace('_', ' ')}", band=BAND
     )
     for name, style in zip(
-        (*CORRECTIONS, *LATER), (Style("#0072B2", "o"), *OTHER_STYLES), strict=True
+        (*CORRECTIONS, *LATER), (ARM_STYLES[WITH_CORRECTION], *OTHER_STYLES), strict=True
     )
 }
 """An arm looks the same in all figures, whichever other arms are there."""
@@ -58,7 +57,7 @@ DIGITS_SHOWN = 10
 
 
 def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
-    """One figure for each mixing, with a row for each ratio; returns the files."""
+    """Draw one figure for each mixing, with a row for each ratio; returns the files."""
     written = []
     places = comparisons(points)
     for mixing in dict.fromkeys(mixing for mixing, _ in places):
@@ -66,18 +65,15 @@ def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
         figure = Figure(figsize=(15, 4.1 * len(ratios) + 1.3))
         FigureCanvasAgg(figure)
         rows = figure.subplots(len(ratios), len(PANELS), squeeze=False)
-        entries = {}
         for row, ratio in zip(rows, ratios, strict=True):
             for axes, panel in zip(row, PANELS, strict=True):
                 _draw(axes, _records(points, mixing, ratio), panel)
-                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                    entries.setdefault(label, handle)
             row[0].set_ylabel(f"lambda = {ratio:g}", fontsize=13)
         for column in rows.T:
             limits = np.array([axes.get_ylim() for axes in column])
             for axes in column:
                 axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-        _explain(figure, entries, points)
+        _explain(figure, points)
         figure.suptitle(
             f"MNIST, mixing {mixing}: {MEANINGS[mixing]}",
             y=1 - 0.08 / figure.get_figheight(),
@@ -89,7 +85,7 @@ def draw_curves(points: Sequence[Point], out: Path) -> list[Path]:
 
 
 def _draw(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
-    """Curves, and on their right the interval of the last generation, arm by arm."""
+    """Draw curves, and on their right the interval of the last generation, arm by arm."""
     draw_panel(axes, records, panel, STYLES)
     last = max(record.generation for record in records)
     place = last + 0.35
@@ -114,23 +110,18 @@ def _draw(axes: Axes, records: Sequence[Record], panel: Panel) -> None:
         axes.set_ylim(max(bottom, 0.0), min(top, 1.02))
 
 
-def _explain(figure: Figure, entries: dict[str, Artist], points: Sequence[Point]) -> None:
-    """Legend below the panels, which leave room for as many rows as it has."""
+def _explain(figure: Figure, points: Sequence[Point]) -> None:
+    """Draw the legend below the panels, which leave room for as many rows as it has."""
     seeds = len({point.key.seed for point in points})
-    if seeds > 1:
-        entries[f"95% interval of the mean of {seeds} seeds (bars: last generation)"] = Patch(
-            color="0.5", alpha=0.3
-        )
+    handles, labels = legend_entries(figure.axes, seeds, " (bars: last generation)")
     columns = 4
-    figure.legend(
-        entries.values(), entries, loc="lower center", ncols=columns, frameon=False, fontsize=11
-    )
-    height, inches = figure.get_figheight(), 0.25 * -(-len(entries) // columns) + 0.15
+    figure.legend(handles, labels, loc="lower center", ncols=columns, frameon=False, fontsize=11)
+    height, inches = figure.get_figheight(), 0.25 * -(-len(labels) // columns) + 0.15
     figure.tight_layout(rect=(0, inches / height, 1, 1 - 0.4 / height))
 
 
 def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: Path) -> list[Path]:
-    """Ten digits of each arm and generation of the first seed, one figure a comparison."""
+    """Draw ten digits of each arm and generation of the first seed, one figure a comparison."""
     written = []
     for mixing, ratio in comparisons(points):
         seed = min(p.key.seed for p in points if (p.key.mixing, p.key.ratio) == (mixing, ratio))
@@ -148,7 +139,7 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
                 axes.set_frame_on(False)
                 if row == 0:
                     axes.set_title(f"generation {generation}", fontsize=9)
-                sheet = sheet_of(folder / LAYOUT.name(generation))
+                sheet = sheet_of(folder / NUMBERED.name(generation))
                 if sheet is not None:  # an arm may be behind
                     axes.imshow(first_digits(sheet), cmap="gray", vmin=0, vmax=255)
             label = arm.replace("_", " ")
@@ -162,13 +153,13 @@ def draw_sheets(points: Sequence[Point], root: Path, preset: MnistPreset, out: P
 
 
 def first_digits(sheet: Path) -> np.ndarray:
-    """The first row (28, 280) of a published sheet of samples."""
+    """Return the first row (28, 280) of a published sheet of samples."""
     with Image.open(sheet) as picture:
         return np.asarray(picture.convert("L"))[:SIDE, : SIDE * DIGITS_SHOWN]
 
 
 def _records(points: Sequence[Point], mixing: str, ratio: float) -> list[Record]:
-    """As `visualize.curves.axes` draws them: baselines, raw and corrected arms of one
+    """Make records as `visualize.curves.axes` draws them: baselines, raw and corrected arms of one
     comparison."""
     records = []
     begun = {p.key for p in points if p.generation}
@@ -179,7 +170,7 @@ def _records(points: Sequence[Point], mixing: str, ratio: float) -> list[Record]
         if key not in begun:  # generation 0 alone is everybody's
             continue
         arm = {"baseline": BASELINE, "raw": FINETUNING}.get(
-            key.correction, f"{CORRECTED}: {key.correction}"
+            key.correction, f"{WITH_CORRECTION}: {key.correction}"
         )
         if key.correction == "baseline" or (key.mixing, key.ratio) == (mixing, ratio):
             percent = round(100 * key.ratio)

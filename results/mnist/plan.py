@@ -7,10 +7,8 @@ What matters most comes first, and the same command goes on where it was stopped
 given as many hours as there are. `python exp_scripts/mnist/evidence.py` makes tables and figures of
 whatever is there.
 
-exp_outputs/mnist_evidence/seed_<s>/baseline_0.2/                               real data only
-exp_outputs/mnist_evidence/seed_<s>/<mixing>_raw/iterative_finetuning_<lambda>/
-exp_outputs/mnist_evidence/seed_<s>/<mixing>_<correction>/..._with_correction_<lambda>/
-exp_outputs/mnist_evidence/seed_<s>/rate_<lr>/iterative_finetuning_1.0/         learning rates
+The arms lie in exp_outputs/mnist_evidence/seed_<s>/, in folders <mixing>_raw, <mixing>_<correction>
+and rate_<lr> (learning rates) but for the baseline; see `ArmKey.folder` and `rate_folder`.
 """
 
 from __future__ import annotations
@@ -19,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from domains.mnist.arguments import WITH_CORRECTION
 from domains.mnist.presets import MnistPreset, preset_named
 from domains.mnist.sweep import OUTPUTS, arm_job
+from loop.rundir.layout import BASELINE, FINETUNING, NUMBERED, WITH_CORRECTION, numbered_arm
 from loop.sweep.plan import Job, Plan, Request
 
 CORRECTIONS = ("transport", "kmeans", "local_pca", "nearest")
@@ -52,16 +50,16 @@ class ArmKey:
     ratio: float
 
     def folder(self, root: Path, fraction: float) -> Path:
-        """Run directory."""
+        """Return the run directory."""
         parent = root / f"seed_{self.seed}"
         if self.correction == "baseline":
-            return parent / f"baseline_{fraction}"
-        kind = "iterative_finetuning" if self.correction == "raw" else WITH_CORRECTION
-        return parent / f"{self.mixing}_{self.correction}" / f"{kind}_{self.ratio}"
+            return parent / numbered_arm(BASELINE, fraction)
+        kind = FINETUNING if self.correction == "raw" else WITH_CORRECTION
+        return parent / f"{self.mixing}_{self.correction}" / numbered_arm(kind, self.ratio)
 
 
 def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
-    """Every arm, the most telling first, and all seeds of an arm before the next one."""
+    """Yield every arm, the most telling first, and all seeds of an arm before the next one."""
     for seed in seeds:
         yield ArmKey(seed, "", "baseline", 0.0)
     for corrections in (("raw", *CORRECTIONS), LATER):
@@ -72,7 +70,7 @@ def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
 
 
 def plan(request: Request) -> Plan:
-    """The plan of exp_outputs/<name>; one thread an arm, so that arms do not fight over cores.
+    """Make the plan of exp_outputs/<name>; one thread an arm, so that arms share the cores.
 
     Raises:
         InvalidOptionError: the preset is unknown.
@@ -94,14 +92,14 @@ def plan(request: Request) -> Plan:
 
 
 def rate_folder(root: Path, seed: int, rate: float) -> Path:
-    """Run directory of the raw arm that trains at `rate`."""
-    return root / f"seed_{seed}" / f"rate_{rate:g}" / "iterative_finetuning_1.0"
+    """Return the run directory of the raw arm that trains at `rate`."""
+    return root / f"seed_{seed}" / f"rate_{rate:g}" / numbered_arm(FINETUNING, 1.0)
 
 
 def _generation_0(root: Path, preset: MnistPreset, seed: int, request: Request) -> Job:
     folder = ArmKey(seed, "", "baseline", 0.0).folder(root, preset.fraction)
     return arm_job(
-        folder.parent, "baseline", preset.fraction, preset, _options(root, seed, request),
+        folder.parent, BASELINE, preset.fraction, preset, _options(root, seed, request),
         name=f"seed_{seed}_generation_0", last=0, kind="generation_0",
     )  # fmt: skip
 
@@ -112,7 +110,7 @@ def _arm(
     folder, options = key.folder(root, preset.fraction), _options(root, key.seed, request)
     if key.correction == "baseline":
         return arm_job(
-            folder.parent, "baseline", preset.fraction, preset, options,
+            folder.parent, BASELINE, preset.fraction, preset, options,
             name=f"seed_{key.seed}_baseline", last=last, after=(start,),
         )  # fmt: skip
     train_type, _, _ = folder.name.rpartition("_")
@@ -137,7 +135,7 @@ def _rate(
 ) -> Job:
     options = [*_options(root, seed, request), *_from_generation_0(root, preset, seed)]
     return arm_job(
-        rate_folder(root, seed, rate).parent, "iterative_finetuning", 1.0, preset,
+        rate_folder(root, seed, rate).parent, FINETUNING, 1.0, preset,
         [*options, "--fine_tune_rate", str(rate)],
         name=f"seed_{seed}_rate_{rate:g}", last=last, after=(start,), kind="rate",
     )  # fmt: skip
@@ -145,7 +143,7 @@ def _rate(
 
 def _from_generation_0(root: Path, preset: MnistPreset, seed: int) -> list[str]:
     folder = ArmKey(seed, "", "baseline", 0.0).folder(root, preset.fraction)
-    return ["--start_from", str(folder / "00")]
+    return ["--start_from", str(folder / NUMBERED.name(0))]
 
 
 def _options(root: Path, seed: int, request: Request) -> list[str]:

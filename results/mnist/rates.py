@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from loop.rundir.files import write_bytes
+from loop.rundir.read import read_arm
 from results.mnist.plan import PUBLISHED_RATE, RATES, rate_folder
 from results.mnist.tables import cell, seed_interval
-from visualize.curves.mnist_records import read_arm
+from visualize.curves.records import write_csv
 
 METRICS = ("FID_all", "FID_published", "Precision", "Recall", "Coverage", "Accuracy")
 DIFFERENCES = {"FID": "FID_all", "recall": "Recall", "FID of 100 samples": "FID_published"}
@@ -28,39 +26,33 @@ class RatePoint(NamedTuple):
 
 
 def read_rates(root: Path, seeds: Sequence[int]) -> list[RatePoint]:
-    """All numbers of the arms that have begun.
+    """Read all numbers of the arms that have begun.
 
     Raises:
         CorruptFileError: an eval_dict.json does not read as one.
     """
     return [
-        RatePoint(rate, seed, r.generation, r.metric, r.value)
+        RatePoint(rate, seed, generation, metric, value)
         for rate in RATES
         for seed in seeds
-        if (folder := rate_folder(root, seed, rate)).is_dir()
-        for r in read_arm(folder, "raw", "1.0", seed)
-        if r.metric in METRICS
+        for arm in (read_arm(rate_folder(root, seed, rate)),)
+        for generation in arm.generations
+        for metric, value in arm.metrics(generation).items()
+        if metric in METRICS
     ]
 
 
 def write_rates(points: Sequence[RatePoint], path: Path) -> None:
-    """CSV with a line for each arm, seed and generation.
+    """Write a CSV file with a line for each arm, seed and generation.
 
     Raises StorageError when the file cannot be written.
     """
-    rows: dict[tuple, dict[str, float]] = {}
-    for rate, seed, generation, metric, value in points:
-        rows.setdefault((f"{rate:g}", seed, generation), {})[metric] = value
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["rate", "seed", "generation", *METRICS])
-    for place, found in rows.items():
-        writer.writerow([*place, *(f"{found[m]:.6g}" if m in found else "" for m in METRICS)])
-    write_bytes(path, buffer.getvalue().encode())
+    numbers = (((f"{p.rate:g}", p.seed, p.generation), p.metric, p.value) for p in points)
+    write_csv(path, ("rate", "seed", "generation"), METRICS, numbers, ".6g")
 
 
 def rate_table(points: Sequence[RatePoint]) -> str:
-    """Markdown: FID at both rates by generation, and their paired differences over seeds."""
+    """Write in Markdown: FID at both rates by generation, and paired differences over seeds."""
     titles = [f"FID at {rate:g}" for rate in RATES] + [f"{n}: difference" for n in DIFFERENCES]
     lines = [
         f"| generation | seeds | {' | '.join(titles)} |",
@@ -79,7 +71,7 @@ def rate_table(points: Sequence[RatePoint]) -> str:
 
 
 def difference(points: Sequence[RatePoint], generation: int, metric: str) -> dict[int, float]:
-    """Seed -> at the published rate minus at rate 0, where both are there; their noise is equal."""
+    """Return seed -> value at the published rate minus that at rate 0, whose noise is equal."""
     moved, still = (_values(points, rate, generation, metric) for rate in (PUBLISHED_RATE, 0.0))
     return {seed: moved[seed] - still[seed] for seed in sorted(moved.keys() & still.keys())}
 

@@ -5,8 +5,6 @@ Every number in results/mnist comes from here or from `results.mnist.corrected_s
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +13,9 @@ from typing import NamedTuple
 from domains.mnist.presets import MnistPreset
 from eval.metrics.statistics import Interval, mean_interval
 from loop.errors import MissingAssetError
-from loop.rundir.files import write_bytes
+from loop.rundir.read import read_arm
 from results.mnist.plan import CORRECTIONS, LATER, MIXINGS, ArmKey, arms
-from visualize.curves.mnist_records import read_arm
+from visualize.curves.records import write_csv
 
 METRICS = (
     "FID_all", "FID_published", "Precision", "Recall", "Density", "Coverage", "Class entropy",
@@ -42,7 +40,7 @@ class Point(NamedTuple):
 
 
 def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list[Point]:
-    """All numbers of the arms that have begun.
+    """Read all numbers of the arms that have begun.
 
     Raises:
         MissingAssetError: none has.
@@ -50,12 +48,10 @@ def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list
     """
     points = []
     for key in arms(tuple(seeds), preset.ratios):
-        folder = key.folder(root, preset.fraction)
-        if folder.is_dir():
-            points += [
-                Point(key, record.generation, record.metric, record.value)
-                for record in read_arm(folder, key.correction, str(key.ratio), key.seed)
-            ]
+        arm = read_arm(key.folder(root, preset.fraction))
+        for generation in arm.generations:
+            found = arm.metrics(generation)
+            points += [Point(key, generation, metric, value) for metric, value in found.items()]
     if not points:
         raise MissingAssetError(
             "no arm of the evidence has begun", path=root, remedy="see results/mnist/plan.py"
@@ -64,21 +60,16 @@ def read_evidence(root: Path, seeds: Sequence[int], preset: MnistPreset) -> list
 
 
 def write_points(points: Sequence[Point], path: Path) -> None:
-    """CSV with a line for each arm, seed and generation.
+    """Write a CSV file with a line for each arm, seed and generation.
 
     Raises StorageError when the file cannot be written.
     """
-    rows: dict[tuple, dict[str, float]] = {}
-    for key, generation, metric, value in points:
-        place = (key.mixing, key.ratio, key.correction, key.seed, generation)
-        rows.setdefault(place, {})[metric] = value
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["mixing", "ratio", "correction", "seed", "generation", *METRICS])
-    for place, found in rows.items():
-        values = [f"{found[m]:.6g}" if m in found else "" for m in METRICS]
-        writer.writerow([*place, *values])
-    write_bytes(path, buffer.getvalue().encode())
+    numbers = (
+        ((key.mixing, key.ratio, key.correction, key.seed, generation), metric, value)
+        for key, generation, metric, value in points
+    )
+    places = ("mixing", "ratio", "correction", "seed", "generation")
+    write_csv(path, places, METRICS, numbers, ".6g")
 
 
 def values(
@@ -89,7 +80,7 @@ def values(
     metric: str,
     generation: int,
 ) -> dict[int, float]:
-    """Seed -> value; baselines belong to every mixing and ratio."""
+    """Return seed -> value; baselines belong to every mixing and ratio."""
     place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
     return {
         p.key.seed: p.value
@@ -100,7 +91,7 @@ def values(
 
 
 def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
-    """(mixing, ratio) of which the raw and a corrected arm have begun, mixing by mixing."""
+    """List (mixing, ratio) of which the raw and a corrected arm have begun, mixing by mixing."""
     begun = {(p.key.mixing, p.key.ratio, p.key.correction) for p in points if p.generation}
     found = {
         (mixing, ratio)
@@ -111,7 +102,7 @@ def comparisons(points: Sequence[Point]) -> list[tuple[str, float]]:
 
 
 def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction: str) -> int:
-    """The last generation that any seed of an arm has reached, 0 where none has begun."""
+    """Return the last generation that any seed of an arm has reached, 0 where none has begun."""
     place = ("", 0.0) if correction == "baseline" else (mixing, ratio)
     return max(
         (
@@ -124,7 +115,7 @@ def last_reached(points: Sequence[Point], mixing: str, ratio: float, correction:
 
 
 def overview(points: Sequence[Point], metric: str, over: str | None = None) -> str:
-    """Markdown: a metric of every arm at its last generation, a column for each mixing and ratio.
+    """Write in Markdown a metric of every arm at its last generation, by mixing and ratio.
 
     Args:
         points: of all arms.
@@ -144,7 +135,7 @@ def overview(points: Sequence[Point], metric: str, over: str | None = None) -> s
 def _seen(
     points: Sequence[Point], mixing: str, ratio: float, arm: str, metric: str, over: str | None
 ) -> str:
-    """A cell of the overview; says where fewer seeds or generations stand behind it."""
+    """Return a cell of the overview; says where fewer seeds or generations stand behind it."""
     reached = [last_reached(points, mixing, ratio, name) for name in (arm, over or arm, "raw")]
     generation = min(reached)
     found = values(points, mixing, ratio, arm, metric, generation) if generation else {}
@@ -165,7 +156,7 @@ def _seen(
 
 
 def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
-    """Markdown: each arm at the last generation that it and the raw arm reached, over seeds."""
+    """Write in Markdown each arm at the last generation that it and the raw arm reached."""
     lines = [
         "| arm | seeds | generation | " + " | ".join(TITLES.get(m, m) for m in SHOWN) + " |",
         "|---" * (3 + len(SHOWN)) + "|",
@@ -184,7 +175,7 @@ def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
 
 
 def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
-    """Markdown: paired differences to `OTHERS`, with 95 % intervals."""
+    """Write in Markdown: paired differences to `OTHERS`, with 95 % intervals."""
     lines = [
         "| difference | seeds | generation | FID | recall | ratio of FIDs (interval) |",
         "|---|---|---|---|---|---|",
@@ -224,14 +215,14 @@ def _paired(
 
 
 def _ratio(found: dict[int, float]) -> str:
-    """Geometric mean of ratios, with its 95 % interval."""
+    """Write the geometric mean of ratios, with its 95 % interval."""
     logs = mean_interval([math.log(found[seed]) for seed in sorted(found)])
     mean, low, high = (math.exp(value) for value in (logs.value, logs.low, logs.high))
     return f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if logs.count > 1 else "")
 
 
 def seed_interval(found: dict[int, float]) -> Interval | None:
-    """Mean over seeds with its 95 % interval; None without any."""
+    """Average over seeds, with its 95 % interval; None without any."""
     return mean_interval([found[seed] for seed in sorted(found)]) if found else None
 
 
@@ -241,7 +232,7 @@ def _row(name: str, generation: int, cells: Sequence[Interval | None]) -> str:
 
 
 def cell(found: Interval | None) -> str:
-    """A mean and half the width of its interval, as a table shows them."""
+    """Return a mean and half the width of its interval, as a table shows them."""
     if found is None:
         return ""
     digits = 1 if max(abs(found.value), abs(found.high)) >= 2 else 3

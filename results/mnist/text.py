@@ -65,7 +65,7 @@ def write_tables(
 
 
 def reduction_table(preset: MnistPreset, seeds: int) -> str:
-    """Markdown: the published protocol beside the one that was run."""
+    """Write in Markdown: the published protocol beside the one that was run."""
     published = preset_named("published")
 
     def numbers(one: MnistPreset) -> list[str]:
@@ -108,7 +108,7 @@ def reduction_table(preset: MnistPreset, seeds: int) -> str:
 
 
 def corrected_sets_table(path: Path) -> str:
-    """Markdown of what `results.mnist.corrected_sets` wrote."""
+    """Write in Markdown what `results.mnist.corrected_sets` wrote."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     lines = ["| corrected set | " + " | ".join(SET_METRICS) + " |"]

@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -23,6 +20,8 @@ from body_models.skeleton import DEFAULT_SKELETON
 from domains.gaussian.domain import GaussianSettings, run_gaussian
 from domains.gaussian.results import write_result
 from domains.gaussian.theory import measure_contraction
+from domains.motion.files import CORRECTED, FOLDER, SAMPLED
+from tests.runs import finish_generation
 from visualize.report.build import ReportOptions, make_report
 
 FLAGS = (
@@ -33,7 +32,6 @@ FLAGS = (
     "--disable-background-networking",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # a page that asks for anything fails
 )
-INSTALL_SECONDS = 300
 ATTACK = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 ARMS = (
     "baseline",
@@ -51,31 +49,23 @@ def _find() -> tuple[str, str] | None:
     return (found, driver) if found and driver else None
 
 
-def _install() -> None:
-    """Debian's Chromium, where we may: a fresh machine has none."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    packages = ["chromium", "chromium-driver"]
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        subprocess.run(["apt-get", "update", "-qq"], timeout=INSTALL_SECONDS, **quiet)
-        subprocess.run(install, timeout=INSTALL_SECONDS, env=environment, **quiet)
-    except subprocess.TimeoutExpired:
-        return  # the caller looks whether it is there
-
-
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Chromium and its driver; installs them once where that is allowed, skips without."""
-    with FileLock(tmp_path_factory.getbasetemp().parent / "chromium.lock"):
-        if _find() is None:
-            _install()
+def chromium() -> tuple[str, str]:
+    """Chromium and its driver; skips without them."""
     found = _find()
     if found is None:
-        pytest.skip("SKIPPED LOUDLY: no chromium and chromedriver, and they cannot be installed")
+        pytest.skip(
+            "SKIPPED LOUDLY: no chromium and chromedriver here; "
+            "apt-get install chromium chromium-driver, as .ci/run does"
+        )
     return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")
@@ -154,7 +144,6 @@ def standing(frames: int = FRAMES) -> np.ndarray:
 
 def _write_arm(folder: Path, generations: int) -> None:
     kind = folder.name
-    folder.mkdir(parents=True)
     ratio = 0.0 if kind == "baseline" else 1.0
     corrects = kind.endswith("correction")
     settings = {
@@ -163,19 +152,16 @@ def _write_arm(folder: Path, generations: int) -> None:
         "synthetic_augmentation_percent": ratio,
         "seed": 42,
     }
-    (folder / "args.json").write_text(json.dumps(settings))
     for generation in range(generations + 1):
-        here = folder / f"generation_{generation}"
-        here.mkdir()
         metrics = {
             "FID_test": 2.0 + generation * (1 + ARMS.index(kind)),
             "FID_ground truth": 0.5,
             "Penetrate_test": 3.0,
             "Penetrate_ground truth": 0.25,
         }
-        (here / "eval_dict.json").write_text(json.dumps({"model1.pt": metrics}))
-        if ratio and generation:
-            _write_motions(here / "synthetic_motions", corrects)
+        makes = bool(ratio and generation)
+        save = (lambda here: _write_motions(here / FOLDER, corrects)) if makes else None
+        finish_generation(folder, generation, metrics, settings, save)
 
 
 def _write_motions(folder: Path, corrects: bool) -> None:
@@ -187,10 +173,9 @@ def _write_motions(folder: Path, corrects: bool) -> None:
         if index == MOTIONS - 1:
             raw = standing()
             raw[:, 20] = [0.5, -0.3, 0.2]
-        np.save(folder / f"00000{index}-sampled.npy", raw.astype(np.float32))
+        np.save(folder / f"00000{index}{SAMPLED}", raw.astype(np.float32))
         if corrects and index != 4:
-            fixed = standing().astype(np.float32)
-            np.save(folder / f"00000{index}-sampled_and_imitated.npy", fixed)
+            np.save(folder / f"00000{index}{CORRECTED}", standing().astype(np.float32))
     captions = {f"00000{i}": [[f"a person stands, number {i}", []]] for i in range(MOTIONS)}
     captions["000003"] = [[ATTACK, []]]
     (folder / "prompts.json").write_text(json.dumps(captions))
@@ -211,13 +196,15 @@ def mnist_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parent = tmp_path_factory.mktemp("runs") / "mnist"
     for arm in ("baseline_0.2", "iterative_finetuning_1"):
         for generation in range(4):
-            folder = parent / arm / f"{generation:02d}"
-            folder.mkdir(parents=True)
-            metrics = {"FID": 5.0 + generation, "Diversity": 8.0}
-            stored = {"0": metrics} if generation else {"0": {"19": metrics}}
-            (folder / "eval_dict.json").write_text(json.dumps(stored))
             name = f"image_gen{generation}_w0.5.png" if generation else "image_ep19_w0.5.png"
-            Image.new("L", (302, 122), 50 * generation).save(folder / name)
+            sheet = Image.new("L", (302, 122), 50 * generation)
+            metrics = {"FID": 5.0 + generation, "Diversity": 8.0}
+            finish_generation(
+                parent / arm,
+                generation,
+                metrics,
+                save=lambda here, sheet=sheet, name=name: sheet.save(here / name),
+            )
     return make_report([parent])
 
 

@@ -44,17 +44,11 @@ def test_sheets_of_digits_follow_the_slider(page, mnist_page: Path) -> None:
 
 def test_curves_of_the_digits(page, mnist_page: Path) -> None:
     page.open(mnist_page)
-    assert [b.text for b in page.all(".chart .readout b")][:2] == ["8", "8"]
-    assert len(page.one(".chart").find_elements("css selector", ".curve")) == 2
+    assert page.text(".chart .note") == "Newest: baseline 8, fine-tuned 8"
 
 
 def test_gaussian_curves_and_contraction(page, gaussian_page: Path) -> None:
     page.open(gaussian_page)
-    distance, contraction = page.all("[data-widget=charts]")
-    first = distance.find_element("css selector", ".chart")
-    assert len(first.find_elements("css selector", ".curve")) == 3
-    assert len(first.find_elements("css selector", ".band")) == 3
-    assert first.find_element("css selector", ".at").text == "generation 6"
-    assert len(contraction.find_elements("css selector", ".legend button")) == 3
-    # Dots with intervals of the measured factors, and the bound as dashes.
-    assert contraction.find_elements("css selector", ".curve[stroke-dasharray]")
+    page.run("return Promise.all([...document.images].map((image) => image.decode()))")
+    sizes = page.run("return [...document.querySelectorAll('.chart img')].map(i => i.naturalWidth)")
+    assert len(sizes) == 4 and min(sizes) > 100

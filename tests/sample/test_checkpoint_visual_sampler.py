@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import sample.checkpoint_visual_sampler as sampler
+import sample.models
 from loop.errors import MissingAssetError
 from loop.rundir.files import read_json
 from translation.humanml import joints_to_vectors
@@ -71,7 +72,7 @@ def test_a_claim_excludes_others_until_its_process_dies_however_it_dies(tmp_path
 
 def test_films_and_motions_have_published_names_and_noise_is_shared(folder, monkeypatch) -> None:
     denoiser = Standing()
-    monkeypatch.setattr(sampler, "load_model", lambda *_: denoiser)
+    monkeypatch.setattr(sample.models, "load_model", lambda *_: denoiser)
     monkeypatch.setattr(
         sampler, "render", lambda clips, out, look, fps, view: out.write_text(clips[0].title)
     )

@@ -17,8 +17,10 @@ from domains.motion.presets import CORRECTED, preset_named
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.rng import Stream
 from loop.rundir.files import read_json, write_json
+from loop.rundir.layout import EVALUATION
 from sample.generate import Arguments, generate
 from sample.models import SHIPPED, default_model
+from tests.runs import evaluation_file, finish_generation, write_settings
 
 
 class ConstantEncoder:
@@ -52,8 +54,8 @@ def stored(tmp_path: Path, monkeypatch) -> tuple[Path, MotionGenerator]:
     folder = tmp_path / "arm" / "generation_2"
     folder.mkdir(parents=True)
     generator.save(folder)
-    write_json(
-        tmp_path / "arm" / "args.json",
+    write_settings(
+        tmp_path / "arm",
         {
             "dataset": str(data),
             "preset": dataclasses.asdict(preset),
@@ -129,7 +131,7 @@ def test_missing_and_foreign_runs_are_named(stored, tmp_path: Path) -> None:
     next(folder.glob("model*.pt")).unlink()
     with pytest.raises(MissingAssetError, match="one checkpoint"):
         generate(arguments(folder, tmp_path / "out"))
-    write_json(folder.parent / "args.json", {"preset": {}})
+    write_settings(folder.parent, {"preset": {}})
     (folder / "model000000006.pt").write_bytes(b"")
     with pytest.raises(RunStateError, match="not the settings"):
         generate(arguments(folder, tmp_path / "out"))
@@ -138,16 +140,14 @@ def test_missing_and_foreign_runs_are_named(stored, tmp_path: Path) -> None:
 def test_default_is_the_newest_run_or_else_what_is_shipped(tmp_path: Path) -> None:
     assert default_model(tmp_path) == SHIPPED
     for name, age in (("dataset_old", 100), ("dataset_new", 200)):
-        folder = tmp_path / name / "generation_0" / "generation_0"
-        folder.mkdir(parents=True)
-        (folder / "eval_dict.json").write_text("{}")
-        os.utime(folder / "eval_dict.json", (age, age))
+        finish_generation(tmp_path / name / "generation_0", 0, {})
+        os.utime(evaluation_file(tmp_path / name / "generation_0", 0), (age, age))
     assert default_model(tmp_path).parts[-3] == "dataset_new"
 
 
 def test_shipped_weights_draw_what_their_run_draws(stored, tmp_path: Path) -> None:
     folder, _ = stored
-    write_json(folder / "eval_dict.json", {"model000000000.pt": {"FID_test": 1.0}})
+    write_json(folder / EVALUATION, {"model000000000.pt": {"FID_test": 1.0}})
     ship(folder, tmp_path / "weights")
     draws = [
         np.load(generate(arguments(model, tmp_path / model.name))[0])

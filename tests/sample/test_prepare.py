@@ -10,7 +10,13 @@ import pytest
 
 from domains.motion.experiments import Experiment, experiment_named
 from loop.errors import InvalidOptionError, MissingAssetError
-from sample.prepare import newest_generation, prepare
+from loop.rundir.layout import ARGUMENTS
+from sample.prepare import prepare
+from tests.runs import begin_generation, finish_generation
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
 
 
 @pytest.fixture
@@ -29,12 +35,15 @@ def experiment(tmp_path: Path) -> Experiment:
         ("synthetic_percent_100_iterative_finetuning", (0, 3)),
     ):
         for generation in generations:
-            folder = runs / arm / f"generation_{generation}"
-            folder.mkdir(parents=True)
-            (folder / "model000000009.pt").write_text(f"{arm} {generation}")
-            (folder / "eval_dict.json").write_text("{}")
-        (runs / arm / "args.json").write_text('{"preset": {}}')
-        (runs / arm / "generation_51.partial").mkdir()
+            text = f"{arm} {generation}"
+            finish_generation(
+                runs / arm,
+                generation,
+                {},
+                {"preset": {}},
+                lambda folder, text=text: _write(folder / "model000000009.pt", text),
+            )
+        begin_generation(runs / arm, 51, settings={"preset": {}})
     return replace(experiment_named("demo"), dataset=data, runs=runs)
 
 
@@ -49,21 +58,14 @@ def test_newest_models_and_clips_are_gathered(experiment: Experiment, caplog) ->
         "generation_50_baseline": "baseline 50",
         f"generation_3_{raw}": f"{raw} 3",
     }
-    assert (folder / "checkpoints" / "generation_50_baseline" / "args.json").is_file()
+    assert (folder / "checkpoints" / "generation_50_baseline" / ARGUMENTS).is_file()
     texts = sorted(path.stem for path in (folder / "texts").iterdir())
     assert len(texts) == 2
     assert sorted(path.stem for path in (folder / "motions_gt").iterdir()) == texts
 
 
 def test_clips_depend_on_the_seed_and_cannot_be_more_than_there_are(experiment) -> None:
-    with pytest.raises(InvalidOptionError, match="so many clips"):
+    with pytest.raises(InvalidOptionError, match="not as many clips"):
         prepare(experiment, 4)
     with pytest.raises(MissingAssetError, match="no arm has"):
         prepare(replace(experiment, runs=experiment.runs / "none"), 1)
-
-
-def test_unfinished_generations_do_not_count(experiment: Experiment) -> None:
-    assert newest_generation(experiment.runs / "baseline") == 50
-    (experiment.runs / "baseline" / "generation_50" / "eval_dict.json").unlink()
-    assert newest_generation(experiment.runs / "baseline") == 0
-    assert newest_generation(experiment.runs / "none") is None

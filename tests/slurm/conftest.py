@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
-INSTALL_S = 240
 CONFIGURATION = """\
 ClusterName=test
 SlurmctldHost=localhost
@@ -56,24 +55,11 @@ def missing() -> list[str]:
     return [name for name in (*DAEMONS, "sbatch", "srun") if shutil.which(name) is None]
 
 
-def install() -> str:
-    """Install Debian's packages where they are missing; returns why that did not help."""
-    if not missing():
-        return ""
-    if shutil.which("apt-get") is None:
-        return f"no {', '.join(missing())} here, and no apt-get to install slurm-wlm"
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (
-        ["update", "-qq"],
-        ["install", "-y", "-qq", "--no-install-recommends", "slurm-wlm", "munge"],
-    ):
-        try:
-            subprocess.run(
-                ["apt-get", *words], env=quiet, capture_output=True, timeout=INSTALL_S, check=True
-            )
-        except (subprocess.SubprocessError, OSError) as error:
-            return f"apt-get {' '.join(words)} failed: {error}"
-    return f"still no {', '.join(missing())}" if missing() else ""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slurm)
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +67,11 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Folder of a running Slurm whose commands find it through SLURM_CONF; skips elsewhere."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("SKIPPED LOUDLY: Slurm's daemons need root")
-    if reason := install():
-        pytest.skip(f"SKIPPED LOUDLY: {reason}")
+    if missing():
+        pytest.skip(
+            f"SKIPPED LOUDLY: no {', '.join(missing())} here; apt-get install slurm-wlm munge, "
+            "as .ci/run does"
+        )
     folder = tmp_path_factory.mktemp("slurm")
     # munged wants a path that nobody else could change: pytest's folders are ours alone.
     (folder / "state").mkdir()

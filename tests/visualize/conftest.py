@@ -8,22 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ARMS = ("baseline", "synthetic_percent_{}_iterative_finetuning")
-CORRECTED = "synthetic_percent_{}_iterative_finetuning_with_correction"
+from tests.runs import evaluation_file, finish_generation
+
+RAW = "synthetic_percent_{}_iterative_finetuning"
+ARMS = ("baseline", RAW, f"{RAW}_with_correction")
 
 
 class RunsFolder:
-    """Builds <folder>/<arm>/generation_<g>/eval_dict.json."""
+    """Makes arms in a folder of runs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def evaluation(self, arm: str, generation: int) -> Path:
-        return self.folder / arm / f"generation_{generation}" / "eval_dict.json"
-
     def write(self, arm: str, generation: int, stored: object) -> Path:
-        path = self.evaluation(arm, generation)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write a file of metrics as it is, also a broken one; returns its path."""
+        path = evaluation_file(self.folder / arm, generation)
         path.write_text(stored if isinstance(stored, str) else json.dumps(stored))
         return path
 
@@ -50,10 +49,10 @@ class RunsFolder:
                     "Attempted imitations_correction": 24.0,
                     "MPJPE_correction": None,
                 }
-            self.write(arm, generation, {f"model{generation:09d}.pt": metrics})
+            finish_generation(self.folder / arm, generation, metrics)
 
     def fill_all(self, generations: int, digits: str = "100", seed: int = 0) -> None:
-        for arm in (*ARMS, CORRECTED):
+        for arm in ARMS:
             self.fill(arm.format(digits), generations, seed)
 
 

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import domains.motion.checkpoints.stored
 import visualize.grid as grid
 from loop.errors import InvalidOptionError, MissingAssetError
-from visualize.video.colours import ARM_COLOURS
+from visualize.arms import BODY_COLOURS
 
 RAW = "synthetic_percent_100_iterative_finetuning"
 
@@ -36,17 +37,17 @@ def test_rows_are_arms_columns_are_generations_and_who_is_behind_shows_its_newes
 
         return SimpleNamespace(sample=sample)
 
-    monkeypatch.setattr(grid, "load_denoiser", load)
+    monkeypatch.setattr(domains.motion.checkpoints.stored, "load_denoiser", load)
     clips, columns = grid.draw_grid(runs.folder, "walk", (0, 50), 1.0, 7)
     assert columns == 2 and len(clips) == 6
     assert [clip.title for clip in clips[:4]] == [
         "baseline, generation 0",
         "baseline, generation 7",
-        "100 % raw, generation 0",
-        "100 % raw, generation 5",
+        "fine-tuned 100%, generation 0",
+        "fine-tuned 100%, generation 5",
     ]
     assert [clip.colour for clip in clips[::2]] == [
-        ARM_COLOURS[name] for name in ("baseline", "finetune", "corrected")
+        BODY_COLOURS[name] for name in ("baseline", "finetune", "corrected")
     ]
     assert len(drawn) == 6 and all(row[2:] == (["walk"], [20], 7) for row in drawn)
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
-from visualize.side_by_side import parse_panel, read_joints
+from visualize.motions import read_joints
+from visualize.side_by_side import parse_panel
 
 
 def test_vectors_and_joints_of_the_real_clip_are_the_same_motion(shared: Path) -> None:

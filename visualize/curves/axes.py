@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from scipy.ndimage import gaussian_filter1d
 
 from eval.metrics.statistics import mean_interval
-from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record
+from visualize.arms import Style, arm_label, arm_styles
+from visualize.curves.records import Record
 
 SMOOTHING_SIGMA = 2.0
 """Generations, as in the published motion graphs."""
@@ -23,83 +26,49 @@ SMOOTH_FROM = 11
 
 @dataclass(frozen=True)
 class Panel:
-    """What one pair of axes shows: a metric and the keys under which its real-data value stands."""
+    """What one pair of axes shows.
+
+    Attributes:
+        title: heading.
+        metric: its name in the records.
+        floors: metrics that hold its value for real data; the first that was measured counts.
+        per: divide by this metric (attempts), to show a share in percent.
+        better: which way is better, said beside the title.
+        from_zero: start the axis at 0; False where only differences mean something.
+    """
 
     title: str
     metric: str
     floors: tuple[str, ...] = ()
     per: str | None = None
-    """Divide by this metric (attempts), to show a share in percent."""
     better: str = ""
-    """Which way is better, said beside the title."""
     from_zero: bool = True
-    """Start the axis at 0; False where only differences mean something."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean over seeds at each generation, with the bounds of its 95 % interval; all (G,)."""
+    """Mean over seeds with its 95 % interval at G generations.
+
+    Attributes:
+        generation, value, low, high: (G,) each.
+        raw: (points, 2), generation and value of every single run.
+        complete: how many of the generations, from the first on, all runs have reached.
+    """
 
     generation: np.ndarray
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
     raw: np.ndarray
-    """(points, 2): generation and value of every single run."""
     complete: int
-    """How many of the generations, from the first on, are there before a run is behind."""
 
 
-@dataclass(frozen=True)
-class Style:
-    """Colour (Okabe & Ito 2008, told apart by colour-blind readers) and marker of an arm.
-
-    `label` is its legend entry where that is not `arm_label`; `band` the opacity of its interval.
-    """
-
-    color: str
-    marker: str
-    label: str | None = None
-    band: float = 0.18
-
-
-STYLES = {
-    BASELINE: Style("#E69F00", "s"),
-    FINETUNING: Style("#009E73", "^"),
-    CORRECTED: Style("#0072B2", "o"),
-}
-OTHER_STYLES = (
-    Style("#CC79A7", "D"), Style("#56B4E9", "v"), Style("#5D3A9B", "P"), Style("#7F4F24", "X"),
-    Style("#1A1A1A", "*"),
-)  # fmt: skip
-GENERATION_0 = "#D55E00"
-REAL = "#444444"
-
-
-def arm_label(arm: str, percent: int) -> str:
-    """The published legend entry of an arm."""
-    if arm == BASELINE:
-        return "Baseline (continue training on gt data), 0%"
-    if arm == FINETUNING:
-        return f"Iterative fine-tuning, {percent}%"
-    if arm == CORRECTED:
-        return f"Iterative fine-tuning with self-correction, {percent}%"
-    rest = arm.removeprefix(FINETUNING).strip("_").replace("_", " ")
-    return f"Iterative fine-tuning {rest}, {percent}%"
-
-
-def arm_styles(arms: Iterable[str]) -> dict[str, Style]:
-    """A style for each arm, the published ones first in the published order."""
-    present = set(arms)
-    known = [arm for arm in STYLES if arm in present]
-    others = sorted(present - set(STYLES))
-    return {arm: STYLES[arm] for arm in known} | {
-        arm: OTHER_STYLES[place % len(OTHER_STYLES)] for place, arm in enumerate(others)
-    }
+GENERATION_0, GENERATION_0_LABEL = "#D55E00", "Generation-0"
+REAL, REAL_LABEL = "#444444", "Real data"
 
 
 def select(records: Iterable[Record], panel: Panel) -> list[Record]:
-    """The records of a panel's metric; where it is a share, divided and in percent."""
+    """Select the records of a panel's metric; where it is a share, divided and in percent."""
     records = list(records)
     chosen = [record for record in records if record.metric == panel.metric]
     if panel.per is None:
@@ -113,7 +82,7 @@ def select(records: Iterable[Record], panel: Panel) -> list[Record]:
 
 
 def curve(records: Sequence[Record]) -> Curve:
-    """Records of one arm and metric as a curve over generations."""
+    """Average the records of one arm and metric into a curve over generations."""
     generations = sorted({record.generation for record in records})
     every = [[r.value for r in records if r.generation == g] for g in generations]
     intervals = [mean_interval(values) for values in every]
@@ -202,24 +171,49 @@ def _draw_curve(axes: Axes, line: Curve, style: Style, label: str) -> None:
         )  # fmt: skip
 
 
+def legend_entries(
+    panels: Iterable[Axes], seeds: int, remark: str = ""
+) -> tuple[list[Artist], list[str]]:
+    """Collect (handles, labels) of several panels: each label once, references last.
+
+    seeds: how many runs stand behind an interval, which is explained from two on; `remark` is
+    appended to that explanation.
+    """
+    entries: dict[str, Artist] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if seeds > 1:
+        text = f"95% interval of the mean of {seeds} seeds{remark}"
+        entries[text] = Patch(color="0.5", alpha=0.3)
+    labels = sorted(entries, key=lambda label: label in (GENERATION_0_LABEL, REAL_LABEL))
+    return [entries[label] for label in labels], labels
+
+
+def reference_value(records: Iterable[Record], keys: Sequence[str]) -> float | None:
+    """Average the first of the keys that was measured; None where none was."""
+    records = list(records)
+    for key in keys:
+        values = [record.value for record in records if record.metric == key]
+        if values:
+            return float(np.mean(values))
+    return None
+
+
 def _draw_references(
     axes: Axes, records: Sequence[Record], chosen: Sequence[Record], panel: Panel
 ) -> None:
-    """Generation 0 as a dashed line; real data (the first key found) as a dotted one."""
+    """Draw generation 0 as a dashed line; real data (the first key found) as a dotted one."""
     start = [record.value for record in chosen if record.generation == 0]
-    if start:
-        axes.axhline(
-            float(np.mean(start)), color=GENERATION_0, linestyle=(0, (6, 3)), linewidth=1.6,
-            label="Generation-0", zorder=2,
-        )  # fmt: skip
-    for key in panel.floors:
-        real = [record.value for record in records if record.metric == key]
-        if real:
+    values = (float(np.mean(start)) if start else None, reference_value(records, panel.floors))
+    for value, color, dashes, width, label in (
+        (values[0], GENERATION_0, (6, 3), 1.6, GENERATION_0_LABEL),
+        (values[1], REAL, (1, 1.5), 2.0, REAL_LABEL),
+    ):
+        if value is not None:
             axes.axhline(
-                float(np.mean(real)), color=REAL, linestyle=(0, (1, 1.5)), linewidth=2.0,
-                label="Real data", zorder=2,
-            )  # fmt: skip
-            return
+                value, color=color, linestyle=(0, dashes), linewidth=width, label=label, zorder=2
+            )
 
 
 def _place(record: Record) -> tuple[str, int, int, int]:

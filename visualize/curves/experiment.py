@@ -8,8 +8,7 @@ from pathlib import Path
 
 from domains.motion.experiments import OUTPUTS, Experiment, recorded_experiment
 from loop.errors import MissingAssetError
-from visualize.curves.figures import save_figure
-from visualize.curves.graphs import draw_graphs, published_figures
+from loop.rundir.read import find_arms
 from visualize.curves.records import Record, read_folder
 
 logger = logging.getLogger("scsc")
@@ -46,7 +45,7 @@ def generate_graphs(
 
 
 def draw_experiment(experiment: Experiment, out: Path | None = None) -> list[Path]:
-    """The published graphs of a single run of an experiment; returns the paths.
+    """Draw the published graphs of a single run of an experiment; returns the paths.
 
     out: folder, default `exp_outputs/dataset_<name>/graphs`.
     Raises MissingAssetError where nothing has been evaluated, CorruptFileError, StorageError.
@@ -57,14 +56,16 @@ def draw_experiment(experiment: Experiment, out: Path | None = None) -> list[Pat
             path=experiment.runs,
             remedy=f"draw them together: --seeds {' '.join(map(str, seeds))}",
         )
-    _tell(experiment, read_folder(experiment.runs))
+    from visualize.curves.motion import draw_graphs  # matplotlib where it is needed
+
+    _tell(experiment)
     return draw_graphs([experiment.runs], out)
 
 
 def draw_repetitions(
     experiment: Experiment, seeds: Sequence[int], out: Path | None = None
 ) -> list[Path]:
-    """Graphs of repetitions with several seeds; returns the paths.
+    """Draw graphs of repetitions with several seeds; returns the paths.
 
     The published figure (a row for each seed) is `<name>_<pp>_combined_graphs`; the mean with its
     95 % interval has the names of the single run.
@@ -78,9 +79,8 @@ def draw_repetitions(
         if not repetition.runs.is_dir():
             logger.warning("seed %d is not there yet: %s", seed, repetition.runs)
             continue
-        found = read_folder(repetition.runs, seed)
-        _tell(repetition, found)
-        records += found
+        _tell(repetition)
+        records += read_folder(repetition.runs, seed)
     if not records:
         there = " ".join(map(str, _seeds_there(experiment)))
         raise MissingAssetError(
@@ -89,24 +89,25 @@ def draw_repetitions(
             found=f"seeds {there}" if there else "no seed at all",
             expected=" ".join(experiment.with_seed(seed).runs.name for seed in seeds),
         )
+    from visualize.curves.figures import save_figure
+    from visualize.curves.motion import published_figures
+
     figures = published_figures(records, experiment.name)
     out = out or experiment.runs.with_name(f"{experiment.runs.name}_aggregated") / "graphs"
     return [path for stem, figure in figures.items() for path in save_figure(figure, out / stem)]
 
 
 def _seeds_there(experiment: Experiment) -> list[int]:
-    """The seeds whose folders exist."""
+    """Return the seeds whose folders exist."""
     prefix = f"{experiment.runs.name}_seed_"
     found = (path.name.removeprefix(prefix) for path in OUTPUTS.glob(f"{prefix}*"))
     return sorted(int(seed) for seed in found if seed.isdigit())
 
 
-def _tell(experiment: Experiment, records: Sequence[Record]) -> None:
+def _tell(experiment: Experiment) -> None:
     """Say which arms are drawn, how far they are, and which are not there yet."""
-    reached: dict[str, int] = {}
-    for record in records:
-        arm = f"synthetic_percent_{record.digits}_{record.arm}" if record.digits else record.arm
-        reached[arm] = max(reached.get(arm, 0), record.generation)
+    arms = find_arms(experiment.runs)
+    reached = {arm.folder.name: arm.last for arm in arms if arm.last is not None}
     drawn = ", ".join(f"{arm} {last}" for arm, last in sorted(reached.items()))
     logger.info("%s: arms and their newest generations: %s", experiment.runs.name, drawn)
     missing = [arm.name for arm in experiment.arms() if arm.name not in reached]

@@ -11,6 +11,26 @@ from matplotlib.figure import Figure
 from loop.rundir.files import storage, write_bytes
 
 
+def svg(figure: Figure) -> bytes:
+    """Draw a figure as SVG with a transparent background; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "scsc", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def write_png(figure: Figure, path: Path, dpi: int) -> Path:
+    """Write a figure as a PNG alone; returns its path.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    write_bytes(path, buffer.getvalue())
+    return path
+
+
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write `<stem>.png` (200 dpi) and `<stem>.pdf`; the same figure gives the same bytes.
 
@@ -19,12 +39,11 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """
     with storage(stem.parent):
         stem.parent.mkdir(parents=True, exist_ok=True)
-    image, document = io.BytesIO(), io.BytesIO()
-    figure.savefig(image, format="png", dpi=200)
+    document = io.BytesIO()
+    # Not with_suffix: a name may contain a dot.
+    image = write_png(figure, stem.with_name(f"{stem.name}.png"), 200)
     with matplotlib.rc_context({"pdf.fonttype": 42}):  # real text: searchable, editable
         figure.savefig(document, format="pdf", metadata={"CreationDate": None})
-    # Not with_suffix: a name may contain a dot.
-    written = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf")]
-    for path, buffer in zip(written, (image, document), strict=True):
-        write_bytes(path, buffer.getvalue())
-    return written
+    path = stem.with_name(f"{stem.name}.pdf")
+    write_bytes(path, document.getvalue())
+    return [image, path]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import matplotlib
@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from domains.gaussian.domain import GaussianResult, GaussianSettings
-from domains.gaussian.results import band
+from domains.gaussian.results import Band, band
 from domains.gaussian.theory import Contraction, border, gaussian_factor, rho
 
 COLORS = (
@@ -35,7 +35,7 @@ DASHED = (0, (4, 2))
 
 
 def gamma_colors(gammas: Sequence[float]) -> dict[float, str]:
-    """The published colours in the order of γ, or a perceptual scale where eight do not suffice."""
+    """Return published colours in the order of γ, or a perceptual scale beyond eight."""
     ordered = sorted(set(gammas))
     if len(ordered) <= len(COLORS):
         return dict(zip(ordered, COLORS, strict=False))
@@ -44,25 +44,27 @@ def gamma_colors(gammas: Sequence[float]) -> dict[float, str]:
 
 
 def gamma_label(gamma: float) -> str:
-    """A strength with the two published digits, or as many as it needs."""
+    """Return a strength with the two published digits, or as many as it needs."""
     if np.isinf(gamma):
         return "∞"
     return f"{gamma:.2f}" if round(gamma, 2) == gamma else f"{gamma:g}"
 
 
 def in_theory(settings: GaussianSettings) -> bool:
-    """Whether the theorem speaks of this setting (but for its finite samples)."""
+    """Tell whether the theorem speaks of this setting (but for its finite samples)."""
     return (settings.mixing, settings.correction) == ("latest", "exact")
 
 
 def draw_experiment(result: GaussianResult, contraction: Contraction) -> Figure:
-    """Two panels: W₂ over generations for each γ; measured contraction against theory."""
+    """Draw two panels: W₂ over generations for each γ; measured contraction against theory."""
     figure = Figure(figsize=(13, 6))
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     figure.subplots_adjust(left=0.055, right=0.94, top=0.92, bottom=0.255, wspace=0.3)
-    draw_distances(left, result)
-    draw_contraction(right, contraction, gamma_colors(result.settings.gammas))
+    gammas = result.settings.gammas
+    draw_distances(left, gammas, band(result.distance))
+    measured = band(contraction.factors)
+    draw_contraction(right, contraction.ratios, contraction.gammas, measured, gamma_colors(gammas))
     for axes, note in ((left, _protocol_note(result)), (right, _theory_note(contraction))):
         axes.text(
             0.0, -0.145, note, transform=axes.transAxes, fontsize=9, color=INK, va="top",
@@ -71,11 +73,18 @@ def draw_experiment(result: GaussianResult, contraction: Contraction) -> Figure:
     return figure
 
 
-def draw_distances(axes: Axes, result: GaussianResult) -> None:
-    """Median W₂ and 95 % band over seeds for each γ, labelled at the right end."""
-    gammas, bands = result.settings.gammas, band(result.distance)
+def draw_distances(
+    axes: Axes,
+    gammas: Sequence[float],
+    bands: Band,
+    title: str = "Distance of the model from the target",
+) -> None:
+    """Draw median distance (W₂) and band for each γ, labelled at the right end.
+
+    bands: median and bounds over seeds, (G, A) each.
+    """
     colors = gamma_colors(gammas)
-    generations = np.arange(len(result.distance))
+    generations = np.arange(len(bands.median))
     for arm, gamma in enumerate(gammas):
         low, high, median = bands.low[:, arm], bands.high[:, arm], bands.median[:, arm]
         axes.fill_between(generations, low, high, color=colors[gamma], alpha=0.16, linewidth=0)
@@ -93,14 +102,28 @@ def draw_distances(axes: Axes, result: GaussianResult) -> None:
     )  # fmt: skip
     _dress(axes, "Generation", "Wasserstein distance to the target")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-    axes.set_title("Distance of the model from the target", fontsize=12, loc="left", pad=12)
+    axes.set_title(title, fontsize=12, loc="left", pad=12)
 
 
-def draw_contraction(axes: Axes, contraction: Contraction, colors: dict[float, str]) -> None:
-    """Factor a generation over λ: measured, the Gaussian's own, and the theorem's bound."""
-    end = 1.04 * max(1.0, float(contraction.ratios.max()))
+def draw_contraction(
+    axes: Axes,
+    measured_ratios: np.ndarray,
+    gammas: np.ndarray,
+    measured: Band,
+    colors: Mapping[float, str],
+) -> None:
+    """Draw the factor a generation over λ: measured, the Gaussian's own, and the theorem's bound.
+
+    Args:
+        axes: where to draw.
+        measured_ratios: the λ (R,) at which it was measured.
+        gammas: correction strengths (A,).
+        measured: factor and its bounds over seeds, (R, A) each.
+        colors: of each γ.
+    """
+    end = 1.04 * max(1.0, float(measured_ratios.max()))
     ratios = np.linspace(0.0, end, 600)
-    for arm, gamma in enumerate(contraction.gammas.tolist()):
+    for arm, gamma in enumerate(gammas.tolist()):
         color = colors[gamma]
         own, bound = gaussian_factor(ratios, gamma), rho(ratios, gamma)
         axes.plot(ratios, own, color=color, linewidth=1.5)
@@ -108,7 +131,7 @@ def draw_contraction(axes: Axes, contraction: Contraction, colors: dict[float, s
         axes.plot(
             border(gamma), 1.0, marker="X", color=color, markersize=8, clip_on=False, zorder=5
         )
-        _draw_measured(axes, contraction, arm, color)
+        _draw_measured(axes, measured_ratios, gamma, Band(*(b[:, arm] for b in measured)), color)
         _label_end(axes, float(own[-1]), rf"$\gamma$ = {gamma_label(gamma)}", color)
     axes.axvspan(1.0, end, color="0.93", zorder=0, linewidth=0)
     axes.text(
@@ -125,11 +148,10 @@ def draw_contraction(axes: Axes, contraction: Contraction, colors: dict[float, s
     )  # fmt: skip
 
 
-def _draw_measured(axes: Axes, contraction: Contraction, arm: int, color: str) -> None:
-    """Median and band over seeds; full dots where the theorem applies, empty ones elsewhere."""
-    found, ratios = band(contraction.factors[:, arm]), contraction.ratios
+def _draw_measured(axes: Axes, ratios: np.ndarray, gamma: float, found: Band, color: str) -> None:
+    """Draw factors and bounds; full dots where the theorem applies, empty ones elsewhere."""
     axes.vlines(ratios, found.low, found.high, color=color, linewidth=1.2)
-    applies = ratios < border(contraction.gammas[arm])
+    applies = ratios < border(gamma)
     for chosen, face in ((applies, color), (~applies, "white")):
         axes.plot(
             ratios[chosen], found.median[chosen], linestyle="none", marker="o", markersize=6,

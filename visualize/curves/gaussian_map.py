@@ -19,7 +19,7 @@ STRENGTHS = np.array([0.0, 0.1, 0.3, 1.0, 2.0, 5.0])
 
 
 def draw_maps(maps: Sequence[StabilityMap]) -> Figure:
-    """Final W₂ over λ and γ, relative to generation 0, with the theorem's border drawn over it."""
+    """Draw final W₂ over λ and γ, relative to generation 0, and the theorem's border."""
     figure = Figure(figsize=(1.2 + 6.2 * len(maps), 5.8))
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(maps), squeeze=False)[0]
@@ -40,7 +40,7 @@ def draw_maps(maps: Sequence[StabilityMap]) -> Figure:
 
 
 def _draw_changes(axes: Axes, each: StabilityMap) -> QuadMesh:
-    """Orange: further from the target than the model of the real data alone; violet: nearer."""
+    """Draw in orange what is further from the target than the model of real data, else violet."""
     change, places = np.log2(each.change.T), (np.log2(each.ratios), each.weights)
     limit = max(0.5, float(np.abs(change).max()))
     mesh = axes.pcolormesh(
@@ -54,7 +54,7 @@ def _draw_changes(axes: Axes, each: StabilityMap) -> QuadMesh:
 
 
 def _draw_border(axes: Axes, covered: bool) -> None:
-    """λ = (1+γ)/(2+γ) = 1/(2-t), and dots where the theorem ends that covers this panel."""
+    """Draw the border λ = (1+γ)/(2+γ) = 1/(2-t), and dots beyond it where the theorem applies."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     t = np.array([bottom, *np.linspace(0.0, 1.0, 200), top])
     theory = np.log2(1.0 / (2.0 - t.clip(0.0, 1.0)))

@@ -1,4 +1,4 @@
-"""The published graphs: `python -m visualize.curves.graphs exp_outputs/dataset_0064`.
+"""Draw the published graphs: `python -m visualize.curves.graphs exp_outputs/dataset_0064`.
 
 Draws whatever arms and generations are there, also while they still run.
 """
@@ -6,180 +6,11 @@ Draws whatever arms and generations are there, also while they still run.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import tyro
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from loop.cli import command
-from visualize.curves.axes import SMOOTH_FROM, SMOOTHING_SIGMA, Panel, draw_panel, select
-from visualize.curves.figures import save_figure
-from visualize.curves.records import BASELINE, Record, read_runs, size_name
-
-logger = logging.getLogger("scsc")
-
-PUBLISHED_PANELS = (
-    Panel("FID", "FID_test", ("FID floor", "FID_ground truth"), better="lower is better"),
-    Panel(
-        "Diversity",
-        "Diversity_test",
-        ("Diversity_ground truth",),
-        better="near real data",
-        from_zero=False,
-    ),
-    Panel(
-        "Matching Score",
-        "Matching Score_test",
-        ("Matching Score_ground truth",),
-        better="lower is better",
-        from_zero=False,
-    ),
-)
-PLAUSIBILITY_PANELS = (
-    Panel("Recall", "Recall_test", ("Recall_ground truth",), better="higher is better"),
-    Panel("Penetration, mm", "Penetrate_test", ("Penetrate_ground truth",)),
-    Panel("Floating, mm", "Float_test", ("Float_ground truth",)),
-    Panel("Foot skating, mm/frame", "Skate_test", ("Skate_ground truth",)),
-    Panel("Residual force of the correction, body weights", "Residual force_correction"),
-    Panel(
-        "Failed imitations, %",
-        "Failed imitations_correction",
-        per="Attempted imitations_correction",
-    ),
-)
-
-
-def draw_graphs(folders: Sequence[Path], out: Path | None = None) -> list[Path]:
-    """Draw the figures of each synthetic percentage, each as PNG and PDF; returns the paths.
-
-    folders: size folders that differ only in their seed; curves are means with 95 % intervals.
-    out: where to draw, default `<first folder>/graphs`.
-    Raises MissingAssetError or CorruptFileError (see `visualize.curves.records`), StorageError.
-    """
-    figures = published_figures(read_runs(folders), size_name(folders[0]))
-    out = out or folders[0] / "graphs"
-    return [path for name, figure in figures.items() for path in save_figure(figure, out / name)]
-
-
-def published_figures(records: Sequence[Record], size: str) -> dict[str, Figure]:
-    """The figures of every synthetic percentage, by published name (without the file ending).
-
-    Means of several seeds have the names of a single run; the published figure with a row for each
-    seed stands beside them. What the published code did not measure has a figure of its own, where
-    it was measured.
-    """
-    figures, seeds = {}, len({record.seed for record in records})
-    for digits, chosen in by_percentage(records):
-        title, stem = figure_title(size, digits), f"{size}_{digits}_iterative_finetuning"
-        if seeds > 1:
-            combined = draw_seeds(chosen, PUBLISHED_PANELS, title)
-            figures[f"{size}_{digits}_combined_graphs"] = combined
-        figures[f"{stem}_graphs"] = draw_figure(chosen, PUBLISHED_PANELS, title)
-        if any(select(chosen, panel) for panel in PLAUSIBILITY_PANELS):
-            figure = draw_figure(chosen, PLAUSIBILITY_PANELS, title)
-            figures[f"{stem}_plausibility_graphs"] = figure
-    return figures
-
-
-def by_percentage(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    """(digits, records of those arms and of the baseline), one for each synthetic percentage.
-
-    With no synthetic arm yet the baseline still has its graph, under 0 %.
-    """
-    return [
-        (digits, [r for r in records if r.arm == BASELINE or r.digits == digits])
-        for digits in sorted({record.digits for record in records if record.digits}) or ["000"]
-    ]
-
-
-def figure_title(size: str, digits: str) -> str:
-    """The published title."""
-    subject = f"Dataset Size {int(size)}" if size.isdigit() else f"{size} data"
-    return f"Human Motion Generation Results: {subject}, with {int(digits)}% Synthetic Augmentation"
-
-
-def draw_figure(records: Sequence[Record], panels: Sequence[Panel], title: str) -> Figure:
-    """Three panels a row, one legend below; no pyplot, so nothing global changes."""
-    figure, axes = _canvas(-(-len(panels) // 3))
-    for place, panel in zip(axes.flat, panels, strict=False):
-        draw_panel(place, records, panel)
-    _finish(figure, axes, records, title, seeds=len({record.seed for record in records}))
-    return figure
-
-
-def draw_seeds(records: Sequence[Record], panels: Sequence[Panel], title: str) -> Figure:
-    """A row of three panels for each seed, the published way to show repeated runs."""
-    seeds = sorted({record.seed for record in records})
-    figure, axes = _canvas(len(seeds))
-    for row, seed in zip(axes, seeds, strict=True):
-        for place, panel in zip(row, panels, strict=True):
-            draw_panel(place, [record for record in records if record.seed == seed], panel)
-            place.set_title(f"Seed {seed}: {place.get_title()}", fontsize=13)
-    for column in axes.T:  # equal scales, so that rows compare
-        measured = [place for place in column if place.lines]
-        limits = np.array([place.get_ylim() for place in measured] or [(0.0, 1.0)])
-        ends = max(place.get_xlim()[1] for place in column)
-        for place in column:
-            place.set_xlim(-ends / 26, ends)
-        for place in measured:
-            place.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-    _finish(figure, axes, records, title, seeds=1)
-    return figure
-
-
-def _canvas(rows: int) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes (rows, 3)."""
-    figure = Figure(figsize=(14, 3.5 * rows + 1.5))
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, 3, squeeze=False)
-
-
-def _finish(
-    figure: Figure, axes: np.ndarray, records: Sequence[Record], title: str, seeds: int
-) -> None:
-    """Legend, explanation and title around the panels; seeds: how many each curve stands for."""
-    entries = {}
-    for place in axes.flat:
-        for handle, label in zip(*place.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    if seeds > 1:
-        entries[f"95% interval of the mean of {seeds} seeds"] = Patch(color="0.5", alpha=0.3)
-    # References last in the legend: the arms are what the reader looks for.
-    labels = sorted(entries, key=lambda label: label in ("Generation-0", "Real data"))
-    height = figure.get_figheight()
-    figure.legend(
-        [entries[label] for label in labels],
-        labels,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 0.22 / height),
-        ncols=3,
-        frameon=False,
-        fontsize=12.5,
-    )
-    note = explanation(records, seeds)
-    figure.text(0.5, 0.1 / height, note, ha="center", va="bottom", fontsize=11, color="0.35")
-    figure.tight_layout(rect=(0, 0.95 / height, 1, 1 - 0.4 / height), h_pad=1.4, w_pad=1.8)
-    figure.suptitle(title, fontsize=15, y=1 - 0.1 / height, va="top")
-
-
-def explanation(records: Sequence[Record], seeds: int) -> str:
-    """What lines and points are, in a sentence; empty where they explain themselves.
-
-    seeds: how many each curve stands for.
-    """
-    smooth = len({record.generation for record in records}) >= SMOOTH_FROM
-    parts = []
-    if smooth or seeds > 1:
-        parts.append("Points: single runs." if seeds > 1 else "Points: as measured.")
-        line = "mean over seeds" if seeds > 1 else "trend"
-        blur = f" (Gaussian smoothing over {SMOOTHING_SIGMA:g} generations)" if smooth else ""
-        dashes = "; dashed where some seeds are not there yet" if seeds > 1 else ""
-        parts.append(f"Lines: {line}{blur}{dashes}.")
-    return "  ".join(parts)
 
 
 @command()
@@ -191,8 +22,10 @@ def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -
             are averaged.
         out: folder for the graphs; default <first folder>/graphs.
     """
+    from visualize.curves.motion import draw_graphs  # matplotlib, which --help does not need
+
     for path in draw_graphs(runs_dirs, out):
-        logger.info("wrote %s", path)
+        logging.getLogger("scsc").info("wrote %s", path)
 
 
 if __name__ == "__main__":

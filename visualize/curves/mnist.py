@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,22 +17,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from scipy.ndimage import gaussian_filter1d
 
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import storage
+from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
+from visualize.arms import arm_label
 from visualize.curves.axes import Panel
-from visualize.curves.figures import save_figure
-from visualize.curves.graphs import draw_figure
-from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record
+from visualize.curves.figures import save_figure, write_png
+from visualize.curves.motion import draw_figure
+from visualize.curves.records import Record
 
 PUBLISHED_DPI = 300
 SIGMA = 4.0
 """Generations of the published smoothing."""
-COLORS = {BASELINE: "peru", FINETUNING: "forestgreen", CORRECTED: "tab:blue"}
-LABELS = {
-    BASELINE: "Baseline (continue training on gt data), 0%",
-    FINETUNING: "Iterative fine-tuning, {percent}%",
-    CORRECTED: "Iterative fine-tuning with self-correction, {percent}%",
-}
-"""Published colours and legend entries."""
+COLORS = {BASELINE: "peru", FINETUNING: "forestgreen", WITH_CORRECTION: "tab:blue"}
+"""Published colours."""
 PANELS = (
     Panel("FID", "FID_all", ("FID_floor",), better="lower is better"),
     Panel("Recall", "Recall", ("Recall_real",), better="higher is better"),
@@ -61,7 +58,7 @@ def draw_graphs(records: Sequence[Record], out: Path) -> list[Path]:
 
 
 def draw_published(records: Sequence[Record]) -> Figure:
-    """The published graph of one lambda, from the first seed that is there."""
+    """Draw the published graph of one lambda, from the first seed that is there."""
     seed = min(record.seed for record in records)
     mine = [r for r in records if r.seed == seed and r.metric == "FID"]
     percent = max((record.percent for record in records), default=0)
@@ -75,8 +72,8 @@ def draw_published(records: Sequence[Record]) -> Figure:
     for arm, color in COLORS.items():
         line = sorted((r.generation, r.value) for r in mine if r.arm == arm)
         if line:
-            label = LABELS[arm].format(percent=percent)
-            extremes.append(_draw_smoothed(axes, np.array(line, float), color, label))
+            points = np.array(line, float)
+            extremes.append(_draw_smoothed(axes, points, color, arm_label(arm, percent)))
     if extremes:
         low, high = np.array(extremes)[:, 0].min(axis=0), np.array(extremes)[:, 1].max(axis=0)
         if low.mean() < high.mean():
@@ -90,7 +87,7 @@ def draw_published(records: Sequence[Record]) -> Figure:
 
 
 def draw_ours(records: Sequence[Record], title: str = "") -> Figure:
-    """Six metrics of the arms, mean over seeds with 95 % intervals, beside real data."""
+    """Draw six metrics of the arms, mean over seeds with 95 % intervals, beside real data."""
     percent = max((record.percent for record in records), default=0)
     return draw_figure(
         entering(records), PANELS, title or f"MNIST, {percent}% synthetic data of the real data"
@@ -98,7 +95,7 @@ def draw_ours(records: Sequence[Record], title: str = "") -> Figure:
 
 
 def entering(records: Sequence[Record]) -> list[Record]:
-    """The records, and with them the FID of what entered the training set of each generation."""
+    """Add to the records the FID of what entered the training set of each generation."""
     known = {(*r[:5], r.metric): r.value for r in records}
     added = []
     for record in records:
@@ -117,12 +114,7 @@ def _draw_smoothed(axes: Axes, line: np.ndarray, color: str, label: str) -> list
     return [[smooth.min(), values.min()], [smooth.max(), values.max()]]
 
 
-def write_png(figure: Figure, path: Path, dpi: int) -> Path:
-    """The figure as a picture alone; returns its path.
-
-    Raises StorageError when it cannot be written.
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    write_bytes(path, buffer.getvalue())
-    return path
+def sheet_of(folder: Path) -> Path | None:
+    """Find the picture of a generation's samples: the one with the highest number in its name."""
+    found = list(folder.glob("image_*.png"))
+    return max(found, key=lambda path: int(re.findall(r"\d+", path.name)[0]), default=None)

@@ -1,39 +1,31 @@
-"""What the runs measured, as a tidy list: one record a number.
-
-Reads the published layout: <runs>/<arm>/generation_<g>/eval_dict.json =
-{checkpoint file: {metric: number, or list of numbers}}, with ours beside the published keys.
-"""
+"""What the arms measured as a tidy list, one record a number; the same list as a CSV table."""
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
-import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
-from loop.rundir.directory import EVALUATION
-from loop.rundir.files import read_json
+from loop.errors import InvalidOptionError, MissingAssetError
+from loop.rundir.files import storage, write_bytes
+from loop.rundir.read import find_arms
+from visualize.arms import arm_styles
 
 logger = logging.getLogger("scsc")
 
-BASELINE = "baseline"
-FINETUNING = "iterative_finetuning"
-CORRECTED = "iterative_finetuning_with_correction"
-
-_ARM = re.compile(r"synthetic_percent_(\d+)_(iterative_finetuning\w*)")
-_GENERATION = re.compile(r"generation_(\d+)")
 _SEED = re.compile(r"_seed_(\d+)")
 
 
 class Record(NamedTuple):
     """One number: `metric` of `generation` in a run of `arm` at `percent` synthetic data.
 
-    `arm` is the kind of arm ("baseline", "iterative_finetuning", "..._with_correction"); `digits`
-    is the percentage as the folder spells it, because published file names repeat it ("025",
-    "05"), and is empty for the baseline. `seed` tells repeated runs apart.
+    `arm` is the kind of arm (see `loop.rundir.layout.ArmName`); `digits` is the share of synthetic
+    data as the folder spells it, because published file names repeat it ("025", "05", "1.5"), and
+    is empty for the baseline. `seed` tells repeated runs apart.
     """
 
     arm: str
@@ -46,10 +38,14 @@ class Record(NamedTuple):
 
 
 def read_runs(folders: Sequence[Path]) -> list[Record]:
-    """Records of several size folders that differ in the seed.
+    """Read folders of arms that differ in the seed.
 
     The seed is taken from a folder name that ends in `_seed_<n>`, else it is the folder's place
-    in the list. Raises as `read_folder`, and InvalidOptionError without any folder.
+    in the list.
+
+    Raises:
+        InvalidOptionError: there is no folder in the list.
+        ScscError: as `read_folder`.
     """
     if not folders:
         raise InvalidOptionError(
@@ -63,94 +59,79 @@ def read_runs(folders: Sequence[Path]) -> list[Record]:
 
 
 def read_folder(folder: Path, seed: int = 0) -> list[Record]:
-    """Records of one size folder: every arm and generation that is finished.
+    """Read one folder of arms of motion or MNIST: every generation that is finished.
 
-    Raises MissingAssetError when the folder is not there or no generation in it has been
-    evaluated, CorruptFileError when an eval_dict.json does not read as one.
+    Raises:
+        MissingAssetError: the folder is not there, or nothing in it has been evaluated yet.
+        CorruptFileError: an eval_dict.json does not read as one.
     """
     if not folder.is_dir():
         raise MissingAssetError(
             "no such folder of runs",
             path=folder,
-            expected="a folder such as exp_outputs/dataset_demo",
+            expected="a folder such as exp_outputs/dataset_demo or exp_outputs/mnist",
         )
     records: list[Record] = []
-    for path in sorted(folder.iterdir()):
-        arm = parse_arm(path.name)
-        if arm is not None and path.is_dir():
-            records += _read_arm(path, *arm, seed)
+    for arm in find_arms(folder):
+        for fault in arm.faults:
+            logger.warning("%s", fault)
+        if arm.name is not None:
+            place = (arm.name.kind, arm.name.percent, arm.name.digits, seed)
+            for generation in arm.generations:
+                found = arm.metrics(generation)
+                records += [Record(*place, generation, *item) for item in found.items()]
     if not records:
         raise MissingAssetError(
             "nothing has been evaluated here yet",
             path=folder,
-            expected="<arm>/generation_<g>/eval_dict.json, arm = baseline or "
-            "synthetic_percent_<P>_iterative_finetuning[_with_correction]",
+            expected="baseline/generation_0/eval_dict.json and others beside it; of MNIST "
+            "baseline_0.2/00/eval_dict.json",
             remedy="run the loop first; graphs can be drawn while it still runs",
         )
     return records
 
 
 def size_name(folder: Path) -> str:
-    """The published name of a size: "0064" of dataset_0064 (any seed), "demo" of demo."""
+    """Return the published name of a size: "0064" of dataset_0064 (any seed), "demo" of demo."""
     return _SEED.sub("", folder.resolve().name).removeprefix("dataset_")
 
 
-def parse_arm(name: str) -> tuple[str, str] | None:
-    """(kind, digits of the percentage) of an arm's folder name, None for any other name."""
-    if name == BASELINE:
-        return BASELINE, ""
-    match = _ARM.fullmatch(name)
-    return (match[2], match[1]) if match else None
+def arms_in_order(records: Sequence[Record]) -> list[tuple[str, int]]:
+    """List (kind of arm, percentage) of every arm: by percentage, the published arms first."""
+    order = list(arm_styles(record.arm for record in records))
+    pairs = {(record.arm, record.percent) for record in records}
+    return sorted(pairs, key=lambda pair: (pair[1], order.index(pair[0])))
 
 
-def _read_arm(folder: Path, arm: str, digits: str, seed: int) -> Iterable[Record]:
-    for path in folder.iterdir():
-        match = _GENERATION.fullmatch(path.name)
-        if match is None:
-            continue  # args.json, a generation in progress
-        if not (path / EVALUATION).is_file():
-            logger.warning("%s has no %s yet; left out", path, EVALUATION)
-            continue
-        for metric, value in _read_metrics(path / EVALUATION):
-            yield Record(arm, int(digits or 0), digits, seed, int(match[1]), metric, value)
+def write_csv(
+    path: Path,
+    places: Sequence[str],
+    metrics: Sequence[str],
+    numbers: Iterable[tuple[tuple[object, ...], str, float]],
+    digits: str = "",
+) -> None:
+    """Write numbers as CSV with one row for each place and one column for each metric.
 
+    Args:
+        path: the file; its folder is made.
+        places: headings of what tells rows apart.
+        metrics: headings of the columns; other metrics are left out.
+        numbers: (place, metric, value); rows keep the order in which they come first.
+        digits: format of the values, such as ".6g"; default: so that they read back exactly.
 
-def _read_metrics(path: Path) -> Iterable[tuple[str, float]]:
-    """(metric, value) of the checkpoint that counts, the one with the highest number in its name.
-
-    A list becomes one metric an entry ("R_precision_test top-1", ...); null is a metric that does
-    not exist for this generation and is left out.
+    Raises:
+        StorageError: the file cannot be written.
     """
-    stored = read_json(path)
-    if not isinstance(stored, dict) or not stored:
-        raise _corrupt(path, "{checkpoint file: {metric: number}}", stored)
-    metrics = stored[max(stored, key=_checkpoint_number)]
-    if not isinstance(metrics, dict):
-        raise _corrupt(path, "{metric: number} for each checkpoint", metrics)
-    for name, value in metrics.items():
-        if isinstance(value, list):
-            for place, entry in enumerate(value, start=1):
-                yield f"{name} top-{place}", _number(path, name, entry)
-        elif value is not None:
-            yield name, _number(path, name, value)
-
-
-def _checkpoint_number(name: str) -> tuple[int, str]:
-    numbers = re.findall(r"\d+", name)
-    return (int(numbers[-1]) if numbers else -1, name)
-
-
-def _number(path: Path, metric: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _corrupt(path, f'a finite number, or null, for "{metric}"', value)
-    return float(value)
-
-
-def _corrupt(path: Path, expected: str, found: object) -> CorruptFileError:
-    return CorruptFileError(
-        "evaluation file does not read as one",
-        path=path,
-        found=repr(found)[:80],
-        expected=expected,
-        remedy="evaluate this generation again: remove its folder and resume the run",
-    )
+    rows: dict[tuple[object, ...], dict[str, float]] = {}
+    for place, metric, value in numbers:
+        rows.setdefault(place, {})[metric] = value
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*places, *metrics])
+    for place, found in rows.items():
+        writer.writerow(
+            [*place, *(format(found[m], digits) if m in found else "" for m in metrics)]
+        )
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, buffer.getvalue().encode())

@@ -17,9 +17,8 @@ import tyro
 from loop.cli import command
 from loop.errors import MissingAssetError
 from loop.rundir.files import storage, write_bytes
-from visualize.report.gaussian import gaussian_report, gaussian_result
-from visualize.report.mnist import mnist_arms, mnist_report
-from visualize.report.motion import motion_arms, motion_report
+from loop.rundir.layout import NUMBERED
+from loop.rundir.read import find_arms
 from visualize.report.page import render_page
 
 logger = logging.getLogger("scsc")
@@ -54,11 +53,16 @@ def make_report(
         StorageError: `out` cannot be written.
     """
     options = options or ReportOptions()
-    first = folders[0]
-    if any(motion_arms(folder) for folder in folders):
-        page = motion_report(folders, options.motions, 1e6 * options.megabytes)
-    elif any(mnist_arms(folder) for folder in folders):
-        page = mnist_report(folders, 1e6 * options.megabytes)
+    from visualize.report.gaussian import gaussian_report, gaussian_result  # matplotlib
+    from visualize.report.mnist import mnist_report
+    from visualize.report.motion import motion_report
+
+    first, budget = folders[0], 1e6 * options.megabytes
+    arms = [arm for folder in folders for arm in find_arms(folder)]
+    if any(arm.layout == NUMBERED for arm in arms):
+        page = mnist_report(folders, budget)
+    elif arms:
+        page = motion_report(folders, options.motions, budget)
     elif (result := gaussian_result(first)) is not None:
         first, page = result.parent, gaussian_report(result)
         out = out or result.with_suffix(".html")
@@ -66,14 +70,14 @@ def make_report(
         raise MissingAssetError(
             "there is no run to report on",
             path=first,
-            expected="a folder with arms (baseline, synthetic_percent_100_iterative_finetuning, "
-            "iterative_finetuning_1.0 ...) or gaussian_toy_example.json",
+            expected="a folder of arms, such as exp_outputs/dataset_demo or exp_outputs/mnist, or "
+            "gaussian_toy_example.json",
             remedy="start a run first; a report can be made while it still runs",
         )
     out = out or first / "report.html"
     with storage(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(out, render_page(*page).encode())
+    write_bytes(out, render_page(page).encode())
     return out
 
 

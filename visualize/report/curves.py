@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from eval.metrics.statistics import mean_interval
+from loop.rundir.layout import BASELINE
+from visualize.arms import arm_title
 from visualize.curves.axes import (
-    SMOOTH_FROM,
-    SMOOTHING_SIGMA,
     Panel,
-    arm_label,
-    arm_styles,
     curve,
+    draw_panel,
+    legend_entries,
+    reference_value,
     select,
 )
-from visualize.curves.records import BASELINE, Record
-from visualize.report.page import ABSENT, cards, rounded
-from visualize.table import COLUMNS, arm_name, arms_in_order, cell
+from visualize.curves.figures import svg
+from visualize.curves.motion import explanation
+from visualize.curves.records import Record, arms_in_order
+from visualize.report.page import ABSENT, Section, cards, details, figure, paragraph, picture, table
+from visualize.table import COLUMNS, cell
 
 BETTER = {
     "FID": "lower is better",
@@ -46,55 +49,106 @@ BETTER = {
 }
 """By the beginning of a metric's name; the longest that fits counts."""
 REFERENCE_ENDINGS = (" floor", "_floor", "_floor low", "_floor high", "_real")
-REFERENCES = [{"kind": "real", "label": "real data"}, {"kind": "start", "label": "generation 0"}]
+PANEL_INCHES = (4.6, 3.1)
+Groups = Sequence[tuple[str, Sequence[Panel]]]
 
 
-def chart_data(
-    records: Sequence[Record],
-    groups: Sequence[tuple[str, Sequence[Panel]]],
-    known: Iterable[str] = (),
-) -> dict[str, Any]:
-    """What assets/charts.js draws: the panels, and whatever else was measured, folded away.
+def measured_sections(
+    records: Sequence[Record], texts: tuple[str, str], groups: Groups, known: Iterable[str] = ()
+) -> list[Section]:
+    """Build the sections with key figures, curves and final values.
 
-    known: metrics that are not worth a panel.
+    Args:
+        records: of all arms; without any there are no sections.
+        texts: what the first metric means; what the curves compare.
+        groups: titles and panels; the first panel gives the key figures.
+        known: metrics that repeat others and need no panel.
     """
-    named = [(title, panels, False) for title, panels in groups]
-    known = set(known) | {panel.metric for _, panels in groups for panel in panels}
-    known |= {panel.per for _, panels in groups for panel in panels if panel.per}
-    if rest := other_panels(records, known):
-        named.append(("Everything else that was measured", rest, True))
+    if not records:
+        return []
+    panels = [panel for _, group in groups for panel in group]
+    final = table(*final_values(records, panels), "Newest generation of every arm; seeds averaged.")
+    return [
+        Section("outcome", "Where it ended", paragraph(texts[0]) + key_figures(records, panels[0])),
+        Section(
+            "curves",
+            "Over the generations",
+            paragraph(texts[1]) + curves_html(records, groups, known),
+        ),
+        Section("table", "Final values", final),
+    ]
+
+
+def curves_html(records: Sequence[Record], groups: Groups, known: Iterable[str] = ()) -> str:
+    """Draw all panels, those of each synthetic share together, and fold the other metrics away."""
+    known = {*known, *(panel.metric for _, group in groups for panel in group)}
+    known |= {panel.per for _, group in groups for panel in group if panel.per}
+    others = other_panels(records, known)
+    shares = sorted({record.percent for record in records if record.arm != BASELINE}) or [0]
+    html = ""
+    for share in shares:
+        mine = [r for r in records if r.arm == BASELINE or r.percent == share]
+        figures: list[Figure] = []
+        part = ""
+        for title, panels in groups:
+            part += f"<h3>{title}</h3>" * bool(title) + _grid(mine, panels, figures)
+        if others:
+            title = f"Everything else that was measured ({len(others)})"
+            part += details(title, _grid(mine, others, figures))
+        part = _legend(mine, figures) + part
+        if len(shares) > 1:
+            part = details(f"Synthetic share {share} %", part, unfolded=share == shares[-1])
+        html += part
+    return html
+
+
+def picture_html(figure: Figure, alt: str) -> str:
+    """Draw a figure into the page; `alt` tells what it shows."""
+    FigureCanvasAgg(figure)
+    return picture(svg(figure), "image/svg+xml", alt)
+
+
+def _grid(records: Sequence[Record], panels: Sequence[Panel], figures: list[Figure]) -> str:
+    """Draw panels beside each other; appends their figures to `figures`."""
+    charts = []
+    for panel in panels:
+        if not select(records, panel):
+            charts.append(figure(panel.title, paragraph("not measured", "empty")))
+            continue
+        drawn = Figure(figsize=PANEL_INCHES)
+        axes = drawn.subplots()
+        drawn.subplots_adjust(left=0.13, right=0.98, bottom=0.17, top=0.97)
+        draw_panel(axes, records, replace(panel, title="", better=""))
+        figures.append(drawn)
+        html = picture_html(drawn, f"{panel.title} over the generations")
+        charts.append(figure(panel.title, html, direction(panel), _newest_values(records, panel)))
+    return f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _newest_values(records: Sequence[Record], panel: Panel) -> str:
+    values = []
+    for arm, percent in arms_in_order(records):
+        if mine := [r for r in select(records, panel) if (r.arm, r.percent) == (arm, percent)]:
+            name = arm_title(arm, percent).removesuffix(f" {percent}%")
+            values.append(f"{name} {number(curve(mine).value[-1])}")
+    real = reference_value(records, panel.floors)
+    values += [f"real data {number(real)}"] if values and real is not None else []
+    return f"Newest: {', '.join(values)}" if values else ""
+
+
+def _legend(records: Sequence[Record], figures: Sequence[Figure]) -> str:
+    """Draw one legend for all figures and say what lines, bands and dots are."""
     seeds = len({record.seed for record in records})
-    note = "Move over a chart, or use its arrow keys, to read values."
-    if seeds > 1:
-        note += f" Bands and brackets: 95 % interval of the mean of {seeds} seeds; dots: each seed."
-    if len({record.generation for record in records}) >= SMOOTH_FROM:
-        note += (
-            f" Lines are smoothed (sigma {SMOOTHING_SIGMA:g} generations); dots and values are not."
-        )
-    return {
-        "arms": [
-            {
-                "key": arm,
-                "label": _label(arm),
-                "short": arm_name(arm, 0).removesuffix(" 0%"),
-                "color": style.color,
-                "marker": style.marker,
-            }
-            for arm, style in arm_styles(record.arm for record in records).items()
-        ],
-        "shares": sorted({record.percent for record in records if record.arm != BASELINE}),
-        "shareLabel": "Synthetic share",
-        "references": REFERENCES,
-        "note": note,
-        "groups": [
-            {"title": title, "folded": folded, "charts": [_chart(records, p) for p in panels]}
-            for title, panels, folded in named
-        ],
-    }
+    handles, labels = legend_entries([axes for figure in figures for axes in figure.axes], seeds)
+    drawn = Figure(figsize=(8.0, 0.27 * -(-len(labels) // 2)))
+    drawn.legend(handles, labels, loc="center left", ncols=2, frameon=False, fontsize=10.5)
+    html = f'<div class="legend">{picture_html(drawn, "Legend: " + "; ".join(labels))}</div>'
+    note = explanation(records, seeds)
+    return html + (paragraph(note, "note") if note else "")
 
 
 def other_panels(records: Iterable[Record], known: set[str]) -> list[Panel]:
-    """A panel for every metric that was measured of a model or a correction and is not `known`."""
+    """Make a panel for every metric of a model or a correction that is not `known`."""
     metrics = sorted({record.metric for record in records} - known)
     panels = []
     for metric in metrics:
@@ -108,7 +162,7 @@ def other_panels(records: Iterable[Record], known: set[str]) -> list[Panel]:
 
 
 def real_data_keys(metric: str) -> tuple[str, ...]:
-    """Keys under which a domain may keep what `metric` reads for real data."""
+    """List keys under which a domain may keep the value of `metric` for real data."""
     if "_test" in metric:
         return (metric.replace("_test", "_ground truth"),)
     base = re.sub(r"_(sampled|corrected|entering|all)$", "", metric)
@@ -116,23 +170,13 @@ def real_data_keys(metric: str) -> tuple[str, ...]:
 
 
 def direction(panel: Panel) -> str:
-    """Which way is better, in words; empty where nobody could say."""
+    """Say which way is better; empty where that is not known."""
     fitting = [name for name in BETTER if panel.metric.startswith(name)]
     return panel.better or (BETTER[max(fitting, key=len)] if fitting else "")
 
 
-def reference_value(records: Iterable[Record], keys: Sequence[str]) -> float | None:
-    """Mean value of the first of the keys that was measured."""
-    records = list(records)
-    for key in keys:
-        values = [record.value for record in records if record.metric == key]
-        if values:
-            return float(np.mean(values))
-    return None
-
-
 def key_figures(records: Sequence[Record], panel: Panel) -> str:
-    """The newest value of a metric in every arm, beside where it began."""
+    """Show the newest value of a metric in every arm, and where it began."""
     entries = []
     for arm, percent in arms_in_order(records):
         mine = [r for r in select(records, panel) if (r.arm, r.percent) == (arm, percent)]
@@ -142,17 +186,17 @@ def key_figures(records: Sequence[Record], panel: Panel) -> str:
         remark = f"after generation {line.generation[-1]}"
         if line.generation[0] == 0 and len(line.generation) > 1:
             remark += f"; generation 0: {number(line.value[0])}"
-        entries.append((arm_name(arm, percent), number(line.value[-1]), remark))
+        entries.append((arm_title(arm, percent), number(line.value[-1]), remark))
     real = reference_value(records, panel.floors)
     if real is not None and entries:
-        entries.append(("real data", number(real), "what it reads when nothing is wrong"))
+        entries.append(("real data", number(real), "the value of real motions or images"))
     return cards(entries)
 
 
 def final_values(
     records: Sequence[Record], panels: Sequence[Panel]
 ) -> tuple[list[str], list[list[object]]]:
-    """Headings and rows of the table of final values: arms, generation 0, and real data.
+    """Make headings and rows of the table of final values: generation 0, arms, real data.
 
     A cell is the mean over seeds; with several seeds its 95 % interval stands below.
     """
@@ -166,21 +210,21 @@ def final_values(
         mine = [r for r in records if (r.arm, r.percent) == (arm, percent)]
         last = max(record.generation for record in mine)
         final = [record for record in mine if record.generation == last]
-        rows.append([arm_name(arm, percent), last, *(_value(final, panel) for panel in shown)])
+        rows.append([arm_title(arm, percent), last, *(_value(final, panel) for panel in shown)])
     real = [reference_value(records, panel.floors) for panel in shown]
-    rows.append(
-        ["real data", ABSENT, *(ABSENT if value is None else number(value) for value in real)]
-    )
-    return headings, [row for row in rows if row[0] != "real data" or set(row[2:]) != {ABSENT}]
+    if any(value is not None for value in real):
+        cells = [ABSENT if value is None else number(value) for value in real]
+        rows.append(["real data", ABSENT, *cells])
+    return headings, rows
 
 
 def every_value(records: Sequence[Record]) -> tuple[list[str], list[list[object]]]:
-    """Headings and rows of the whole table, as `visualize.table` prints it."""
+    """Make headings and rows of the whole table, as `visualize.table` prints it."""
     rows: list[list[object]] = []
     for arm, percent in arms_in_order(records):
         mine = [r for r in records if (r.arm, r.percent) == (arm, percent)]
         rows += [
-            [arm_name(arm, percent), generation]
+            [arm_title(arm, percent), generation]
             + [cell(mine, generation, metrics) for metrics in COLUMNS.values()]
             for generation in sorted({record.generation for record in mine})
         ]
@@ -188,54 +232,9 @@ def every_value(records: Sequence[Record]) -> tuple[list[str], list[list[object]
 
 
 def number(value: float) -> str:
-    """Three significant digits, as the page's script writes numbers."""
+    """Write three significant digits, as the page's script does."""
     text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     return text.replace("-", "−")  # noqa: RUF001
-
-
-def line_data(
-    arm: str, percent: int | None, records: Sequence[Record], smooth: bool = True
-) -> dict[str, Any]:
-    """One curve of a chart."""
-    line = curve(records)
-    trend = line.value
-    if smooth and len(trend) >= SMOOTH_FROM:
-        trend = gaussian_filter1d(trend, SMOOTHING_SIGMA, mode="nearest")
-    return {
-        "arm": arm,
-        "percent": percent,
-        "kind": "line",
-        "x": line.generation.tolist(),
-        "y": [rounded(v) for v in line.value],
-        "trend": [rounded(v) for v in trend],
-        "low": [rounded(v) for v in line.low],
-        "high": [rounded(v) for v in line.high],
-        "raw": [[int(x), rounded(y)] for x, y in line.raw],
-    }
-
-
-def _chart(records: Sequence[Record], panel: Panel) -> dict[str, Any]:
-    chosen = select(records, panel)
-    references = []
-    start = [record.value for record in chosen if record.generation == 0]
-    if start:
-        references.append(REFERENCES[1] | {"value": rounded(float(np.mean(start)))})
-    real = reference_value(records, panel.floors)
-    if real is not None:
-        references.append(REFERENCES[0] | {"value": rounded(real)})
-    return {
-        "title": panel.title,
-        "better": direction(panel),
-        "xLabel": "generation",
-        "xFrom": 0,
-        "fromZero": panel.from_zero,
-        "references": references,
-        "series": [
-            line_data(arm, None if arm == BASELINE else percent, mine)
-            for arm, percent in arms_in_order(records)
-            if (mine := [r for r in chosen if (r.arm, r.percent) == (arm, percent)])
-        ],
-    }
 
 
 def _value(records: Sequence[Record], panel: Panel) -> object:
@@ -246,10 +245,3 @@ def _value(records: Sequence[Record], panel: Panel) -> object:
     if interval.high <= interval.low or len({record.seed for record in chosen}) < 2:
         return number(interval.value)
     return number(interval.value), f"{number(interval.low)} to {number(interval.high)}"
-
-
-def _label(arm: str) -> str:
-    """Legend entry, with a place for the percentage that the reader chooses."""
-    if arm == BASELINE:
-        return arm_label(arm, 0)
-    return arm_label(arm, 0).replace(", 0%", ", {share} %")

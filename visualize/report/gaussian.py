@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.figure import Figure
+
+from domains.gaussian.results import Band
 from loop.errors import CorruptFileError, MissingAssetError
 from loop.rundir.files import read_json
-from visualize.curves.gaussian import gamma_colors, gamma_label
-from visualize.report.curves import number
-from visualize.report.page import Section, cards, details, paragraph, rounded, table, widget
-from visualize.report.runs import flatten, versions_section
+from visualize.curves.gaussian import draw_contraction, draw_distances, gamma_colors, gamma_label
+from visualize.report.curves import number, picture_html
+from visualize.report.page import Page, Section, cards, details, paragraph, table
+from visualize.report.runs import flatten, versions_html
 
 GAMMA = "\N{GREEK SMALL LETTER GAMMA}"
 RESULT = "gaussian_toy_example.json"
-MARKERS = "os^DvP"
-MOST_POINTS = 126
-"""Generations of a curve that the page carries."""
-Page = tuple[str, str, list[Section]]
+DISTANCES = (
+    ("Distance", ("w2_median", "w2_low", "w2_high")),
+    ("Part of the mean", ("mean_part_median",) * 3),
+    ("Part of the covariance", ("covariance_part_median",) * 3),
+)
+"""Titles and columns of the CSV file: median, and bounds where there are any."""
 
 
 def gaussian_result(path: Path) -> Path | None:
-    """The JSON file of the experiment that `path` is, or that lies in it; None without one."""
+    """Find the JSON file of the experiment that `path` is, or that lies in it."""
     found = path / RESULT if path.is_dir() else path
     return found if found.suffix == ".json" and found.is_file() else None
 
 
 def gaussian_report(path: Path) -> Page:
-    """The page about a result of exp_scripts/gaussian_toy_example.py and the CSV file beside it.
+    """Build the page on a result of exp_scripts/gaussian_toy_example.py.
 
-    Raises MissingAssetError without the CSV file, CorruptFileError where either does not read.
+    path: its JSON file; the CSV file lies beside it.
+
+    Raises:
+        MissingAssetError: the CSV file is not there.
+        CorruptFileError: either of them does not read.
     """
     result = read_json(path)
     rows = _read_curves(path.with_suffix(".csv"))
@@ -51,169 +60,75 @@ def gaussian_report(path: Path) -> Page:
         f"generations, {used['seeds']} seeds, correction {used['correction']}, "
         f"mixing {used['mixing']}."
     )
-    return "Self-consuming loop: the Gaussian experiment", lead, sections
+    return Page("Self-consuming loop: the Gaussian experiment", lead, sections)
 
 
 def _sections(result: dict[str, Any], rows: Sequence[dict[str, float]]) -> list[Section]:
     gammas = sorted({row["gamma"] for row in rows})
-    # The contraction is measured for some of them, in the same colours.
-    colors = gamma_colors(gammas)
     final = {float(entry["gamma"]): entry for entry in result["final_w2"]}
-    distance = (
-        "Wasserstein distance between the model and the target, for each strength "
-        f"{GAMMA} of the correction."
+    curves = (
+        "Wasserstein distance (W₂) between the model and the target, for each strength "
+        f"{GAMMA} of the correction: medians over {result['settings']['seeds']} seeds, bands: 95 % "
+        "of the seeds."
     )
     contraction = (
-        "How much of an error is left after a generation, against λ, synthetic points per "
-        "real point: measured (dots, 95 % interval), the Gaussian's own factor (line), and the "
-        "bound of the theorem (dashed, where it applies)."
+        "Share of an error that is left after a generation, against λ, synthetic points per real "
+        "point: measured (dots, 95 % interval; filled where the theorem applies), the Gaussian's "
+        "own factor (line), and the bound of the theorem (dashed) up to its border (cross)."
     )
-    headings = [GAMMA, "final W₂", "95 % interval"]
+    ends = [
+        (f"{GAMMA} = {gamma_label(g)}", number(final[g]["mean"]), "final W₂, lower is better")
+        for g in (gammas[0], gammas[-1])
+    ]
     table_rows = [
         [gamma_label(gamma), number(e["mean"]), f"{number(e['low'])} to {number(e['high'])}"]
         for gamma, e in final.items()
     ]
-    entries = [
-        (
-            f"{GAMMA} = {gamma_label(gamma)}",
-            number(final[gamma]["mean"]),
-            "final W₂, lower is better",
-        )
-        for gamma in (gammas[0], gammas[-1])
-    ]
-    settings = [[name, value] for name, value in flatten(result["settings"]).items()]
+    values = table([GAMMA, "final W₂", "95 % interval"], table_rows, str(result["final_w2_is"]))
+    settings = table(
+        ["setting", "value"],
+        [list(item) for item in flatten(result["settings"]).items()],
+        text=True,
+    )
+    run = details("Settings", settings, unfolded=True) + versions_html([])
     return [
-        Section("outcome", "Where it ended", cards(entries)),
-        Section(
-            "curves",
-            "Over the generations",
-            paragraph(distance) + widget("charts", "distance"),
-            {"distance": _distance_data(rows, colors, result["settings"]["seeds"])},
-        ),
+        Section("outcome", "Where it ended", cards(ends)),
+        Section("curves", "Over the generations", paragraph(curves) + _distances(rows, gammas)),
         Section(
             "contraction",
             "Contraction and theory",
-            paragraph(contraction) + widget("charts", "contraction"),
-            {"contraction": _contraction_data(result["contraction"], colors)},
+            paragraph(contraction) + _contraction(result["contraction"], gamma_colors(gammas)),
         ),
-        Section("table", "Final values", table(headings, table_rows, str(result["final_w2_is"]))),
-        Section(
-            "run",
-            "What was run",
-            details("Settings", table(["setting", "value"], settings, text=True), unfolded=True)
-            + versions_section([]),
-        ),
+        Section("table", "Final values", values),
+        Section("run", "What was run", run),
     ]
 
 
-def _distance_data(
-    rows: Sequence[dict[str, float]], colors: Mapping[float, str], seeds: int
-) -> dict[str, Any]:
-    charts = []
-    for title, column, bounds in (
-        ("Distance W₂", "w2_median", ("w2_low", "w2_high")),
-        ("Part of the mean", "mean_part_median", None),
-        ("Part of the covariance", "covariance_part_median", None),
-    ):
-        series = []
-        for gamma in colors:
-            mine = [row for row in rows if row["gamma"] == gamma]
-            mine = mine[:: max(1, math.ceil(len(mine) / MOST_POINTS))]
-            x = [int(row["generation"]) for row in mine]
-            edges = bounds and ([row[bounds[0]] for row in mine], [row[bounds[1]] for row in mine])
-            series.append(_series(gamma, "line", x, [row[column] for row in mine], edges))
-        charts.append(_chart(title, "lower is better", "generation", series))
-    note = (
-        f"Medians over {seeds} seeds, bands: 95 % of the seeds. Move over a chart to read values."
-    )
-    return _charts(colors, note, charts)
-
-
-def _contraction_data(
-    entries: Sequence[dict[str, Any]], colors: Mapping[float, str]
-) -> dict[str, Any]:
-    gammas = sorted({float(entry["gamma"]) for entry in entries})
-    series = []
-    for gamma in gammas:
-        mine = sorted(
-            (e for e in entries if float(e["gamma"]) == gamma), key=lambda entry: entry["lambda"]
+def _distances(rows: Sequence[dict[str, float]], gammas: Sequence[float]) -> str:
+    html = ""
+    for title, columns in DISTANCES:
+        bands = (
+            np.array([[row[column] for row in rows if row["gamma"] == g] for g in gammas]).T
+            for column in columns
         )
-        x = [entry["lambda"] for entry in mine]
-        own = [entry["gaussian_factor"] for entry in mine]
-        bound = [
-            (entry["lambda"], float(entry["theorem_bound"]))
-            for entry in mine
-            if entry["theorem_applies"]
-        ]
-        measured = [entry["measured"] for entry in mine]
-        mean, low, high = ([m[name] for m in measured] for name in ("mean", "low", "high"))
-        series += [
-            _series(gamma, "line", x, own, silent=True),
-            _series(gamma, "points", x, mean, (low, high)),
-        ]
-        if bound:
-            series.append(_series(gamma, "dashed", [x for x, _ in bound], [y for _, y in bound]))
-    chart = _chart("Error after / before a generation", "lower is better", "λ", series)
-    return _charts(
-        {gamma: colors[gamma] for gamma in gammas}, "", [chart | {"yMax": 1.0, "xFrom": 0}]
+        figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+        draw_distances(figure.subplots(), gammas, Band(*bands), title)
+        html += picture_html(figure, f"{title} over the generations for each strength")
+    return f'<div class="charts chart">{html}</div>'
+
+
+def _contraction(entries: Sequence[dict[str, Any]], colors: dict[float, str]) -> str:
+    gammas = sorted({float(entry["gamma"]) for entry in entries})
+    ratios = sorted({float(entry["lambda"]) for entry in entries})
+    found = {(float(e["lambda"]), float(e["gamma"])): e["measured"] for e in entries}
+    measured = (
+        np.array([[found[ratio, gamma][name] for gamma in gammas] for ratio in ratios])
+        for name in ("mean", "low", "high")
     )
-
-
-def _charts(colors: Mapping[float, str], note: str, charts: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "arms": [
-            {
-                "key": str(gamma),
-                "label": f"{GAMMA} = {gamma_label(gamma)}",
-                "short": f"{GAMMA} = {gamma_label(gamma)}",
-                "color": colors[gamma],
-                "marker": MARKERS[place % len(MARKERS)],
-            }
-            for place, gamma in enumerate(colors)
-        ],
-        "shares": [],
-        "shareLabel": "",
-        "references": [],
-        "note": note,
-        "groups": [{"title": "", "folded": False, "charts": charts}],
-    }
-
-
-def _chart(title: str, better: str, x: str, series: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "title": title,
-        "better": better,
-        "xLabel": x,
-        "fromZero": True,
-        "references": [],
-        "series": series,
-    }
-
-
-def _series(
-    gamma: float,
-    kind: str,
-    x: Sequence[float],
-    y: Sequence[float],
-    bounds: tuple[Sequence[float], Sequence[float]] | None = None,
-    silent: bool = False,
-) -> dict[str, Any]:
-    values = [rounded(value) for value in y]
-    low, high = bounds or (y, y)
-    return {
-        "arm": str(gamma),
-        "percent": None,
-        "kind": kind,
-        "silent": silent,
-        "x": list(x),
-        "y": values,
-        "trend": values,
-        "low": [rounded(value) for value in low],
-        "high": [rounded(value) for value in high],
-        "raw": [[at, value] for at, value in zip(x, values, strict=True)]
-        if kind == "points"
-        else [],
-    }
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    draw_contraction(figure.subplots(), np.array(ratios), np.array(gammas), Band(*measured), colors)
+    html = picture_html(figure, "Contraction over lambda for each strength")
+    return f'<div class="chart">{html}</div>'
 
 
 def _read_curves(path: Path) -> list[dict[str, float]]:

@@ -1,4 +1,4 @@
-"""One HTML file that needs nothing else: no network, no other file.
+"""Building one HTML file that needs nothing else: no network, no other file.
 
 Whatever comes from data is escaped here, in one place. The page's own policy (CSP) allows the two
 blocks of ours by their hashes and nothing else, so that even a caption that looks like a script
@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 ABSENT = "-"
 """Stands in a cell that has no value."""
 SCRIPTS = (
     "dom.js",
-    "charts.js",
     "images.js",
     "camera.js",
     "scene.js",
@@ -52,8 +51,17 @@ class Section:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The whole page; the same arguments give the same text."""
+class Page(NamedTuple):
+    """A page: its title, a sentence below it, and its sections."""
+
+    title: str
+    lead: str
+    sections: Sequence[Section]
+
+
+def render_page(page: Page) -> str:
+    """Render the whole page as HTML; equal pages give equal text."""
+    title, lead, sections = page
     style = _asset("report.css")
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, SCRIPTS)) + "\n})();"
     return Template(_asset("report.html")).substitute(
@@ -73,12 +81,12 @@ def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """A paragraph of plain text; `kind` is a class of report.css."""
+    """Build a paragraph of plain text; `kind` is a class of report.css."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def warning(title: str, lines: Sequence[str]) -> str:
-    """What is missing or went wrong; nothing without lines."""
+    """Build a list of what is missing or went wrong; nothing without lines."""
     if not lines:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
@@ -88,7 +96,7 @@ def warning(title: str, lines: Sequence[str]) -> str:
 def table(
     headings: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "", text: bool = False
 ) -> str:
-    """A table; the first cell of a row names it. A cell (main, small) has a second line.
+    """Build a table; the first cell of a row names it. A cell (main, small) has a second line.
 
     text: cells are words, set to the left, instead of numbers.
     """
@@ -108,12 +116,12 @@ def table(
 
 
 def details(summary: str, html: str, unfolded: bool = False) -> str:
-    """Something that a click unfolds."""
+    """Build a part that a click unfolds."""
     return f"<details{' open' * unfolded}><summary>{escape(summary)}</summary>{html}</details>"
 
 
 def cards(entries: Sequence[tuple[str, str, str]]) -> str:
-    """(label, value, remark) as large figures."""
+    """Build large figures out of (label, value, remark)."""
     return (
         '<dl class="cards">'
         + "".join(
@@ -126,17 +134,29 @@ def cards(entries: Sequence[tuple[str, str, str]]) -> str:
 
 
 def widget(kind: str, source: str) -> str:
-    """Where the page's script puts what it draws; kinds are those of assets/start.js."""
+    """Build the place of what the page's script draws; kinds are those of assets/start.js."""
     return f'<div data-widget="{kind}" data-source="{source}"></div>'
 
 
+def figure(title: str, html: str, remark: str = "", caption: str = "", kind: str = "chart") -> str:
+    """Build a figure of class `kind` around html: title and remark above, a caption below."""
+    head = f"<strong>{escape(title)}</strong><span>{escape(remark)}</span>"
+    below = f'<p class="note">{escape(caption)}</p>' if caption else ""
+    return f'<figure class="{kind}"><figcaption>{head}</figcaption>{html}{below}</figure>'
+
+
+def picture(content: bytes, media: str, alt: str) -> str:
+    """Build a picture out of a file of a media type such as image/png."""
+    return f'<img alt="{escape(alt)}" src="{data_uri(content, media)}">'
+
+
 def data_uri(content: bytes, kind: str) -> str:
-    """A file inside the page; `kind` is its media type."""
+    """Encode a file as an address inside the page; `kind` is its media type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def rounded(value: float) -> float:
-    """Six significant digits: more than anybody reads, less than a page should carry."""
+    """Round to six significant digits: more than a reader needs, less than a page should carry."""
     return float(f"{value:.6g}")
 
 
@@ -154,7 +174,7 @@ def _data(name: str, value: Any) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("visualize").joinpath("assets", name).read_text(encoding="utf-8")
+    return files("visualize.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

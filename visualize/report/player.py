@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,16 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import PARENTS
 from dataset.humanml3d import FPS
-from domains.motion.files import CORRECTED, FOLDER, SAMPLED
 from loop.errors import ScscError
 from loop.progress import track
 from loop.rng import Streams
 from loop.rundir.files import read_json
+from loop.rundir.layout import WITH_CORRECTION
 from uhc.measure.plausibility import plausibility
-from visualize.curves.axes import STYLES
-from visualize.curves.records import CORRECTED as CORRECTED_ARM
-from visualize.curves.records import parse_arm
+from visualize.arms import STYLES, arm_title
+from visualize.motions import SampleFiles, find_samples, read_joints
 from visualize.report.page import rounded
-from visualize.report.runs import ArmState, spans
-from visualize.side_by_side import read_joints
-from visualize.table import arm_name
+from visualize.report.runs import ShownArm, spans
 from visualize.video import body
 from visualize.video.contact import (
     BELOW_M,
@@ -51,19 +47,10 @@ FEWEST = 2
 BEFORE_COLOUR = "#D55E00"  # vermilion of Okabe & Ito: told apart from every arm
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A synthetic motion on disk; `after` is None where no correction delivered one."""
-
-    id: str
-    before: Path
-    after: Path | None
-
-
 def player_data(
-    arms: Sequence[ArmState], motions: int, budget: float
+    arms: Sequence[ShownArm], motions: int, budget: float
 ) -> tuple[dict[str, Any] | None, list[str]]:
-    """(what assets/player.js shows, or None without any motion; what is missing and why).
+    """Collect what assets/player.js shows (None without any motion), and what is missing and why.
 
     Args:
         arms: those of one run, in the order in which they are offered.
@@ -71,16 +58,20 @@ def player_data(
         budget: bytes that all motions may take in the page; beyond it, each generation shows fewer.
     """
     missing: list[str] = []
-    chosen: list[tuple[ArmState, int, list[Clip]]] = []
+    chosen: list[tuple[ShownArm, int, list[SampleFiles]]] = []
     thinned: dict[str, str] = {}
     for arm in arms:
-        found = {g: clips for g in arm.generations if (clips := list_clips(arm, g))}
-        gone = [g for g in arm.generations if g > 0 and g not in found]
+        found = {
+            g: clips
+            for g in arm.record.generations
+            if (clips := find_samples(arm.record.generation(g)))
+        }
+        gone = [g for g in arm.record.generations if g > 0 and g not in found]
         if gone and _makes_motions(arm):
-            missing.append(f"{arm.name}: no motions are kept of generation {spans(gone)}.")
+            missing.append(f"{arm.title}: no motions are kept of generation {spans(gone)}.")
         chosen += [(arm, g, found[g]) for g in spread(sorted(found), GENERATIONS)]
         if len(found) > GENERATIONS:
-            thinned[arm.name] = f" {GENERATIONS} of its {len(found)} generations are in this page."
+            thinned[arm.title] = f" {GENERATIONS} of its {len(found)} generations are in this page."
     if not chosen:
         return None, missing
     motions = min(motions, _affordable(chosen, budget))
@@ -89,31 +80,20 @@ def player_data(
         for arm, generation, clips in track(chosen, "reading motions", len(chosen))
     ]
     for (arm, *_), group in zip(chosen, groups, strict=True):
-        group["note"] += thinned.get(arm.name, "")
+        group["note"] += thinned.get(arm.title, "")
     groups = [group for group in groups if group["motions"]]
     return (_player(groups) if groups else None), missing
 
 
-def list_clips(arm: ArmState, generation: int) -> list[Clip]:
-    """The synthetic motions of a generation that are still there, by id."""
-    folder = arm.folder / f"generation_{generation}" / FOLDER
-    clips = []
-    for path in sorted(folder.glob(f"*{SAMPLED}")):
-        clip = path.name.removesuffix(SAMPLED)
-        after = folder / f"{clip}{CORRECTED}"
-        clips.append(Clip(clip, path, after if after.exists() else None))
-    return clips
-
-
 def spread(numbers: Sequence[int], count: int) -> list[int]:
-    """At most `count` of the numbers: the first, the last, and others evenly between."""
+    """Choose at most `count` of the numbers: the first, the last, and others evenly between."""
     if len(numbers) <= count:
         return list(numbers)
     return [numbers[i] for i in np.linspace(0, len(numbers) - 1, count).round().astype(int)]
 
 
 def choose(faults: Sequence[float], count: int, stream: np.random.SeedSequence) -> dict[int, str]:
-    """{index: why it is shown}: two thirds broke physics most, the others are drawn at random."""
+    """Choose {index: why it is shown}: two thirds broke physics most, the others are random."""
     order = [int(i) for i in np.argsort(-np.asarray(faults), kind="stable")]
     worst = order if len(order) <= count else order[: -(-2 * count // 3)]
     rest = order[len(worst) :]
@@ -123,7 +103,7 @@ def choose(faults: Sequence[float], count: int, stream: np.random.SeedSequence) 
 
 
 def encode(joints: NDArray[np.floating]) -> dict[str, Any]:
-    """A motion (F, 22, 3) in metres as 16-bit integers, and a byte of cues for each frame.
+    """Encode a motion (F, 22, 3) in metres as 16-bit integers, and cues as a byte a frame.
 
     Bits of a cue: 0, 1 left, right toe planted; 2, 3 sliding; 4 floating; 5 below the floor. The
     unit is 1 mm, or as many whole mm as a motion needs that goes further than 32 m.
@@ -141,19 +121,19 @@ def encode(joints: NDArray[np.floating]) -> dict[str, Any]:
 
 
 def _group(
-    arm: ArmState, generation: int, clips: Sequence[Clip], count: int, missing: list[str]
+    arm: ShownArm, generation: int, clips: Sequence[SampleFiles], count: int, missing: list[str]
 ) -> dict[str, Any]:
-    """One generation of one arm: the chosen motions, and how many of how many they are."""
-    read: list[tuple[Clip, dict[str, Any]]] = []
+    """Describe one generation of one arm: the chosen motions, and how many of how many."""
+    read: list[tuple[SampleFiles, dict[str, Any]]] = []
     for clip in clips:
         try:
-            read.append((clip, _motion(clip.before)))
+            read.append((clip, _motion(clip.sampled)))
         except ScscError as error:
-            missing.append(f"{clip.before} cannot be shown: {str(error).splitlines()[0]}.")
+            missing.append(f"{clip.sampled} cannot be shown: {str(error).splitlines()[0]}.")
     faults = [sum(motion["physics"][key] for key in list(PHYSICS)[:3]) for _, motion in read]
-    shown = choose(faults, count, Streams(0, arm.folder.name).at(generation, "report"))
-    captions = _captions(clips[0].before.parent / "prompts.json", missing)
-    corrected = any(clip.after for clip in clips)
+    shown = choose(faults, count, Streams(0, arm.name.folder).at(generation, "report"))
+    captions = _captions(clips[0].sampled.parent / "prompts.json", missing)
+    corrected = any(clip.corrected for clip in clips)
     corrects = corrected or arm.settings.get("correction", "none") != "none"
     motions = []
     for index, why in shown.items():
@@ -171,22 +151,24 @@ def _group(
         )
     motions.sort(key=lambda motion: motion["after"] is None)  # open on a pair to compare
     return {
-        "arm": arm_name(*_kind(arm)),
+        "arm": arm_title(arm.name.kind, arm.name.percent),
         "generation": generation,
         "motions": motions,
         "note": _note(len(motions), len(clips), sum("worst" in m["why"] for m in motions)),
     }
 
 
-def _after(clip: Clip, corrects: bool, missing: list[str]) -> tuple[dict[str, Any] | None, str]:
-    """The corrected motion, and what there is to say where there is none."""
-    if clip.after is None:
+def _after(
+    clip: SampleFiles, corrects: bool, missing: list[str]
+) -> tuple[dict[str, Any] | None, str]:
+    """Return the corrected motion, and a remark where there is none."""
+    if clip.corrected is None:
         note = "The correction failed on this one; it did not enter the training set."
         return None, note if corrects else ""
     try:
-        return _motion(clip.after), ""
+        return _motion(clip.corrected), ""
     except ScscError as error:
-        missing.append(f"{clip.after} cannot be shown: {str(error).splitlines()[0]}.")
+        missing.append(f"{clip.corrected} cannot be shown: {str(error).splitlines()[0]}.")
         return None, "The corrected motion cannot be read."
 
 
@@ -197,7 +179,7 @@ def _motion(path: Path) -> dict[str, Any]:
 
 
 def _captions(path: Path, missing: list[str]) -> dict[str, str]:
-    """The caption that prompted each motion; {} where a published run kept none."""
+    """Read the caption of each motion; {} where a published run kept none."""
     if not path.exists():
         return {}
     try:
@@ -234,36 +216,31 @@ def _player(groups: list[dict[str, Any]]) -> dict[str, Any]:
             | {
                 "nose": colours["trunk"],
                 "before": BEFORE_COLOUR,
-                "after": STYLES[CORRECTED_ARM].color,
+                "after": STYLES[WITH_CORRECTION].color,
             },
         },
         "groups": groups,
     }
 
 
-def _affordable(chosen: Sequence[tuple[ArmState, int, list[Clip]]], budget: float) -> int:
-    """Motions a generation that fit the budget, by the length of the first clip of each."""
+def _affordable(chosen: Sequence[tuple[ShownArm, int, list[SampleFiles]]], budget: float) -> int:
+    """Count motions a generation that fit the budget, by the length of the first clip of each."""
     each = 0.0
     for _, _, clips in chosen:
-        frames = _frames(clips[0].before)
-        each += (1 + (clips[0].after is not None)) * (frames * (22 * 3 * 2 + 1) * 4 / 3 + 300)
+        frames = _frames(clips[0].sampled)
+        each += (1 + (clips[0].corrected is not None)) * (frames * (22 * 3 * 2 + 1) * 4 / 3 + 300)
     return max(FEWEST, int(budget / each))
 
 
-def _kind(arm: ArmState) -> tuple[str, int]:
-    kind, digits = parse_arm(arm.folder.name) or (arm.folder.name, "")
-    return kind, int(digits or 0)
-
-
 def _frames(path: Path) -> int:
-    """Length of a motion by the head of its file; 0 where it cannot be read."""
+    """Read the length of a motion by the head of its file; 0 where it cannot be read."""
     try:
         return len(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError, TypeError):  # named when it is read
         return 0
 
 
-def _makes_motions(arm: ArmState) -> bool:
+def _makes_motions(arm: ShownArm) -> bool:
     return arm.settings.get("synthetic_augmentation_percent", "1") not in ("0", "0.0")
 
 

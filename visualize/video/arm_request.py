@@ -1,7 +1,4 @@
-"""What an arm asked of its correction, so that a film shows what happened in it.
-
-The folder of an arm holds args.json, which names the controller where it was not the tracker.
-"""
+"""Requests to the correction as an arm made them, so that a film shows what happened in it."""
 
 from __future__ import annotations
 
@@ -9,39 +6,34 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from body_models.skeleton import Skeleton
 from dataset.humanml3d import load_split
 from domains.motion.correction import body_of
 from domains.motion.files import CORRECTED, SAMPLED
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
-from loop.rundir.files import read_json
+from loop.rundir.read import arm_containing, read_settings
 from uhc.controllers.registry import Name, controller_named, described
 from uhc.recording import no_recording
 from uhc.request import Controller, Request
 
 logger = logging.getLogger("scsc")
 
-ControllerName = Name | Literal["by_path"]
-ARGUMENTS = "args.json"
 
-
-def request_at(
-    path: Path, controller: ControllerName = "by_path", weights: Path | None = None
-) -> Request:
-    """How the motion of a file is to be corrected: as in the arm that the file is in, if any.
+def request_at(path: Path, controller: str = "by_path", weights: Path | None = None) -> Request:
+    """Build the request that corrects the motion of a file as the arm did that the file is in.
 
     Args:
         path: the file.
-        controller: who follows it; `by_path`: the arm's, outside of an arm the tracker.
+        controller: its name; `by_path`: that of the arm, outside of an arm the tracker.
         weights: of the controller; default: those that come along.
 
     Raises:
         InvalidOptionError: forces of that controller are not recorded, or by `by_path`: these are
             not the weights of the arm.
-        MissingAssetError, CorruptFileError: the controller's weights or the arm's args.json cannot
-            be read.
+        MissingAssetError, CorruptFileError: the controller's weights or the settings of the arm
+            cannot be read, or there is no controller of that name.
     """
     settings = _settings(path)
     asked: str = str(settings.get("controller", "tracker")) if controller == "by_path" else ""
@@ -49,7 +41,7 @@ def request_at(
     if name not in get_args(Name):
         raise CorruptFileError(
             "this arm had a controller that does not exist",
-            path=_arm(path),
+            path=arm_containing(path),
             found=name,
             expected=get_args(Name),
         )
@@ -61,21 +53,21 @@ def request_at(
 
 
 def sampled_at(path: Path) -> Path:
-    """The file of the motion that was simulated where `path` holds a correction's result."""
+    """Return the file of the motion that was simulated to make a correction's result `path`."""
     source = path.with_name(path.name.replace(CORRECTED, SAMPLED))
     simulated = _settings(path).get("correction") == "simulated"
     return source if simulated and source.is_file() else path
 
 
 def _controller(name: Any, weights: Path | None, asked: str, path: Path) -> Controller | None:
-    """The controller; where an arm `asked` for weights, only with the very same."""
+    """Load the controller; where an arm `asked` for weights, only with the very same."""
     if name == "faithful":
         raise no_recording()
     controller = controller_named(name, weights)
     if asked and (found := described(name, weights)) != asked:
         raise InvalidOptionError(
             "the weights of the controller are not those that corrected this arm",
-            path=_arm(path),
+            path=arm_containing(path),
             found=found,
             expected=asked,
             remedy="point to them with --controller-weights, or choose a --controller",
@@ -83,23 +75,15 @@ def _controller(name: Any, weights: Path | None, asked: str, path: Path) -> Cont
     return controller
 
 
-def _arm(path: Path) -> Path | None:
-    """The folder of the motion experiment's arm that a file is in."""
-    for folder in path.resolve().parents:
-        if (folder / ARGUMENTS).is_file():
-            return folder
-    return None
-
-
 def _settings(path: Path) -> Mapping[str, Any]:
-    """What the arm was run with; {} outside of an arm of motions."""
-    arm = _arm(path)
-    settings = {} if arm is None else read_json(arm / ARGUMENTS)
-    return settings if isinstance(settings, dict) and "protocol" in settings else {}
+    """Return what the arm that holds a file was run with; {} outside of an arm of motions."""
+    arm = arm_containing(path)
+    settings = {} if arm is None else read_settings(arm)
+    return settings if "protocol" in settings else {}
 
 
 def _body(settings: Mapping[str, Any], path: Path) -> Skeleton | None:
-    """The body on which the arm puts all its motions; None, with a warning, without its data."""
+    """Return the body of the arm's motions; None, with a warning, without its data set."""
     if not settings:
         return None
     skip_damaged = bool(settings["protocol"].get("skip_damaged", False))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from body_models.skeleton import PARENTS
+from visualize.arms import Colour
 from visualize.video.camera import Camera
-from visualize.video.colours import Colour
 from visualize.video.contact import BELOW_M, TOES, Cues
 from visualize.video.floor import Floor, Pixels, stroke
 
@@ -61,7 +61,7 @@ def draw_body(
     frame: int,
     trunk: Colour = TRUNK,
 ) -> Image.Image:
-    """Picture of frame `frame` of joints (F, 22, 3) in metres with floor, shadow and cues."""
+    """Draw frame `frame` of joints (F, 22, 3) in metres, with floor, shadow and cues."""
     capsules = _capsules(joints[frame], trunk)
     ends = np.array([(capsule.start, capsule.end) for capsule in capsules])
     pixels, depths = camera.project(ends, frame)
@@ -106,7 +106,7 @@ def _capsules(joints: NDArray[np.float64], trunk: Colour) -> list[_Capsule]:
 def _shadows(
     camera: Camera, capsules: list[_Capsule], ends: NDArray[np.float64], frame: int
 ) -> list[tuple[Pixels, Pixels, float, float]]:
-    """The body pressed flat onto the floor, as under a light straight above."""
+    """Draw the body pressed flat onto the floor, as under a light straight above."""
     flat = ends * [1.0, 0.0, 1.0]
     pixels, depths = camera.project(flat, frame)
     # Seen at a slant a disc on the floor is lower than wide; a stroke cannot be, so it is thinned.
@@ -158,7 +158,7 @@ def _draw_solid(
     radii: NDArray[np.float64],
     colours: list[Colour],
 ) -> None:
-    """Strokes (N, 2, 2) with one outline around all; a lighter ridge faces the upper left."""
+    """Draw strokes (N, 2, 2) with one outline around all; a lighter ridge faces the upper left."""
     rim = OUTLINE_PX * SUPERSAMPLING
     for (start, end), (first, second) in zip(ends, radii, strict=True):
         stroke(draw, start, end, first + rim, second + rim, OUTLINE)
@@ -178,7 +178,7 @@ def _draw_rings(
     frame: int,
     box: tuple[int, int, int, int],
 ) -> None:
-    """A ring on the floor around every toe in contact."""
+    """Draw a ring on the floor around every toe in contact."""
     for side, toe in enumerate(TOES):
         if cues.planted[frame, side] or cues.sliding[frame, side]:
             colour = PLANTED if cues.planted[frame, side] else SLIDING
@@ -195,7 +195,7 @@ def _draw_cue(
     frame: int,
     origin: Pixels,
 ) -> None:
-    """Joints below the floor as red dots; a gap under somebody who floats as a purple line."""
+    """Draw joints below the floor as red dots; a gap under somebody who floats as a purple line."""
     for joint in np.flatnonzero(joints[frame, :, 1] < -BELOW_M):
         centre = (camera.project(joints[frame, joint], frame)[0] - origin) * SUPERSAMPLING
         stroke(draw, centre, centre, 7 * SUPERSAMPLING, 7 * SUPERSAMPLING, (255, 255, 255))
@@ -212,7 +212,7 @@ def _draw_cue(
 
 
 def _ring(camera: Camera, point: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
-    """Pixels (24, 2) of a circle on the floor under `point`."""
+    """Return pixels (24, 2) of a circle on the floor under `point`."""
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     circle = np.stack([np.cos(angle), np.zeros_like(angle), np.sin(angle)], axis=-1) * RING_M
     return camera.project(circle + point * [1.0, 0.0, 1.0], frame)[0]

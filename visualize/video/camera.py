@@ -68,18 +68,18 @@ class Camera:
 
     @property
     def axes(self) -> NDArray[np.float64]:
-        """(3, 3): rows are the picture's right, up and towards-the-viewer directions."""
+        """Rows (3, 3) are the picture's right, up and towards-the-viewer directions."""
         return self.view.axes
 
     @property
     def focal(self) -> float:
-        """Pixels a metre spans at one metre."""
+        """Return the pixels a metre spans at one metre."""
         return self.size / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
 
     def project(
         self, points: NDArray[np.float64], frame: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixels (..., 2) and depths (...,) in metres of world points (..., 3) in metres."""
+        """Project world points (..., 3), metres, to pixels (..., 2) and depths (...,) in metres."""
         seen = (points - self.targets[frame]) @ self.axes.T
         depth = np.maximum(self.distance - seen[..., 2], 0.05)  # what is behind stays finite
         across = self.focal * seen[..., :2] / depth[..., None]
@@ -87,7 +87,7 @@ class Camera:
 
     @cached_property
     def floor_view(self) -> FloorView:
-        """Where each pixel's ray meets the floor, relative to the target; frames only shift it."""
+        """Find where each pixel's ray meets the floor, relative to the target."""
         centre = self.size / 2
         ys, xs = np.mgrid[0 : self.size, 0 : self.size] + 0.5 - centre
         rays = np.stack([xs, -ys, np.full_like(xs, -self.focal)], axis=-1) @ self.axes
@@ -118,14 +118,14 @@ class FloorView:
 
 
 def follow(clips: Sequence[NDArray[np.float64]], size: int, view: View = VIEWS["side"]) -> Camera:
-    """A camera for clips (F, 22, 3), all of one length, that keeps every joint in the picture."""
+    """Make a camera for clips (F, 22, 3) of one length that keeps every joint in the picture."""
     return _follow(clips, np.mean([clip[:, 0] for clip in clips], axis=0), size, view)
 
 
 def follow_each(
     clips: Sequence[NDArray[np.float64]], size: int, view: View = VIEWS["side"]
 ) -> list[Camera]:
-    """A camera for each clip, all from one distance, so that sizes compare and nobody walks off."""
+    """Make a camera for each clip, all from one distance, so that sizes compare."""
     cameras = [_follow([clip], clip[:, 0], size, view) for clip in clips]
     farthest = max(camera.distance for camera in cameras)
     return [replace(camera, distance=farthest) for camera in cameras]

@@ -32,17 +32,17 @@ class Cues:
 
     @property
     def below(self) -> NDArray[np.bool_]:
-        """(F,) something is below the floor."""
+        """Return where (F,) something is below the floor."""
         return self.height < -BELOW_M
 
     @property
     def floating(self) -> NDArray[np.bool_]:
-        """(F,) nothing is near the floor."""
+        """Return where (F,) nothing is near the floor."""
         return self.height > FLOATING_M
 
 
 def find_cues(joints: NDArray[np.float64], fps: float) -> Cues:
-    """Cues of joints (F, 22, 3) in metres, y up."""
+    """Find the cues of joints (F, 22, 3) in metres, y up."""
     toes = joints[:, TOES]
     steps = np.linalg.norm(np.diff(toes[..., [0, 2]], axis=0), axis=-1) * fps
     # The slower of the steps into and out of a frame: landing and lifting are not sliding.

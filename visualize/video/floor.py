@@ -38,7 +38,7 @@ class Floor:
     def paint(
         self, frame: int, shadows: Sequence[tuple[Pixels, Pixels, float, float]]
     ) -> Image.Image:
-        """Floor and sky of a frame; each shadow is a tapered stroke (start, end, radii), pixels."""
+        """Paint floor and sky of a frame; each shadow is a stroke (start, end, radii), pixels."""
         x, _, z = (self._camera.targets[frame] / TILE_M).astype(np.float32)
         waves = _square_wave(self._view.x / np.float32(TILE_M) + x, self._widths[0])
         waves *= _square_wave(self._view.z / np.float32(TILE_M) + z, self._widths[1])
@@ -66,7 +66,7 @@ def stroke(
     second: float,
     fill: int | tuple[int, ...],
 ) -> None:
-    """A stroke from one round end of radius `first` to another of radius `second`, in pixels."""
+    """Draw a stroke from a round end of radius `first` to one of radius `second`, in pixels."""
     along = end - start
     length = float(np.hypot(*along))
     if length > 1e-6:
@@ -79,7 +79,7 @@ def stroke(
 
 
 def _pixel_width(coordinate: Image32) -> Image32:
-    """Width in tiles of each pixel on the floor, along one axis.
+    """Compute the width in tiles of each pixel on the floor, along one axis.
 
     The checks fade to their mean where a pixel covers whole tiles, so the horizon does not flicker.
     """
@@ -89,7 +89,7 @@ def _pixel_width(coordinate: Image32) -> Image32:
 
 
 def _square_wave(phase: Image32, width: Image32) -> Image32:
-    """+1 and -1 in turns, one a tile, averaged over `width` around `phase`.
+    """Compute a wave of +1 and -1 in turns, one a tile, averaged over `width` around `phase`.
 
     The wave's integral is the triangle 1 - 2 |frac(phase / 2) - 1/2|.
     """

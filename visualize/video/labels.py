@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
+from visualize.arms import Colour
 from visualize.video.body import BELOW, FLOATING, LEFT, PLANTED, RIGHT, SLIDING
-from visualize.video.colours import Colour
 
 INK: Colour = (30, 34, 42)
 PAPER: Colour = (255, 255, 255)
@@ -34,7 +33,9 @@ SKELETON_SIGNS: Signs = (
 
 @cache
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib and covers more than Latin letters."""
+    """Load DejaVu Sans, which comes with matplotlib and covers more than Latin letters."""
+    import matplotlib
+
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return ImageFont.truetype(str(folder / f"DejaVuSans{'-Bold' * bold}.ttf"), size)
 
@@ -42,7 +43,7 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 def title_strips(
     titles: Sequence[str], width: int, colours: Sequence[Colour | None] | None = None
 ) -> list[Image.Image]:
-    """Titles on white strips as wide as their panels, all in the size the longest one needs.
+    """Draw titles on white strips as wide as their panels, all in the size the longest one needs.
 
     A colour becomes a bar before its title. What does not even fit in the smallest letters is cut,
     with an ellipsis.
@@ -70,8 +71,7 @@ def title_strips(
 
 @cache
 def legend_strip(width: int, signs: Signs = SKELETON_SIGNS) -> Image.Image:
-    """What the colours mean, in the middle of a strip as wide as the video, in as many rows as it
-    takes."""
+    """Draw a legend of the colours on a strip as wide as the video."""
     letters = font(13)
     sizes = [_SIGN_PX + letters.getlength(word) + _SIGN_GAP_PX for word, _, _ in signs]
     rows: list[list[int]] = [[]]
@@ -97,7 +97,7 @@ def legend_strip(width: int, signs: Signs = SKELETON_SIGNS) -> Image.Image:
 
 @cache
 def readout(text: str, colour: Colour) -> Image.Image:
-    """A line of text on a white plate; few different ones exist, so each is drawn once."""
+    """Draw a line of text on a white plate; few different ones exist, so each is drawn once."""
     letters = font(15)
     plate = Image.new("RGB", (int(letters.getlength(text)) + 16, 26), PAPER)
     ImageDraw.Draw(plate).text((8, 13), text, fill=colour, font=letters, anchor="lm")

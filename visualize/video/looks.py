@@ -29,7 +29,7 @@ def look_frames(
     columns: int | None = None,
     forces: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Frames (H, W, 3) of `clips` beside each other in a look, each followed by a camera.
+    """Draw frames (H, W, 3) of `clips` beside each other in a look, each followed by a camera.
 
     Args:
         clips: the motions, at `fps`.
@@ -69,7 +69,7 @@ def render(
     columns: int | None = None,
     forces: bool = False,
 ) -> None:
-    """`look_frames` as a video (.mp4 or .gif), which plays as fast as the motion."""
+    """Write `look_frames` as a video (.mp4 or .gif), which plays as fast as the motion."""
     frames = look_frames(clips, look, fps, size, view, columns, forces)
     count = max((len(np.asarray(clip.joints)) for clip in clips), default=0)
     write_video(track(frames, f"drawing {out.name}", count), out, fps)

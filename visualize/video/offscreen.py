@@ -21,7 +21,7 @@ REMEDY = (
 
 
 def open_context(width: int, height: int) -> Any:
-    """A current OpenGL context with an off-screen buffer; keep it as long as you draw.
+    """Open a current OpenGL context with an off-screen buffer; keep it as long as you draw.
 
     Raises MissingAssetError, with what to install, where this machine has no such OpenGL.
     """
@@ -43,7 +43,7 @@ def open_context(width: int, height: int) -> Any:
 
 
 def _backend() -> str:
-    """What the user or an earlier import chose, else the first library that is there."""
+    """Return what the user or an earlier import chose, else the first library that is there."""
     for variable in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):
         chosen = os.environ.get(variable, "").strip().lower()
         if chosen in BACKENDS:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from body_models.skeleton import check_joints
 from loop.errors import InvalidOptionError
-from visualize.video.colours import Colour
+from visualize.arms import Colour
 from visualize.video.labels import INK, readout, title_strips
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Clip:
 def prepare(
     clips: Sequence[Clip], fps: float, size: int
 ) -> tuple[list[NDArray[np.float64]], list[int]]:
-    """Joints of all clips, each held at its last frame up to the longest, and their own lengths.
+    """Return joints of all clips, held at their last frame up to the longest, and the lengths.
 
     Raises InvalidMotionError for a bad motion, InvalidOptionError where nothing can be drawn.
     """
@@ -62,7 +62,7 @@ def prepare(
 
 
 def hold(rows: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
-    """`rows`, the last of them repeated until there are `frames`."""
+    """Extend `rows`, the last of them repeated until there are `frames`."""
     return np.concatenate([rows, rows[[-1] * (frames - len(rows))]])
 
 
@@ -87,7 +87,7 @@ class Sheet:
     legend: Callable[[int], Image.Image] | None = None
 
     def frames(self, painters: Sequence[Painter]) -> Iterator[NDArray[np.uint8]]:
-        """The frames (H, W, 3), H and W even; `painters` paint the clips' pictures."""
+        """Draw the frames (H, W, 3), H and W even; `painters` paint the clips' pictures."""
         titles = title_strips(
             [clip.title for clip in self.clips], self.size, [clip.colour for clip in self.clips]
         )
@@ -111,6 +111,6 @@ class Sheet:
             yield np.asarray(sheet)
 
     def _stamp(self, picture: Image.Image, frame: int, ended: bool) -> None:
-        """Time at the lower left."""
+        """Draw the time at the lower left."""
         time = readout("ended" if ended else f"{frame / self.fps:.1f} s", INK)
         picture.paste(time, (8, picture.height - time.height - 8))

@@ -19,8 +19,8 @@ from uhc.humanoid.segments import SOLE_BELOW_TOE_M
 from uhc.pipeline import FPS, MAX_REST_TOE_M, foot_drop
 from uhc.recording import Recording, record
 from uhc.request import Request
+from visualize.arms import BODY_COLOURS, Colour
 from visualize.video.camera import Camera, View, follow_each
-from visualize.video.colours import ARM_COLOURS, Colour
 from visualize.video.labels import legend_strip
 from visualize.video.sheet import Clip, Painter, Sheet, hold, prepare
 from visualize.video.stage import Arrow, Shape, Stage
@@ -54,7 +54,7 @@ class Performance:
 
 
 def perform(joints: NDArray[Any]) -> Performance:
-    """Joints (F, 22, 3), metres, y up, on the humanoid by inverse kinematics, no simulation.
+    """Pose the humanoid by inverse kinematics of joints (F, 22, 3), metres; no simulation.
 
     Faults stay in sight: who floats or sinks does so here. Only the whole motion is raised by the
     thickness of the sole under a resting toe joint.
@@ -68,7 +68,7 @@ def perform(joints: NDArray[Any]) -> Performance:
 
 
 def resting_toe(joints: NDArray[Any]) -> float:
-    """Height of the toe joints where they rest, metres: between 0 and 1 cm in a sound motion."""
+    """Estimate the height of resting toe joints, metres: 0 to 1 cm in a sound motion."""
     lowest = np.percentile(joints[:, [10, 11], 1].min(axis=1), 40)
     return float(np.clip(lowest, 0.0, MAX_REST_TOE_M))
 
@@ -81,7 +81,7 @@ def simulator_frames(
     columns: int | None = None,
     forces: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Frames (H, W, 3) of the clips on the humanoid; arguments as in `visualize.video.looks`.
+    """Draw frames (H, W, 3) of the clips on the humanoid; arguments as in `visualize.video.looks`.
 
     With `forces` each motion is corrected in the simulator first, as its `request` says, and what
     is drawn is what the simulated body did.
@@ -100,7 +100,7 @@ def simulator_frames(
     ]
     stage = Stage(size)
     painters = [
-        _painter(stage, camera, performance, clip.colour or ARM_COLOURS["real"])
+        _painter(stage, camera, performance, clip.colour or BODY_COLOURS["real"])
         for camera, performance, clip in zip(
             follow_each(shown, size, view), performances, clips, strict=True
         )

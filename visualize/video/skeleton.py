@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from loop.progress import track
+from visualize.arms import Colour
 from visualize.video.body import BELOW, FLOATING, TRUNK, draw_body
 from visualize.video.camera import VIEWS, Camera, View, follow, follow_each
-from visualize.video.colours import Colour
 from visualize.video.contact import Cues, find_cues
 from visualize.video.encode import write_video
 from visualize.video.floor import Floor
@@ -40,7 +40,7 @@ def render_side_by_side(
 def render_frames(
     panels: Sequence[tuple[str, ArrayLike]], fps: float = 20.0, size: int = PANEL_PX
 ) -> Iterator[NDArray[np.uint8]]:
-    """The pictures (H, W, 3) of `render_side_by_side`, panels of `size` pixels, H and W even.
+    """Draw the pictures (H, W, 3) of `render_side_by_side`, panels of `size` pixels, H and W even.
 
     Raises InvalidMotionError or InvalidOptionError before the first picture.
     """
@@ -56,7 +56,7 @@ def skeleton_frames(
     columns: int | None = None,
     together: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
-    """As `render_frames`, from any side, in any number of columns, trunks in their arm's colour.
+    """Draw as `render_frames`, from any side, in any number of columns, in colours of arms.
 
     `together`: one camera sees all; otherwise each motion is followed, from the same distance.
     """
@@ -84,7 +84,7 @@ def skeleton_frames(
 
 
 def _stamp_height(picture: Image.Image, cues: Cues, frame: int) -> None:
-    """Height of the lowest joint, at the lower right."""
+    """Write the height of the lowest joint, at the lower right."""
     colour: Colour = BELOW if cues.below[frame] else FLOATING if cues.floating[frame] else INK
     # A minus of typography is as wide as a plus, so the text does not jump.
     words = f"lowest joint {100 * cues.height[frame]:+.1f} cm".replace("-", "−")  # noqa: RUF001

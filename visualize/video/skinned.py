@@ -10,8 +10,8 @@ from PIL import Image
 
 from loop.progress import track
 from translation.ik import solve_ik
+from visualize.arms import BODY_COLOURS, Colour
 from visualize.video.camera import Camera, View, follow_each
-from visualize.video.colours import ARM_COLOURS, Colour
 from visualize.video.sheet import Clip, Painter, Sheet, prepare
 from visualize.video.simulator import resting_toe
 from visualize.video.skinned_mesh import SkinnedMesh, fit, skin, sole_depth
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 def skinned_frames(
     clips: Sequence[Clip], fps: float, size: int, view: View, columns: int | None = None
 ) -> Iterator[NDArray[np.uint8]]:
-    """Frames (H, W, 3) of the clips on a skinned body; arguments as in `visualize.video.looks`.
+    """Draw frames (H, W, 3) of clips on a skinned body; arguments as in `visualize.video.looks`.
 
     The mesh takes the bone lengths of each motion. The whole motion is raised by what the sole is
     thick under a resting toe joint; otherwise who floats or sinks does so here too.
@@ -34,7 +34,7 @@ def skinned_frames(
     stage = Stage(size, Mesh(mesh.faces, len(mesh.vertices)))
     work = list(zip(follow_each(motions, size, view), motions, lengths, clips, strict=True))
     painters = [
-        _painter(stage, camera, mesh, motion[:length], clip.colour or ARM_COLOURS["real"])
+        _painter(stage, camera, mesh, motion[:length], clip.colour or BODY_COLOURS["real"])
         for camera, motion, length, clip in track(work, "posing")
     ]
     return Sheet(clips, lengths, fps, size, columns).frames(painters)

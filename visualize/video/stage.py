@@ -17,8 +17,8 @@ from PIL import Image
 from scipy.sparse import csr_array
 
 from uhc.humanoid.model import yup_to_zup
+from visualize.arms import Colour
 from visualize.video.camera import FIELD_OF_VIEW, Camera
-from visualize.video.colours import Colour
 from visualize.video.floor import DARK, LIGHT, SKY, TILE_M
 from visualize.video.offscreen import open_context
 
@@ -103,7 +103,7 @@ class Stage:
         vertices: NDArray[np.float32] | None = None,
         colour: Colour = (150, 158, 170),
     ) -> Image.Image:
-        """Picture of a frame: `shapes`, and the mesh with `vertices` (V, 3), y up, in `colour`.
+        """Draw a frame: `shapes`, and the mesh with `vertices` (V, 3), y up, in `colour`.
 
         The light stays with `focus` (3,), y up, so that shadows are where the body is.
         """

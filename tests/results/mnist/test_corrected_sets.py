@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import struct
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from dataset.mnist_source import FILES
 from domains.mnist.arguments import MnistArguments
 from domains.mnist.arm import run
 from loop.errors import MissingAssetError
+from loop.rundir.read import read_arm
 from results.mnist.corrected_sets import METRICS, cell, measure, table, write_rows
 
 
@@ -38,7 +38,7 @@ def test_every_correction_of_generation_0(data_dir: Path, tmp_path: Path) -> Non
     rows = measure(tmp_path, data_dir, tmp_path)
     found = {(row.correction, row.metric): row.value for row in rows}
     assert {row.seed for row in rows} == {3} and {row.metric for row in rows} == set(METRICS)
-    stored = json.loads((tmp_path / "baseline_0.2/00/eval_dict.json").read_text())["0"]["0"]
+    stored = read_arm(tmp_path / "baseline_0.2").metrics(0)
     raw = "none (raw samples)"
     assert found[raw, "FID"] == pytest.approx(stored["FID_all"], rel=1e-9)
     assert found[raw, "Recall"] == stored["Recall"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from results.mnist.tables import (
     write_points,
 )
 from results.mnist.text import reduction_table, write_tables
+from tests.runs import finish_generation
 
 PRESET = preset_named("evidence")
 FID = {
@@ -38,14 +38,16 @@ FID = {
 
 def _write(folder: Path, fid: list[float]) -> None:
     for generation, value in enumerate(fid):
-        place = folder / f"{generation:02d}"
-        place.mkdir(parents=True)
         found = {"FID_all": value, "Recall": 1 / value, "Accuracy": 0.9, "FID_floor": 1.0}
         found |= {"Precision": 0.8, "Coverage": 0.7, "Memorisation": 0.5, "Recall_real": 0.9}
-        content = {"0": found if generation else {"127": found}}
-        (place / "eval_dict.json").write_text(json.dumps(content))
-        sheet = np.full((112, 280), 255 - 10 * generation, np.uint8)
-        Image.fromarray(sheet).save(place / f"image_gen{generation}_w0.5.png")
+        sheet = Image.fromarray(np.full((112, 280), 255 - 10 * generation, np.uint8))
+        name = f"image_gen{generation}_w0.5.png"
+        finish_generation(
+            folder,
+            generation,
+            found,
+            save=lambda here, sheet=sheet, name=name: sheet.save(here / name),
+        )
 
 
 @pytest.fixture

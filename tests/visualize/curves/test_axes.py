@@ -7,8 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter1d
 
-from visualize.curves.axes import Panel, arm_label, arm_styles, curve, draw_panel, select
-from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record
+from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
+from visualize.arms import arm_label, arm_styles
+from visualize.curves.axes import Panel, curve, draw_panel, select
+from visualize.curves.records import Record
 
 FID = Panel("FID", "FID_test", ("FID floor", "FID_ground truth"))
 
@@ -31,14 +33,14 @@ def lines(found: list[Record], panel: Panel = FID) -> dict[str, np.ndarray]:
 def test_published_labels() -> None:
     assert arm_label(BASELINE, 0) == "Baseline (continue training on gt data), 0%"
     assert arm_label(FINETUNING, 25) == "Iterative fine-tuning, 25%"
-    assert arm_label(CORRECTED, 25) == "Iterative fine-tuning with self-correction, 25%"
+    assert arm_label(WITH_CORRECTION, 25) == "Iterative fine-tuning with self-correction, 25%"
     other = FINETUNING + "_with_kinematic_correction"
     assert arm_label(other, 5) == "Iterative fine-tuning with kinematic correction, 5%"
 
 
 def test_every_arm_has_its_own_colour_and_marker() -> None:
-    styles = arm_styles([CORRECTED, "iterative_finetuning_b", BASELINE, FINETUNING, "a"])
-    assert list(styles) == [BASELINE, FINETUNING, CORRECTED, "a", "iterative_finetuning_b"]
+    styles = arm_styles([WITH_CORRECTION, "iterative_finetuning_b", BASELINE, FINETUNING, "a"])
+    assert list(styles) == [BASELINE, FINETUNING, WITH_CORRECTION, "a", "iterative_finetuning_b"]
     assert len({style.color for style in styles.values()}) == 5
     assert len({style.marker for style in styles.values()}) == 5
 
@@ -88,8 +90,8 @@ def test_generation_0_and_the_first_known_floor_are_lines_across() -> None:
 def test_failures_are_a_share_of_attempts() -> None:
     panel = Panel("Failed", "failed", per="attempted")
     found = select(
-        records([0.0, 3.0, 1.0], CORRECTED, metric="failed")
-        + records([12.0, 12.0, 0.0], CORRECTED, metric="attempted"),
+        records([0.0, 3.0, 1.0], WITH_CORRECTION, metric="failed")
+        + records([12.0, 12.0, 0.0], WITH_CORRECTION, metric="attempted"),
         panel,
     )
     assert [(r.generation, r.value) for r in found] == [(0, 0.0), (1, pytest.approx(25.0))]
@@ -117,6 +119,6 @@ def test_where_a_run_is_behind_the_mean_is_dashed_and_has_no_interval() -> None:
 
 def test_an_arm_with_fewer_seeds_says_so() -> None:
     found = records([1.0, 2.0], seed=1) + records([3.0, 4.0], seed=2)
-    found += records([1.0, 2.0], CORRECTED, seed=1)
-    assert arm_label(CORRECTED, 100) + " (1 of 2 seeds)" in lines(found)
+    found += records([1.0, 2.0], WITH_CORRECTION, seed=1)
+    assert arm_label(WITH_CORRECTION, 100) + " (1 of 2 seeds)" in lines(found)
     assert arm_label(BASELINE, 0) in lines(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,9 @@ import pytest
 from PIL import Image
 
 from loop.errors import InvalidOptionError, MissingAssetError
+from tests.runs import write_settings
 from visualize.curves.experiment import generate_graphs
-from visualize.curves.graphs import PUBLISHED_PANELS, draw_seeds, explanation
+from visualize.curves.motion import PUBLISHED_PANELS, draw_seeds, explanation
 from visualize.curves.records import read_folder, read_runs
 
 ARM = "synthetic_percent_{}_iterative_finetuning"
@@ -68,8 +68,7 @@ def test_published_outputs_are_drawn(make) -> None:
             }
             stored = {f"model{1000 + g:09d}.pt": metrics for g in range(1 if generation else 3)}
             runs.write(arm, generation, stored)
-            opt = runs.folder / arm / f"generation_{generation}" / "args.json"
-            opt.write_text(json.dumps({"dataset": "humanml", "layers": 8}))
+            write_settings(runs.folder / arm / f"generation_{generation}", {"layers": 8})
     written = generate_graphs("0064")
     assert [path.name for path in written] == [
         f"0064_025_iterative_finetuning_graphs.{kind}" for kind in ("png", "pdf")
@@ -121,7 +120,7 @@ def test_the_recorded_preset_tells_which_arms_to_expect(make, caplog) -> None:
     runs.fill("baseline", 0)
     with pytest.raises(InvalidOptionError, match="--preset"):
         generate_graphs("mine")
-    (runs.folder / "baseline" / "args.json").write_text(json.dumps({"preset": {"name": "smoke"}}))
+    write_settings(runs.folder / "baseline", {"preset": {"name": "smoke"}})
     generate_graphs("mine")
     assert f"{ARM.format('100')}_with_correction" in caplog.text
 

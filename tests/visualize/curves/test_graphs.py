@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from loop.errors import MissingAssetError
-from visualize.curves.graphs import (
+from visualize.curves.motion import (
     PLAUSIBILITY_PANELS,
     PUBLISHED_PANELS,
     draw_figure,

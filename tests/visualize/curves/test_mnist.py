@@ -11,19 +11,19 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 
 from loop.errors import CorruptFileError, MissingAssetError
+from tests.runs import begin_generation, evaluation_file
 from visualize.curves.mnist import draw_graphs, draw_published, entering
-from visualize.curves.mnist_records import read_parent, read_parents
+from visualize.curves.records import read_folder, read_runs
 
 ARMS = ("baseline_0.2", "iterative_finetuning_1.0", "iterative_finetuning_with_correction_1.0")
 
 
 def _write(parent: Path, arm: str, generation: int, metrics: dict[str, float]) -> None:
-    folder = parent / arm / f"{generation:02d}"
-    folder.mkdir(parents=True)
+    path = evaluation_file(parent / arm, generation)
     content: object = {"0": metrics}
     if generation == 0:  # as published: every epoch of generation 0, the last one counts
         content = {"0": {"9": metrics | {"FID": -1.0}, "19": metrics, "3": {"FID": -2.0}}}
-    (folder / "eval_dict.json").write_text(json.dumps(content))
+    path.write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def parent(tmp_path: Path) -> Path:
             more = {"FID_sampled": 30.0} if place and generation else {}
             more |= {"FID_corrected": 20.0} if place == 2 and generation else {}
             _write(tmp_path, arm, generation, {"FID": 10.0 + place * generation, **more})
-    (tmp_path / ARMS[0] / "07.partial").mkdir()
+    begin_generation(tmp_path / ARMS[0], 7)
     (tmp_path / ARMS[0] / "08").mkdir()  # a published run between its folder and its file
     return tmp_path
 
 
 def test_records_of_the_published_layout(parent: Path) -> None:
-    records = read_parent(parent, seed=3)
+    records = read_folder(parent, seed=3)
     fid = {(r.arm, r.generation): r.value for r in records if r.metric == "FID"}
     assert fid["baseline", 0] == 10.0 and fid["iterative_finetuning_with_correction", 4] == 18.0
     assert len(fid) == 7 + 6 + 5
@@ -48,13 +48,13 @@ def test_records_of_the_published_layout(parent: Path) -> None:
 
 
 def test_what_enters_training_is_the_corrected_set_where_there_is_one(parent: Path) -> None:
-    found = [r for r in entering(read_parent(parent)) if r.metric == "FID_entering"]
+    found = [r for r in entering(read_folder(parent)) if r.metric == "FID_entering"]
     assert {r.value for r in found if r.arm == "iterative_finetuning"} == {30.0}
     assert {r.value for r in found if r.arm.endswith("correction")} == {20.0}
 
 
 def test_published_graph_shows_smoothed_and_raw_curves(parent: Path) -> None:
-    axes = draw_published(read_parent(parent)).axes[0]
+    axes = draw_published(read_folder(parent)).axes[0]
     labels = axes.get_legend_handles_labels()[1]
     assert labels == [
         "Generation-0",
@@ -74,7 +74,7 @@ def test_published_graph_shows_smoothed_and_raw_curves(parent: Path) -> None:
 
 
 def test_files_have_the_published_names_and_repeat(parent: Path, tmp_path: Path) -> None:
-    written = draw_graphs(read_parents([parent]), tmp_path / "graphs")
+    written = draw_graphs(read_runs([parent]), tmp_path / "graphs")
     assert [path.name for path in written] == [
         "aug_percent_1.0_graphs.png",
         "aug_percent_1.0_metrics.png",
@@ -83,19 +83,19 @@ def test_files_have_the_published_names_and_repeat(parent: Path, tmp_path: Path)
     with Image.open(written[0]) as picture:
         assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     first = [path.read_bytes() for path in written]
-    draw_graphs(read_parents([parent]), tmp_path / "graphs")
+    draw_graphs(read_runs([parent]), tmp_path / "graphs")
     assert first == [path.read_bytes() for path in written]
 
 
 def test_a_lone_baseline_has_its_graph(tmp_path: Path) -> None:
     _write(tmp_path, "baseline_0.2", 0, {"FID": 10.0})
-    written = draw_graphs(read_parents([tmp_path]), tmp_path / "graphs")
+    written = draw_graphs(read_runs([tmp_path]), tmp_path / "graphs")
     assert written[0].name == "aug_percent_0_graphs.png"
 
 
 def test_bad_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingAssetError, match="nothing has been evaluated"):
-        read_parent(tmp_path / "nowhere")
-    _write(tmp_path, "baseline_0.2", 1, {})
-    with pytest.raises(CorruptFileError, match="does not read"):
-        read_parent(tmp_path)
+    with pytest.raises(MissingAssetError, match="no such folder"):
+        read_folder(tmp_path / "nowhere")
+    evaluation_file(tmp_path / "baseline_0.2", 1).write_text('{"0": 3}')
+    with pytest.raises(CorruptFileError, match="no metrics"):
+        read_folder(tmp_path)

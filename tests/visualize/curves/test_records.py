@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+from tests.runs import begin_generation
 from visualize.curves.records import Record, read_folder, read_runs, size_name
 
 ARM = "synthetic_percent_025_iterative_finetuning"
@@ -34,9 +35,8 @@ def test_the_numerically_latest_checkpoint_counts(runs) -> None:
 
 def test_what_is_not_a_finished_generation_is_left_out(runs, caplog) -> None:
     runs.fill("baseline", 1)
-    (runs.folder / "baseline" / "generation_2.partial").mkdir()
+    begin_generation(runs.folder / "baseline", 2)
     (runs.folder / "baseline" / "generation_3").mkdir()
-    (runs.folder / "baseline" / "args.json").write_text("{}")
     (runs.folder / "graphs").mkdir()
     (runs.folder / "visualization" / "generation_0").mkdir(parents=True)
     assert {record.generation for record in read_folder(runs.folder)} == {0, 1}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+import re
+
 import pytest
 from scipy import stats
 
+from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from visualize.curves.axes import Panel
-from visualize.curves.graphs import PUBLISHED_PANELS
-from visualize.curves.records import BASELINE, CORRECTED, FINETUNING, Record
+from visualize.curves.motion import PUBLISHED_PANELS
+from visualize.curves.records import Record
 from visualize.report.curves import (
-    chart_data,
+    curves_html,
     direction,
     every_value,
     final_values,
@@ -32,42 +34,22 @@ def records(values: dict[int, list[float]], arm: str = FINETUNING) -> list[Recor
     ]
 
 
-def test_a_curve_is_mean_and_t_interval_over_seeds() -> None:
-    seeds = [1.0, 2.5, 4.0]
-    chart = chart_data(records({0: [1.0] * 3, 1: seeds}), [("", [FID])])["groups"][0]["charts"][0]
-    (line,) = chart["series"]
-    low, high = stats.t.interval(0.95, 2, np.mean(seeds), stats.sem(seeds))
-    assert line["x"] == [0, 1] and line["y"] == [1.0, 2.5]
-    assert (line["low"][1], line["high"][1]) == pytest.approx((low, high), rel=1e-5)
-    assert line["raw"] == [[0, 1.0]] * 3 + [[1, value] for value in seeds]
-    assert chart["better"] == "lower is better"
+def alternatives(html: str) -> list[str]:
+    """What pictures show, in words."""
+    return re.findall(r'<img alt="(.*?)"', html)
 
 
-def test_references_are_generation_0_and_the_real_data() -> None:
-    floor = [Record(BASELINE, 0, "", 0, 0, "FID_ground truth", 0.25)]
-    data = chart_data(records({0: [2.0], 1: [3.0]}) + floor, [("", [FID])])
-    references = {r["kind"]: r["value"] for r in data["groups"][0]["charts"][0]["references"]}
-    assert references == {"start": 2.0, "real": 0.25}
-
-
-def test_long_curves_are_smoothed_and_their_values_are_not() -> None:
-    wave = {generation: [float(generation % 2)] for generation in range(12)}
-    (line,) = chart_data(records(wave), [("", [FID])])["groups"][0]["charts"][0]["series"]
-    assert line["y"] == [0.0, 1.0] * 6
-    assert max(np.abs(np.diff(line["trend"]))) < 0.2
-    short = {generation: values for generation, values in wave.items() if generation < 10}
-    (line,) = chart_data(records(short), [("", [FID])])["groups"][0]["charts"][0]["series"]
-    assert line["trend"] == line["y"]
-
-
-def test_the_baseline_stands_beside_every_share() -> None:
-    all_arms = records({0: [1.0]}) + records({0: [1.0]}, BASELINE) + records({0: [1.0]}, CORRECTED)
-    data = chart_data(all_arms, [("", [FID])])
-    assert data["shares"] == [100]
-    series = data["groups"][0]["charts"][0]["series"]
-    assert {line["arm"]: line["percent"] for line in series} == {
-        BASELINE: None, FINETUNING: 100, CORRECTED: 100,
-    }  # fmt: skip
+def test_a_panel_for_each_share_with_the_baseline_in_all() -> None:
+    found = records({0: [1.0], 1: [2.0]}) + records({0: [1.0], 1: [1.5]}, BASELINE)
+    half = [r._replace(percent=50, digits="050", arm=WITH_CORRECTION) for r in found[:2]]
+    html = curves_html([*found, *half], [("Models", [FID])])
+    first, second = html.split("Synthetic share 100 %")
+    assert "Synthetic share 50 %" in first and "<details open>" in first[-60:]
+    assert "Newest: baseline 1.5, corrected 2" in first
+    assert "Newest: baseline 1.5, fine-tuned 2" in second
+    legend, chart = alternatives(second)
+    assert legend.startswith("Legend: Baseline") and "with self-correction" not in legend
+    assert chart == "FID over the generations"
 
 
 def test_what_no_panel_shows_is_folded_away_and_not_lost() -> None:
@@ -75,13 +57,15 @@ def test_what_no_panel_shows_is_folded_away_and_not_lost() -> None:
         Record(FINETUNING, 100, "100", 0, 1, metric, 0.5)
         for metric in ("Precision_test", "Clamp_correction", "Precision_ground truth", "FID_floor")
     ]
-    data = chart_data(records({0: [1.0]}) + more, [("", [FID])])
-    (shown, rest) = data["groups"]
-    assert (shown["folded"], rest["folded"]) == (False, True)
-    assert [chart["title"] for chart in rest["charts"]] == ["Clamp (correction)", "Precision"]
-    assert rest["charts"][1]["references"] == [
-        {"kind": "real", "label": "real data", "value": 0.5},
-    ]
+    html = curves_html(records({0: [1.0]}) + more, [("", [FID])])
+    shown, folded = html.split("<details>")
+    assert "Everything else that was measured (2)" in folded
+    assert alternatives(shown)[1:] == ["FID over the generations"]
+    assert alternatives(folded) == [
+        "Clamp (correction) over the generations", "Precision over the generations",
+    ]  # fmt: skip
+    assert "Newest: fine-tuned 0.5, real data 0.5" in folded
+    assert "not measured" in curves_html(records({0: [1.0]}), [("", PUBLISHED_PANELS)])
 
 
 def test_directions_are_said_where_they_are_known() -> None:

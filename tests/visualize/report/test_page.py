@@ -9,10 +9,13 @@ import re
 from html.parser import HTMLParser
 
 from visualize.report.page import (
+    Page,
     Section,
     cards,
     details,
+    figure,
     paragraph,
+    picture,
     render_page,
     table,
     warning,
@@ -41,8 +44,9 @@ class Elements(HTMLParser):
 
 def page() -> str:
     html = paragraph(EVIL, "note") + warning(EVIL, [EVIL]) + cards([(EVIL, EVIL, EVIL)])
-    html += details(EVIL, table([EVIL], [[EVIL, (EVIL, EVIL)]], EVIL)) + widget("charts", "a")
-    return render_page(EVIL, EVIL, [Section("one", EVIL, html, {"a": {"caption": EVIL}})])
+    html += details(EVIL, table([EVIL], [[EVIL, (EVIL, EVIL)]], EVIL)) + widget("images", "a")
+    html += figure(EVIL, picture(b"x", "image/png", EVIL), EVIL, EVIL)
+    return render_page(Page(EVIL, EVIL, [Section("one", EVIL, html, {"a": {"caption": EVIL}})]))
 
 
 def test_nothing_from_data_becomes_markup() -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
+from domains.motion.files import CORRECTED, FOLDER, SAMPLED
 from loop.rng import Stream
-from loop.rundir.layout import Layout
+from tests.runs import finish_generation
 from uhc.measure.plausibility import plausibility
 from visualize.report.player import choose, encode, player_data, spread
-from visualize.report.runs import read_arm
+from visualize.report.runs import shown_arms
 from visualize.video.contact import find_cues
 
 ARM = "synthetic_percent_100_iterative_finetuning_with_correction"
@@ -35,30 +36,30 @@ def decode(encoded: dict) -> tuple[np.ndarray, np.ndarray]:
     return joints, np.frombuffer(base64.b64decode(encoded["cues"]), "u1")
 
 
+def write_motions(here: Path, rng: np.random.Generator) -> None:
+    motions = here / FOLDER
+    motions.mkdir()
+    for index in range(9):
+        np.save(motions / f"{index:06d}{SAMPLED}", motion(rng))
+        if index < 8:
+            np.save(motions / f"{index:06d}{CORRECTED}", motion(rng))
+    captions = {f"{index:06d}": [[f"caption {index}", []]] for index in range(9)}
+    (motions / "prompts.json").write_text(json.dumps(captions))
+
+
 @pytest.fixture
 def arm(tmp_path: Path) -> Path:
     """One corrected arm; generations 1 and 2 hold 9 motions, the last of them not corrected."""
     rng = np.random.default_rng(0)
     folder = tmp_path / ARM
-    for generation in range(3):
-        here = folder / f"generation_{generation}"
-        here.mkdir(parents=True)
-        (here / "eval_dict.json").write_text("{}")
-        if generation == 0:
-            continue
-        motions = here / "synthetic_motions"
-        motions.mkdir()
-        for index in range(9):
-            np.save(motions / f"{index:06d}-sampled.npy", motion(rng))
-            if index < 8:
-                np.save(motions / f"{index:06d}-sampled_and_imitated.npy", motion(rng))
-        captions = {f"{index:06d}": [[f"caption {index}", []]] for index in range(9)}
-        (motions / "prompts.json").write_text(json.dumps(captions))
+    finish_generation(folder, 0, {})
+    for generation in (1, 2):
+        finish_generation(folder, generation, {}, save=lambda here: write_motions(here, rng))
     return folder
 
 
 def player(arm: Path, motions: int = 20, budget: float = PLENTY) -> tuple[dict | None, list[str]]:
-    return player_data([read_arm(arm, Layout(), "corrected 100%")], motions, budget)
+    return player_data(shown_arms([arm.parent]), motions, budget)
 
 
 @pytest.mark.parametrize(("wide", "unit"), [(1.0, 1), (400.0, 2)])

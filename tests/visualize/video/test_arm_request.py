@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from domains.motion.files import CORRECTED, FOLDER, SAMPLED, MotionBatch
 from domains.motion.presets import CORRECTED as PROTOCOL
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from loop.rng import Stream
+from tests.runs import write_settings
 from tests.uhc.test_recording import delivered, faint_policy, swaying
 from translation.humanml import joints_to_vectors, vectors_to_joints
 from uhc.controllers.registry import described
@@ -28,7 +28,7 @@ from uhc.recording import record
 from uhc.request import Request
 from uhc.rl.policy import Policy
 from visualize.video.arm_request import request_at, sampled_at
-from visualize.visualizer import gather_simulated, main
+from visualize.visualizer import gather, main
 
 CAPTION = Caption("a person sways", ("a/DET", "person/NOUN", "sway/VERB"))
 Arm = Callable[..., Path]
@@ -54,7 +54,7 @@ def arm(tmp_path: Path, dataset: Path) -> Arm:
         motions.mkdir(parents=True)
         known = {"dataset": str(dataset), "protocol": {"playback_rate": 1.0}}
         known |= {"correction": "simulated", **settings}
-        (folder / "args.json").write_text(json.dumps(known))
+        write_settings(folder, known)
         np.save(motions / f"000007{SAMPLED}", joints_to_vectors(swaying(21)))
         return motions / f"000007{SAMPLED}"
 
@@ -71,7 +71,7 @@ def test_the_film_is_what_the_arm_delivered(arm: Arm, dataset: Path, tmp_path: P
     corrected = correction.correct(batch, Stream(0)).batch.items[0].vectors
     result = sample.with_name(f"000007{CORRECTED}")
     np.save(result, corrected)
-    clips = gather_simulated((sample, result), "by_path", weights=weights)
+    clips = gather((sample, result), forces=True, weights=weights)
     assert [clip.title for clip in clips] == [sample.stem, result.stem]
     assert np.array_equal(clips[0].joints, clips[1].joints)  # both show what was simulated
     request = clips[1].request

@@ -10,9 +10,9 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import InvalidOptionError, MissingAssetError
+from visualize.arms import BODY_COLOURS
 from visualize.video import offscreen
 from visualize.video.camera import VIEWS, Camera, follow_each
-from visualize.video.colours import ARM_COLOURS
 from visualize.video.labels import TITLE_HEIGHT
 from visualize.video.looks import look_frames, render
 from visualize.video.sheet import Clip
@@ -47,7 +47,7 @@ def test_body_stands_on_the_floor_in_its_colour(opengl, look) -> None:
     if look == "body":
         pytest.importorskip("anny")
     size = 240
-    clip = Clip("corrected", standing(2), ARM_COLOURS["corrected"])
+    clip = Clip("corrected", standing(2), BODY_COLOURS["corrected"])
     frames = list(look_frames([clip], look, size=size, view="b"))
     assert len(frames) == 2
     seen = blue(frames[0][TITLE_HEIGHT : TITLE_HEIGHT + size])

@@ -1,7 +1,6 @@
 // Every element with data-widget names what it becomes and the data it shows.
 
 const WIDGETS = {
-  charts: mountCharts,
   images: mountImages,
   player: (host, data) => new Player(host, data),
 };
