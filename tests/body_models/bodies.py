@@ -44,6 +44,22 @@ def body_content(kind: str = "smpl", vertices: int = 60, betas: int = 10) -> dic
     }
 
 
+def clouds_content() -> dict[str, np.ndarray]:
+    """A SMPL body whose 24 parts are small clouds of vertices about the joints."""
+    each, joints = 25, 24
+    content = body_content("smpl", vertices=each * joints)
+    owner = np.repeat(np.arange(joints), each)
+    rest = content["J_regressor"] @ content["v_template"]
+    cloud = np.random.default_rng(0).uniform(-0.025, 0.025, (joints, each, 3))
+    cloud -= cloud.mean(axis=1, keepdims=True)
+    content["v_template"] = (rest[:, None] + cloud).reshape(-1, 3)
+    content["weights"] = np.eye(joints)[owner]
+    content["J_regressor"] = np.eye(joints)[owner].T / each
+    content["shapedirs"] = np.zeros_like(content["shapedirs"])
+    content["posedirs"] = np.zeros_like(content["posedirs"])
+    return content
+
+
 def write_npz(path: Path, content: dict[str, np.ndarray]) -> Path:
     """As SMPL-H and SMPL-X come: with pickled dictionaries beside the arrays."""
     path.parent.mkdir(parents=True, exist_ok=True)

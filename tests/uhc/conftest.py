@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import BodyModel, load_body_model
-from tests.body_models.bodies import body_content, write_npz
+from tests.body_models.bodies import clouds_content, write_npz
 from tests.uhc.bodies import all_fours, held, symmetric_body
 from uhc.humanoid.model import Humanoid, build_humanoid, qpos_to_corners
 
@@ -45,18 +45,8 @@ def walk(shared: Path) -> NDArray[np.float32]:
 @pytest.fixture(scope="session")
 def smpl_body(tmp_path_factory: pytest.TempPathFactory) -> BodyModel:
     """A body in SMPL's format whose 24 parts are small clouds of vertices about the joints."""
-    each, joints = 25, 24
-    content = body_content("smpl", vertices=each * joints)
-    owner = np.repeat(np.arange(joints), each)
-    rest = content["J_regressor"] @ content["v_template"]
-    cloud = np.random.default_rng(0).uniform(-0.025, 0.025, (joints, each, 3))
-    cloud -= cloud.mean(axis=1, keepdims=True)
-    content["v_template"] = (rest[:, None] + cloud).reshape(-1, 3)
-    content["weights"] = np.eye(joints)[owner]
-    content["J_regressor"] = np.eye(joints)[owner].T / each
-    content["shapedirs"] = np.zeros_like(content["shapedirs"])
-    content["posedirs"] = np.zeros_like(content["posedirs"])
-    return load_body_model(write_npz(tmp_path_factory.mktemp("smpl") / "SMPL_NEUTRAL.npz", content))
+    folder = tmp_path_factory.mktemp("smpl")
+    return load_body_model(write_npz(folder / "SMPL_NEUTRAL.npz", clouds_content()))
 
 
 @pytest.fixture(scope="session")
