@@ -69,8 +69,10 @@ _PREDECESSORS = _chain_predecessors()
 def vectors_to_joints(vectors: ArrayLike, *, append_next: bool = False) -> NDArray[np.float32]:
     """Joints (..., F, 22, 3) of HumanML3D vectors (..., F, 263), from the position part [4:67].
 
-    ``append_next`` adds frame F + 1, to which the last vector's displacements lead. Encoding that
-    gives back exactly F vectors.
+    ``append_next`` adds frame F + 1, to which the last vector leads: its root steps by [1:3], the
+    other joints by their displacements beside the root's. With ``heading`` of the same vectors,
+    ``joints_to_vectors`` then gives back root, yaw and positions of all F vectors, whoever made
+    them.
 
     Raises:
         InvalidMotionError: wrong shape, no frame, or values that are not finite.
@@ -81,11 +83,11 @@ def vectors_to_joints(vectors: ArrayLike, *, append_next: bool = False) -> NDArr
             "vectors have the wrong shape", found=data.shape, expected="(frames, 263)"
         )
     check_frames(data, data.shape[-2], 1, frame_axis=-2)
-    half_yaw = np.zeros(data.shape[:-1])
-    half_yaw[..., 1:] = np.cumsum(data[..., :-1, 0], axis=-1)
-    step = np.zeros((*data.shape[:-1], 3))
-    step[..., 1:, 0], step[..., 1:, 2] = data[..., :-1, 1], data[..., :-1, 2]
+    half_yaw = heading(data)
+    step = np.zeros((*half_yaw.shape, 3))
+    step[..., 1:, 0], step[..., 1:, 2] = data[..., 1], data[..., 2]
     root = np.cumsum(yaw_rotate(-half_yaw, step), axis=-2)
+    half_yaw, end, root = half_yaw[..., :-1], root[..., -1, :], root[..., :-1, :]
     joints = np.zeros((*data.shape[:-1], JOINT_COUNT, 3))
     joints[..., 1:, :] = data[..., 4:67].reshape(*data.shape[:-1], JOINT_COUNT - 1, 3)
     joints = yaw_rotate(-half_yaw[..., None], joints) + root[..., None, :]
@@ -93,12 +95,26 @@ def vectors_to_joints(vectors: ArrayLike, *, append_next: bool = False) -> NDArr
     if append_next:
         moved = data[..., -1, 193:259].reshape(*data.shape[:-2], JOINT_COUNT, 3)
         following = joints[..., -1, :, :] + yaw_rotate(-half_yaw[..., -1, None], moved)
+        following[..., 0::2] += (end - following[..., 0, :])[..., None, 0::2]
         joints = np.concatenate([joints, following[..., None, :, :]], axis=-3)
     return joints.astype(np.float32)
 
 
+def heading(vectors: ArrayLike) -> NDArray[np.float64]:
+    """Half angle (..., F + 1) about +y that turns each frame of vectors (..., F, 263) to +z.
+
+    The sum of the yaw [0] so far: 0 at frame 0, and one more frame than there are vectors.
+    """
+    turns = np.asarray(vectors, dtype=np.float64)[..., 0]
+    return np.concatenate([np.zeros_like(turns[..., :1]), np.cumsum(turns, axis=-1)], axis=-1)
+
+
 def joints_to_vectors(
-    joints: ArrayLike, *, target: Skeleton | None = None, placed: bool = False
+    joints: ArrayLike,
+    *,
+    target: Skeleton | None = None,
+    placed: bool = False,
+    half_yaw: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """HumanML3D vectors (..., F - 1, 263) of joints (..., F, 22, 3) at 20 fps.
 
@@ -106,6 +122,9 @@ def joints_to_vectors(
         joints: metres, y up.
         target: retarget to this skeleton first, as HumanML3D does (``uniform_skeleton``).
         placed: the joints already stand where they should; otherwise ``place`` is applied first.
+        half_yaw: heading (..., F) to encode in (``heading`` of the vectors that the joints came
+            from); by default ``smoothed_half_yaw`` of the joints, which bends and leans can turn by
+            tens of degrees.
 
     Two details of the published encoder shape its numbers and are kept: frame 0 counts as facing
     +z whatever its smoothed heading, and the heading is smoothed over +-80 frames, so that the last
@@ -114,18 +133,26 @@ def joints_to_vectors(
 
     Raises:
         InvalidMotionError: wrong shape, fewer than 2 frames, values that are not finite, a bone of
-            no length, or no heading.
+            no length, no heading, or a heading of other frames.
     """
     positions = check_joints(joints, minimum_frames=2)
+    if half_yaw is not None and half_yaw.shape != positions.shape[:-2]:
+        raise InvalidMotionError(
+            "the heading belongs to other frames",
+            found=half_yaw.shape,
+            expected=positions.shape[:-2],
+        )
     if target is not None:
         positions = uniform_skeleton(positions, target)
     if not placed:
         positions = place(positions)
-    half_yaw = smoothed_half_yaw(positions)
+    given = half_yaw is not None
+    half_yaw = half_yaw if half_yaw is not None else smoothed_half_yaw(positions)
     displacement = positions[..., 1:, :, :] - positions[..., :-1, :, :]
     squared = np.sum(displacement[..., LEFT_FOOT + RIGHT_FOOT, :] ** 2, axis=-1)
     turn = half_yaw[..., 1:] - half_yaw[..., :-1]
-    turn -= np.pi * np.round(turn / np.pi)  # half angles: a whole turn is pi
+    if not given:
+        turn -= np.pi * np.round(turn / np.pi)  # half angles: a whole turn is pi
     travel = yaw_rotate(half_yaw[..., 1:], displacement[..., 0, :])
     local = positions - positions[..., :1, :] * np.array([1.0, 0.0, 1.0])
     local = yaw_rotate(half_yaw[..., :-1, None], local[..., :-1, 1:, :])

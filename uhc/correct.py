@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from body_models.skeleton import Skeleton, real_numbers
 from loop.errors import ScscError
 from loop.progress import track as show_progress
-from translation.humanml import joints_to_vectors, vectors_to_joints
+from translation.humanml import heading, joints_to_vectors, vectors_to_joints
 from uhc.controllers.tracker import TrackerOptions
 from uhc.pipeline import FPS, correct_clip, short_reason
 from uhc.refine.solve import RefineOptions
@@ -63,10 +63,11 @@ def correct_motions(
     dump_folder: Path | None = None,
     controller: Controller | None = None,
     finished: MutableMapping[int, CorrectionResult] | None = None,
+    keep_heading: bool = True,
 ) -> list[CorrectionResult]:
     """Correct HumanML3D motions (F, 263) at 20 fps; one result a motion, in the same order.
 
-    A motion keeps its heading and its start at the xz origin; the floor is at y = 0. F vectors
+    A motion keeps its heading path and its start at the xz origin; the floor is at y = 0. F vectors
     hold F + 1 frames of joints (the last vector says where they move), so nothing is lost on the
     way: F + 1 frames are corrected and encode to F vectors again.
 
@@ -86,6 +87,9 @@ def correct_motions(
         controller: who follows refined motions, from `uhc.controllers.registry`; None: the tracker.
         finished: results that are there already, by place in `motions`; new ones are added as they
             come, so that a call that was interrupted can be repeated with what it had done.
+        keep_heading: encode results in the heading of the vectors they came from. False measures it
+            anew from shoulders and hips, as published: of samples, whose own heading is another, a
+            few centimetres then change every number by tens of degrees.
 
     A bad motion never raises: it costs itself, as a result with `success` False and a `reason`.
     Raises InvalidOptionError for options that do not exist.
@@ -100,7 +104,7 @@ def correct_motions(
     with closing(_corrected(decoded, request, workers)) as outcomes:
         for place, outcome in outcomes:
             index = todo[place]
-            results[index] = _encode(motions[index], _outcome(outcome))
+            results[index] = _encode(motions[index], _outcome(outcome), keep_heading)
             if not isinstance(outcome, WorkerLostError):  # that may be the machine's fault
                 finished[index] = results[index]
     return [results[index] for index in range(len(motions))]
@@ -157,7 +161,7 @@ def _decode(motion: NDArray[Any]) -> NDArray[np.float32] | Outcome:
         return _failed(error)
 
 
-def _encode(motion: NDArray[Any], outcome: Outcome) -> CorrectionResult:
+def _encode(motion: NDArray[Any], outcome: Outcome, keep_heading: bool) -> CorrectionResult:
     fields: dict[str, Any] = vars(outcome)
     if outcome.joints is None:
         return CorrectionResult(**fields)
@@ -166,7 +170,8 @@ def _encode(motion: NDArray[Any], outcome: Outcome) -> CorrectionResult:
     else:
         joints = outcome.joints - outcome.joints[:1, :1] * np.array([1.0, 0.0, 1.0], np.float32)
         try:
-            vectors = joints_to_vectors(joints, placed=True)
+            kept = heading(motion) if keep_heading else None
+            vectors = joints_to_vectors(joints, placed=True, half_yaw=kept)
         except ScscError as error:
             return CorrectionResult(
                 None, False, outcome.method_used, str(error).splitlines()[0], str(error)

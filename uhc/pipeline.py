@@ -25,9 +25,10 @@ from uhc.control.simulation import Watch
 from uhc.controllers.cascade import track_with
 from uhc.controllers.faithful.controller import Faithful, follow_faithful
 from uhc.controllers.tracker import Tracking, track
-from uhc.humanoid.cleanup import clean, on_feet
-from uhc.humanoid.model import Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
-from uhc.humanoid.segments import FOOT_DROP_M, SOLE_BELOW_TOE_M
+from uhc.humanoid.cleanup import clean
+from uhc.humanoid.height import standing_joints
+from uhc.humanoid.model import Humanoid, build_humanoid, pose_to_qpos
+from uhc.humanoid.segments import FOOT_DROP_M
 from uhc.measure.plausibility import mpjpe_mm
 from uhc.refine.solve import refine, unexplained_force
 from uhc.request import ContactChoice, Method, Outcome, Request
@@ -45,9 +46,6 @@ MAX_FRAMES = 20_000
 """1000 s of motion; its refinement takes some gigabytes."""
 MAX_DISTANCE_M = 10_000.0
 """How far from the origin single precision still tells millimetres apart."""
-MAX_REST_TOE_M = 0.01
-"""Where the input lets a resting toe joint be higher than this, it floats: HumanML3D's is 0 to 1 cm
-above the floor."""
 
 RESTING_HEIGHT_M, RESTING_STEP_M = 0.03, 0.01
 """A foot rests whose ankle or toe is this low over the floor while both move less than this."""
@@ -56,9 +54,6 @@ STANDING_PELVIS_M = 0.3
 USUAL_FEET = 10
 """So many resting feet of the usual kind are added to those of a motion."""
 MIN_DROP_M, MAX_DROP_M = 0.02, 0.07
-SINK_M = 0.002
-"""So deep in the simulator's soft floor lie soles that carry a body: a millimetre at rest, 2.5 in
-motion."""
 
 CLIP_FAULTS = (
     ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError, MemoryError,
@@ -68,17 +63,11 @@ CLIP_FAULTS = (
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clip on the humanoid: cleaned poses (F, nq), and how high its resting toes are."""
+    """A clip on the humanoid: cleaned poses (F, nq), soles at height 0, and the joints given."""
 
     humanoid: Humanoid
     qpos: NDArray[np.float64]
-    found_toe: float
-    """Height over 0 of resting toe joints in the input, metres."""
-
-    @property
-    def rest_toe(self) -> float:
-        """Height over the floor that they shall have in the result, metres."""
-        return float(np.clip(self.found_toe, 0.0, MAX_REST_TOE_M))
+    given: NDArray[np.float64]
 
 
 def correct_clip(joints: NDArray[Any], request: Request) -> Outcome:
@@ -155,7 +144,6 @@ def _done(method: Method, clip: Prepared, unexplained: NDArray[np.float64]) -> O
         True,
         method,
         unexplained_force_bw=float(np.mean(unexplained)),
-        rest_toe_m=clip.rest_toe,
         contacts=clip.humanoid.contacts,
     )
 
@@ -197,9 +185,7 @@ def follow_refined(
         tracked = track(body, qpos, FPS, tracker, request.playback_rate, dumps, watch)
     else:
         tracked = track_with(controller, body, qpos, tracker, dumps, watch, request.alone)
-    reached = tracked.qpos.copy()
-    reached[:, 2] += SINK_M
-    return _joints(clip, reached), tracked
+    return _joints(clip, tracked.qpos), tracked
 
 
 def _with_tracking(done: Outcome, tracked: Tracking) -> Outcome:
@@ -246,12 +232,7 @@ def prepare(
     drop = min(foot_drop(positions), longest_drop)
     humanoid = build_humanoid(solution.skeleton, drop, contacts)
     raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
-    cleaned = clean(humanoid, raw, FPS)
-    standing = on_feet(humanoid, raw)
-    if not standing.any():
-        standing[:] = True
-    lowered = float(np.median((raw[:, 2] - cleaned[:, 2])[standing]))
-    return Prepared(humanoid, cleaned, SOLE_BELOW_TOE_M + lowered)
+    return Prepared(humanoid, clean(humanoid, raw, FPS), positions)
 
 
 def foot_drop(positions: NDArray[np.float64]) -> float:
@@ -273,13 +254,7 @@ def foot_drop(positions: NDArray[np.float64]) -> float:
 
 
 def _joints(clip: Prepared, qpos: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Joints (F, 22, 3), y up, with resting toes where the input had them, within 0 to 1 cm.
-
-    The humanoid's soles are at height 0, `SOLE_BELOW_TOE_M` under its toe joints.
-    """
-    joints = qpos_to_joints(clip.humanoid, qpos)
-    joints[..., 1] -= SOLE_BELOW_TOE_M - clip.rest_toe
-    return joints
+    return standing_joints(clip.humanoid, qpos, clip.given)
 
 
 def _check_distance(positions: NDArray[np.float64]) -> None:

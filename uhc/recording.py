@@ -14,8 +14,8 @@ from loop.errors import InvalidOptionError, SimulationError
 from uhc.control.simulation import Simulation
 from uhc.controllers.faithful.controller import Faithful
 from uhc.humanoid.model import Humanoid
-from uhc.humanoid.segments import ANKLES, SOLE_BELOW_TOE_M
-from uhc.pipeline import FPS, SINK_M, follow_refined, prepare
+from uhc.humanoid.segments import ANKLES
+from uhc.pipeline import FPS, follow_refined, prepare
 from uhc.refine.solve import refine
 from uhc.request import Request
 
@@ -36,7 +36,7 @@ class Recording:
         contact_forces: (F, P, 3) mean force of the floor on each over the frame.
         residual_force: (F, 3) mean force at the root from outside the physics.
         clamp_n: its bound on each axis.
-        rest_toe: height that a resting toe has in the corrected motion, metres.
+        lift: how far the soles' floor (z = 0) is below the floor of the motion's joints, metres.
     """
 
     humanoid: Humanoid
@@ -46,12 +46,7 @@ class Recording:
     contact_forces: Array
     residual_force: Array
     clamp_n: float
-    rest_toe: float
-
-    @property
-    def lift(self) -> float:
-        """How far the soles' floor (z = 0) is below the floor of the motion's joints, metres."""
-        return SOLE_BELOW_TOE_M - SINK_M - self.rest_toe
+    lift: float
 
 
 def record(joints: NDArray[Any], request: Request | None = None) -> Recording:
@@ -70,7 +65,7 @@ def record(joints: NDArray[Any], request: Request | None = None) -> Recording:
     positions = check_joints(joints)
     clip = prepare(positions, request.skeleton, request.contacts)
     refined = refine(clip.humanoid, clip.qpos, FPS, request.refine)
-    _, tracked = follow_refined(clip, refined.qpos, request, positions, _Log)
+    reached, tracked = follow_refined(clip, refined.qpos, request, positions, _Log)
     if not tracked.success:
         raise SimulationError(
             "the controller could not follow this motion",
@@ -78,7 +73,7 @@ def record(joints: NDArray[Any], request: Request | None = None) -> Recording:
             remedy="draw it without forces",
         )
     assert isinstance(tracked.observer, _Log)
-    return tracked.observer.recording(tracked.qpos, clip.rest_toe)
+    return tracked.observer.recording(tracked.qpos, float(tracked.qpos[0, 2] - reached[0, 0, 1]))
 
 
 def no_recording() -> InvalidOptionError:
@@ -129,7 +124,7 @@ class _Log:
             self._points[frame, place] += load * contact.pos
             self._loads[frame, place] += load
 
-    def recording(self, qpos: Array, rest_toe: float) -> Recording:
+    def recording(self, qpos: Array, lift: float) -> Recording:
         """What was seen of a simulation that took the poses (F, nq)."""
         with np.errstate(invalid="ignore"):  # no contact, no place of it
             points = self._points / np.where(self._loads > 0, self._loads, np.nan)[..., None]
@@ -145,7 +140,7 @@ class _Log:
             forces,
             residual,
             self._simulation.clamp,
-            rest_toe,
+            lift,
         )
 
 

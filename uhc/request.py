@@ -103,8 +103,6 @@ class Outcome:
     simulated."""
     mpjpe_mm: float = float("nan")
     root_aligned_mm: float = float("nan")
-    rest_toe_m: float = float("nan")
-    """Height in `joints` of the toe joints of a foot that stands flat."""
     contacts: Contacts | Literal[""] = ""
     """What could bear load; empty for a motion that met no humanoid."""
     seconds: float = 0.0

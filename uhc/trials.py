@@ -1,8 +1,7 @@
 """One clip, corrupted and corrected: how far each stage's motion is from the clean one.
 
-Each motion is compared standing on its own floor: the clean clip lies as high over 0 as its resting
-feet say, and results carry the height that they give to resting toes (`Outcome.rest_toe_m`). Else
-a correction would be blamed for the millimetres by which clips differ in where toes rest.
+Each motion is compared at the clean one's mean root height: a correction that raises a motion which
+sank, or lowers one that floats, is not to be blamed for where the clean clip itself stood.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from body_models.skeleton import Skeleton
 from uhc.clips import Clip
 from uhc.measure.corruptions import CORRUPTIONS, UP, corrupt
 from uhc.measure.plausibility import mpjpe_mm, plausibility
-from uhc.pipeline import CLIP_FAULTS, correct_stages, prepare
+from uhc.pipeline import CLIP_FAULTS, correct_stages
 from uhc.request import Method, Outcome, Request
 
 Array = NDArray[np.float64]
@@ -51,7 +50,6 @@ def run_trials(clip: Clip, trials: Trials) -> list[Row]:
     clean = clip.joints.astype(np.float64)
     try:
         skeleton = Skeleton.from_joints(clean)
-        truth = clean - prepare(clean, skeleton).found_toe * UP
     except CLIP_FAULTS:
         return []
     request = replace(trials.request, skeleton=skeleton)
@@ -65,8 +63,8 @@ def run_trials(clip: Clip, trials: Trials) -> list[Row]:
             for stage in STAGES:
                 motion = found[stage].joints
                 if motion is not None:
-                    offset = found[stage].rest_toe_m * UP
-                    row |= _columns(stage, motion, truth + offset)
+                    offset = float(motion[:, 0, 1].mean() - clean[:, 0, 1].mean())
+                    row |= _columns(stage, motion, clean + offset * UP)
             rows.append(row)
     return rows
 

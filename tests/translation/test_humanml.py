@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
@@ -11,6 +13,7 @@ from body_models.skeleton import DEFAULT_SKELETON, KINEMATIC_CHAINS, MIRROR, PAR
 from loop.errors import InvalidMotionError
 from translation.humanml import (
     RAW_DIRECTIONS,
+    heading,
     joints_to_vectors,
     mirror_joints,
     place,
@@ -82,6 +85,38 @@ def test_encoding_gives_every_stored_number(vectors: np.ndarray) -> None:
     again = joints_to_vectors(vectors_to_joints(vectors, append_next=True))
     assert again.dtype == np.float32
     np.testing.assert_allclose(again, vectors, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    frames=st.integers(1, 196),
+    size=st.floats(0.01, 2.0),
+    turn=st.floats(0.0, 1.5),
+)
+def test_in_their_own_heading_any_vectors_come_back(
+    seed: int, frames: int, size: float, turn: float
+) -> None:
+    """Vectors that no motion has: positions, yaw, and a root that no displacement agrees with."""
+    rng = np.random.default_rng(seed)
+    vectors = (size * rng.normal(size=(frames, 263))).astype(np.float32)
+    vectors[:, 0] = rng.uniform(-turn, turn, frames)
+    vectors[:, 1:3] *= 0.1
+    joints = vectors_to_joints(vectors, append_next=True)
+    again = joints_to_vectors(joints, placed=True, half_yaw=heading(vectors))
+    np.testing.assert_allclose(again[:, :67], vectors[:, :67], atol=1e-5)
+
+
+def test_the_own_heading_of_a_real_motion_is_the_measured_one(vectors: np.ndarray) -> None:
+    joints = vectors_to_joints(vectors, append_next=True)
+    kept = joints_to_vectors(joints, placed=True, half_yaw=heading(vectors))
+    np.testing.assert_allclose(kept, joints_to_vectors(joints, placed=True), atol=1e-5)
+    np.testing.assert_allclose(kept, vectors, atol=1e-5)
+
+
+def test_a_heading_of_other_frames_is_refused(joints: np.ndarray) -> None:
+    with pytest.raises(InvalidMotionError, match="other frames"):
+        joints_to_vectors(joints, half_yaw=np.zeros(len(joints) - 1))
 
 
 def test_without_the_last_frame_only_the_last_headings_change(

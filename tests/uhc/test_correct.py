@@ -62,6 +62,31 @@ def test_nothing_is_done_to_a_motion_by_none(
     assert corrected["none"].mpjpe_mm == 0.0
 
 
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 60))
+def test_none_is_the_identity_on_any_vectors(seed: int, frames: int) -> None:
+    drawn = np.random.default_rng(seed).normal(size=(frames, 263)).astype(np.float32)
+    result = correct_motions([drawn], "none")[0]
+    assert result.vectors is not None
+    np.testing.assert_array_equal(result.vectors, drawn)
+
+
+@pytest.mark.parametrize("method", ["kinematic", "simulated"])
+def test_a_sample_keeps_the_heading_of_its_vectors(
+    method: Method, vectors: NDArray[np.float32]
+) -> None:
+    """A sample's heading need not be the one that its shoulders and hips would measure."""
+    sample = vectors.copy()
+    sample[:, 0] += 0.01
+    kept = correct_motions([sample], method, workers=1)[0].vectors
+    anew = correct_motions([sample], method, workers=1, keep_heading=False)[0].vectors
+    assert kept is not None and anew is not None
+    np.testing.assert_allclose(kept[:, 0], sample[:, 0], atol=1e-6)
+    assert np.abs(anew[:, 0] - sample[:, 0]).max() > 1e-3
+    away = np.linalg.norm((kept - sample)[:, 4:67].reshape(-1, 21, 3), axis=-1)
+    assert away.mean() < 0.03
+
+
 def test_vectors_and_joints_of_a_result_agree(
     corrected: dict[Method, CorrectionResult],
 ) -> None:

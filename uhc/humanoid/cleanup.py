@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-SIGMA_CLEAN_S = 0.03
-SIGMA_NOISY_S = 0.06
-"""Widths of the Gaussian in time (0.6 and 1.2 frames of 20 a second)."""
+SIGMA_CLEAN_S = 0.0
+SIGMA_NOISY_S = 0.08
+"""Widths of the Gaussian in time (none, and 1.6 frames of 20 a second): of what does not shake
+nothing is taken away, or the real distribution would lose what is fast in it."""
 SHAKE_CLEAN_RAD = 0.006
 SHAKE_NOISY_RAD = 0.04
 """Shaking of the trunk (`trunk_shake`) up to which, and from which on, these widths apply."""

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidMotionError, InvalidOptionError
+from translation.rotations import cross
 
 if TYPE_CHECKING:
     from uhc.humanoid.model import Humanoid
@@ -172,7 +173,7 @@ def forward(tree: BodyTree, reference: ReferencePose, deviation: Array) -> ClipS
     motion[:, 0, :, 3:] = np.eye(3)
     omega = np.swapaxes(rot @ right_jacobian, -1, -2)
     motion[:, 1:, :, :3] = omega
-    motion[:, 1:, :, 3:] = np.cross(pos[:, :, None, :], omega)
+    motion[:, 1:, :, 3:] = cross(pos[:, :, None, :], omega)
     holder = tree.point_body
     points = pos[:, holder] + np.einsum("fpij,pj->fpi", rot[:, holder], tree.point_local)
     points[..., 2] -= tree.point_radius

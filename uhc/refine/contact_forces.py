@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import SimulationError
+from translation.rotations import cross
 
 Array = NDArray[np.float64]
 _MAX_NEWTON = 60
@@ -67,7 +68,7 @@ def pyramid_edges(friction: float) -> Array:
 def generator_wrenches(arms: Array, friction: float) -> Array:
     """Arms (F, P, 3) from the centre of mass -> wrenches of unit generators (F, 6, 4 P)."""
     edges = np.broadcast_to(pyramid_edges(friction), (*arms.shape[:2], 4, 3))
-    torque = np.cross(arms[:, :, None, :], edges)
+    torque = cross(arms[:, :, None, :], edges)
     wrench = np.concatenate([edges, torque], -1)
     return wrench.reshape(len(arms), -1, 6).transpose(0, 2, 1)
 

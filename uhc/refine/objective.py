@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from translation.rotations import cross
 from uhc.humanoid.kinematics import (
     CONTACTS,
     JOINTS,
@@ -58,6 +59,7 @@ class Weights:
     effort_height: float = 0.02  # z0, m
     effort_speed: float = 0.5  # v0, m/s
     slip: float = 3.0
+    creep: float = 0.0  # m/s: slower than this, a loaded foot slips for free
     height: float = 100.0
     penetration: float = 500.0
     clearance: float = 100.0
@@ -73,6 +75,7 @@ class Evaluation:
 
     deviation: Array
     state: ClipState
+    steady: ClipState
     demand: Demand
     contact: ContactForces
     slip: Array
@@ -82,13 +85,20 @@ class Evaluation:
 
 
 class Objective:
-    """J for one clip. Methods are pure: the same arguments give the same result."""
+    """J for one clip. Methods are pure: the same arguments give the same result.
 
-    def __init__(self, tree: BodyTree, qpos: Array, dt: float, weights: Weights) -> None:
+    `steady` (F, nq) are the poses of which forces are asked, the given ones without what is too
+    fast to matter to balance; by default the given ones. Both deviate alike.
+    """
+
+    def __init__(
+        self, tree: BodyTree, qpos: Array, dt: float, weights: Weights, steady: Array | None = None
+    ) -> None:
         self.tree = tree
         self.weights = weights
         self.dt = dt
         self.reference = ReferencePose.from_qpos(qpos)
+        self.steady = None if steady is None else ReferencePose.from_qpos(steady)
         self.shape = (len(qpos), 3 * len(tree.group_body))
         self.target = forward(tree, self.reference, np.zeros(self.shape)).points[:, JOINTS]
         feet = np.unique(tree.point_body[CONTACTS], return_inverse=True)[1]
@@ -113,13 +123,14 @@ class Objective:
         """
         w = self.weights
         state = forward(self.tree, self.reference, deviation)
-        demand = demanded_wrench(self.tree, state, self.dt)
+        steady = state if self.steady is None else forward(self.tree, self.steady, deviation)
+        demand = demanded_wrench(self.tree, steady, self.dt)
         places = state.points[:, CONTACTS]
-        slid = slip(self.tree, state)
+        slid = beyond(slip(self.tree, state), w.creep * self.dt)
         height, speed_square = places[1:-1, :, 2] ** 2, _speed_square(slid, self.dt)
         contact = solve_contact_forces(
             demand.wrench,
-            places[1:-1] - demand.centre[:, None],
+            steady.points[1:-1, CONTACTS] - demand.centre[:, None],
             w.effort * (1 + height / w.effort_height**2 + speed_square / w.effort_speed**2),
             0.5 * (w.height * height + w.slip * speed_square),
             friction=w.friction,
@@ -134,7 +145,9 @@ class Objective:
         cost += 0.5 * (w.penetration * below**2 + w.clearance * idle * short**2).sum(-1)
         bend = np.diff(deviation, 2, axis=0) / self.dt**2
         cost[1:-1] += w.wrench * contact.value + 0.5 * w.smoothness * (bend**2).sum(-1)
-        return Evaluation(deviation, state, demand, contact, slid, idle, float(cost.sum()), cost)
+        return Evaluation(
+            deviation, state, steady, demand, contact, slid, idle, float(cost.sum()), cost
+        )
 
     def swing_labels(self, contact: ContactForces) -> Array:
         """(F, P): 1 where a foot bears nothing, 0 from `idle_load` on; ends as their neighbour.
@@ -170,6 +183,7 @@ class Objective:
         upright, pair = self._contact_stiffness(at)
         below = places[..., 2] < 0
         short = at.idle * (places[..., 2] < w.clearance_height)
+        pair = pair * at.slip.any(-1)
         push = np.zeros_like(places)
         slide = pair[..., None] * at.slip
         push[:-1, :, :2] -= slide
@@ -184,7 +198,7 @@ class Objective:
         joint_stiff = np.broadcast_to(JOINT_WEIGHT[:, None], joint_push.shape)
         everything = slice(None)
         pushes = np.concatenate([joint_push, push], 1)
-        wrenches = np.concatenate([np.cross(at.state.points, pushes), pushes], -1)
+        wrenches = np.concatenate([cross(at.state.points, pushes), pushes], -1)
         if len(tree.spheres):
             wrenches[:, tree.spheres, :3] += rolling_torque(tree, at.state, slide)
         below_sum = tree.subtree_sum(tree.bodies_from_points(wrenches, everything))
@@ -238,7 +252,7 @@ class Objective:
     def _add_wrench(self, at: Evaluation, gradient: Array, blocks: PentadiagonalBlocks) -> None:
         """The unexplained wrench: exact in the wrench, forces held (they are optimal)."""
         jacobians = demand_jacobian(
-            self.tree, at.state, at.demand, self.dt, at.contact.points, CONTACTS
+            self.tree, at.steady, at.demand, self.dt, at.contact.points, CONTACTS
         )
         root = np.sqrt(self.weights.wrench) * np.linalg.cholesky(at.contact.curvature)
         scaled = []
@@ -266,6 +280,14 @@ class Objective:
         blocks.first[:-1, dof, dof] -= 2 * weight
         blocks.first[1:, dof, dof] -= 2 * weight
         blocks.second[:, dof, dof] += weight
+
+
+def beyond(vectors: Array, free: float) -> Array:
+    """Vectors (..., n) shortened by `free`, those that are shorter to nothing."""
+    if free == 0.0:
+        return vectors
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors * np.maximum(1.0 - free / np.maximum(length, 1e-12), 0.0)
 
 
 def _speed_square(slid: Array, dt: float) -> Array:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from translation.rotations import cross
 from uhc.humanoid.kinematics import CONTACTS, BodyTree, ClipState
 
 Array = NDArray[np.float64]
@@ -43,11 +44,11 @@ def rolling_torque(tree: BodyTree, state: ClipState, force: Array) -> Array:
     turn = _turns(tree, state)
     back = np.swapaxes(turn, -1, -2)
     below = np.array([0.0, 0.0, -1.0]) * tree.point_radius[spheres, None]
-    straight = np.cross(below, push)
+    straight = cross(below, push)
     torque = np.zeros((len(state.points), len(spheres), 3))
-    torque[1:] += 0.5 * (np.cross(_apply(turn, below), push) + np.cross(below, _apply(turn, push)))
+    torque[1:] += 0.5 * (cross(_apply(turn, below), push) + cross(below, _apply(turn, push)))
     torque[1:] -= straight
-    torque[:-1] -= 0.5 * (np.cross(_apply(back, below), push) + np.cross(below, _apply(back, push)))
+    torque[:-1] -= 0.5 * (cross(_apply(back, below), push) + cross(below, _apply(back, push)))
     torque[:-1] += straight
     return torque
 

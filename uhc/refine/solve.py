@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from loop.errors import InvalidMotionError, SimulationError
 from uhc.humanoid.kinematics import BodyTree, checked_qpos
-from uhc.humanoid.poses import qpos_integrate
+from uhc.humanoid.poses import qpos_integrate, smooth_qpos
 from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.objective import Evaluation, Objective, Weights
 
@@ -41,6 +41,10 @@ DIAGNOSIS = Weights(effort=0.05)
 """How `unexplained_force` weighs contacts: cheap forces, but only of feet that stand still."""
 
 
+STEADY_S = 0.03
+"""Width of the Gaussian that a motion is smoothed by, for the purpose of asking for its forces."""
+
+
 @dataclass(frozen=True)
 class RefineOptions:
     """How far and how long to refine."""
@@ -55,6 +59,7 @@ class RefineOptions:
     """Stop when a firm step lowers the objective by less than this share."""
     damping: float = 1e-4
     """Levenberg's term, to begin with."""
+    steady_s: float = STEADY_S
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,9 @@ def refine(
     if len(qpos) < 3:
         still = np.zeros((len(qpos), len(humanoid.contact_bodies), 3))
         return RefinedMotion(qpos, still, np.zeros(len(qpos)), 0, True, ())
-    objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, options.weights)
+    steady = smooth_qpos(qpos, options.steady_s * fps) if options.steady_s > 0 else None
+    tree = BodyTree.from_humanoid(humanoid)
+    objective = Objective(tree, qpos, 1.0 / fps, options.weights, steady)
     # BLAS threads would change the last bits, and lose more than they win on blocks of 54.
     with threadpool_limits(1, user_api="blas"):
         best, steps, converged = _minimise(objective, options)
@@ -134,7 +141,8 @@ def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0)
         raise InvalidMotionError(
             "A force needs an acceleration, that is three frames.", found=f"{len(qpos)} frames"
         )
-    objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, DIAGNOSIS)
+    steady = smooth_qpos(qpos, STEADY_S * fps)
+    objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, DIAGNOSIS, steady)
     at = objective.evaluate(np.zeros(objective.shape))
     return _with_ends(np.linalg.norm(at.contact.unexplained[:, :3], axis=-1))
 

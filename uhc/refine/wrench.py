@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from translation.rotations import cross
 from uhc.humanoid.kinematics import BodyTree, ClipState, skew
 
 Array = NDArray[np.float64]
@@ -48,7 +49,7 @@ def demanded_wrench(tree: BodyTree, state: ClipState, dt: float) -> Demand:
     arms = tree.mass_bw[:, None] * (com[1:-1] - centre[:, None])
     spin = axial(_spread(tree, rot[1:-1], rot[2:] + rot[:-2])).sum(1) / dt**2
     force = linear / GRAVITY + np.array([0.0, 0.0, 1.0])
-    torque = (np.cross(arms, acceleration).sum(1) + spin) / GRAVITY
+    torque = (cross(arms, acceleration).sum(1) + spin) / GRAVITY
     return Demand(np.concatenate([force, torque], -1), centre, acceleration)
 
 

@@ -53,10 +53,9 @@ def test_the_trunk_tells_noise_from_motion(clip: Clip) -> None:
 
 def test_the_width_is_continuous_and_monotone() -> None:
     widths = [smoothing_width(shake) for shake in np.linspace(0, 0.1, 200)]
-    assert widths[0] == pytest.approx(0.03)
-    assert widths[-1] == pytest.approx(0.06)
+    assert widths[0] == 0.0 and widths[-1] == pytest.approx(0.08)
     assert np.diff(widths).min() >= 0
-    assert np.diff(widths).max() < 1e-3
+    assert np.diff(widths).max() < 2e-3
 
 
 def test_noise_gets_smaller_and_a_clean_walk_stays(clip: Clip) -> None:
@@ -67,7 +66,7 @@ def test_noise_gets_smaller_and_a_clean_walk_stays(clip: Clip) -> None:
              for q in (noisy, cleaned)]  # fmt: skip
     assert jerks[1] < 0.5 * jerks[0]
     kept = clean(clip.humanoid, clip.walk, FPS)
-    assert _distance_mm(clip.humanoid, kept, clip.walk) < 8.0
+    np.testing.assert_array_equal(np.delete(kept, 2, 1), np.delete(clip.walk, 2, 1))
 
 
 def test_no_smoothing_moves_only_the_height(clip: Clip) -> None:

@@ -57,6 +57,22 @@ def test_gradient(humanoid: Humanoid, weights: Weights) -> None:
     _check_gradient(objective, at, rng)
 
 
+def test_gradient_where_forces_are_asked_of_other_poses_and_feet_may_creep(
+    humanoid: Humanoid,
+) -> None:
+    qpos, deviation = _near_floor(humanoid)
+    rng = np.random.default_rng(3)
+    steady = qpos_integrate(qpos, 0.01 * rng.normal(size=deviation.shape))
+    tree = BodyTree.from_humanoid(humanoid)
+    slipped = Objective(tree, qpos, DT, Weights(), steady).evaluate(deviation).slip
+    creep = float(np.median(np.linalg.norm(slipped, axis=-1))) / DT
+    objective = Objective(tree, qpos, DT, Weights(creep=creep), steady)
+    at = objective.evaluate(deviation, rng.uniform(0, 1, (FRAMES, 8)))
+    creeping = ~at.slip.any(axis=-1)
+    assert creeping.any() and not creeping.all()
+    _check_gradient(objective, at, rng)
+
+
 def test_gradient_of_a_body_that_rolls_over_the_floor(body_humanoid: Humanoid) -> None:
     """All terms together, with load on spheres that slide and turn a fifth of a radian a frame."""
     rng = np.random.default_rng(4)
