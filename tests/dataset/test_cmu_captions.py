@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataset.cmu_captions import CAPTION_COUNT, Take, captions_of, read_index, reason_to_exclude
+from dataset.tagging import mirror_text
 from loop.errors import CorruptFileError, MissingAssetError
 
 INDEX = """**Carnegie-Mellon Graphics Lab Motion Capture Database**
