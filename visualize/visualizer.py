@@ -17,6 +17,8 @@ if __package__ in (None, ""):  # `python visualize/visualizer.py`, as published
 
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
+from translation.motion_files import read_motions
+from translation.units import Convention
 from visualize.side_by_side import read_joints
 from visualize.video.arm_request import ControllerName, request_at, sampled_at
 from visualize.video.colours import ARM_COLOURS, colour_of_arm
@@ -26,15 +28,22 @@ from visualize.video.skeleton import PANEL_PX
 
 logger = logging.getLogger("scsc")
 
+_OURS = Convention()
 ColourName = Literal["baseline", "finetune", "corrected", "real", "by_path"]
 
 
-def gather(motions: tuple[Path, ...], colour: ColourName) -> list[Clip]:
-    """The motions of all files; `by_path` takes the colour of the arm that the path names.
+def gather(
+    motions: tuple[Path, ...], colour: ColourName, convention: Convention = _OURS
+) -> list[Clip]:
+    """Read the motions of all files; `by_path` takes the colour of the arm that the path names.
 
-    Raises MissingAssetError for a folder without motions.
+    Raises MissingAssetError for a folder without motions; else as `read_motions`.
     """
-    return [Clip(path.stem, read_joints(path), _colour(path, colour)) for path in files_in(motions)]
+    return [
+        Clip(motion.name, motion.at(convention.fps), _colour(path, colour))
+        for path in files_in(motions)
+        for motion in read_motions(path, convention)
+    ]
 
 
 def gather_simulated(
@@ -88,14 +97,14 @@ def main(
     forces: bool = False,
     controller: ControllerName = "by_path",
     controller_weights: Path | None = None,
-    fps: float = 20.0,
+    convention: tyro.conf.OmitArgPrefixes[Convention] = _OURS,
     size: int = PANEL_PX,
     columns: int | None = None,
 ) -> None:
     """Film motions beside each other.
 
     Args:
-        motions: .npy files, joints (F, 22, 3) or HumanML3D vectors (F, 263); or folders of them.
+        motions: .npy files in any layout of translation.motion_files, or folders of them.
         out: the film, .mp4 or .gif.
         look: skeleton; simulator (the humanoid); body (SMPL if it is here, else anny's).
         view: side (ours), or the published cameras a and b.
@@ -106,7 +115,7 @@ def main(
         controller: with --forces, who follows it: tracker, search or policy; by_path: whoever did
             in the arm, elsewhere the tracker.
         controller_weights: of the policy; default: those that come along.
-        fps: frames a second of motion and film.
+        convention: of joints in files; the film runs at their rate.
         size: pixels of a panel.
         columns: panels in a row.
     """
@@ -119,8 +128,8 @@ def main(
     if forces:
         clips = gather_simulated(motions, colour, controller, controller_weights)
     else:
-        clips = gather(motions, colour)
-    render(clips, out, look, fps, size, view, columns, forces)
+        clips = gather(motions, colour, convention)
+    render(clips, out, look, convention.fps, size, view, columns, forces)
     logger.info("wrote %s", out)
 
 
