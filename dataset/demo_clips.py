@@ -27,7 +27,7 @@ from loop.cli import command
 from loop.errors import CorruptFileError, MissingAssetError
 from translation import deepmimic, humanml, rotations
 from translation.humanml import FPS, face_forward, joints_to_vectors, mirror_joints, start_at_origin
-from translation.layout import MARKER
+from translation.layout import MARKER, read_ids
 
 SHORTEST, LONGEST = 40, 60
 """Frames (vectors) of a window: 2 to 3 s."""
@@ -85,7 +85,7 @@ def build(out: Path | str = "dataset/demo", wheel: Path | None = None) -> dict[s
             _write(folder, source)
             (folder / "files.json").write_text(json.dumps(_hashes(folder), indent=1) + "\n")
         logger.info("made %s", out)
-    counts = {name: len((out / f"{name}.txt").read_text().split()) for name in _SPLITS}
+    counts = {name: len(read_ids(out, name)) for name in _SPLITS}
     logger.info("%s holds %s", out, ", ".join(f"{n} {name}" for name, n in counts.items()))
     return counts
 

@@ -49,7 +49,7 @@ def mirror_sides(text: str, vocabulary: Collection[str] = ()) -> str:
         vocabulary: words, in lower case, that may be glued to a side (painfulleftknee).
     """
     swapped = _SIDE.sub(lambda match: _other(match, vocabulary), text)
-    return _TURN.sub(_other_turn, swapped)
+    return re.sub(r"\b([Aa])n (?=clockwise)", r"\1 ", _TURN.sub(_other_turn, swapped))
 
 
 def _like(word: str, pattern: str) -> str:

@@ -19,6 +19,8 @@ if __package__ in (None, ""):  # `python visualize/visualizer.py`, as published
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.layout import parse_arm
+from translation.motion_files import read_motions
+from translation.units import Convention
 from visualize.arms import BODY_COLOURS, colour_of_arm
 from visualize.motions import find_samples, newest_generation, read_joints
 from visualize.video.looks import Look, ViewName, render
@@ -27,6 +29,7 @@ from visualize.video.skeleton import PANEL_PX
 
 logger = logging.getLogger("scsc")
 
+_OURS = Convention()
 ColourName = Literal["baseline", "finetune", "corrected", "real", "by_path"]
 OUTPUTS = Path("exp_outputs")
 
@@ -37,6 +40,7 @@ def gather(
     forces: bool = False,
     controller: str = "by_path",
     weights: Path | None = None,
+    convention: Convention = _OURS,
 ) -> list[Clip]:
     """Read the motions of all files; `by_path` takes the colour of the arm that the path names.
 
@@ -49,7 +53,11 @@ def gather(
     """
     files = files_in(motions)
     if not forces:
-        return [Clip(path.stem, read_joints(path), _colour(path, colour)) for path in files]
+        return [
+            Clip(motion.name, motion.at(convention.fps), _colour(path, colour))
+            for path in files
+            for motion in read_motions(path, convention)
+        ]
     from visualize.video.arm_request import request_at, sampled_at  # MuJoCo where it is needed
 
     clips = []
@@ -104,15 +112,15 @@ def main(
     forces: bool = False,
     controller: str = "by_path",
     controller_weights: Path | None = None,
-    fps: float = 20.0,
+    convention: tyro.conf.OmitArgPrefixes[Convention] = _OURS,
     size: int = PANEL_PX,
     columns: int | None = None,
 ) -> None:
     """Film motions beside each other.
 
     Args:
-        motions: .npy files, joints (F, 22, 3) or HumanML3D vectors (F, 263); or folders of them;
-            default: motions of the newest run in exp_outputs.
+        motions: .npy files in any layout of translation.motion_files, or folders of them; default:
+            motions of the newest run in exp_outputs.
         out: the film, .mp4 or .gif.
         look: skeleton; simulator (the humanoid); body (SMPL if it is here, else anny's).
         view: side (ours), or the published cameras a and b.
@@ -123,7 +131,7 @@ def main(
         controller: with --forces, what tracks the motion: tracker, search or policy; by_path: the
             controller of the arm, elsewhere the tracker.
         controller_weights: of the policy; default: those that come along.
-        fps: frames a second of motion and film.
+        convention: of joints in files; the film runs at their rate.
         size: pixels of a panel.
         columns: panels in a row.
     """
@@ -132,8 +140,8 @@ def main(
             "a controller makes a film of forces only", found=controller, remedy="add --forces"
         )
     chosen = motions or newest_motions()
-    clips = gather(chosen, colour, forces, controller, controller_weights)
-    render(clips, out, look, fps, size, view, columns, forces)
+    clips = gather(chosen, colour, forces, controller, controller_weights, convention)
+    render(clips, out, look, convention.fps, size, view, columns, forces)
     logger.info("wrote %s", out)
 
 

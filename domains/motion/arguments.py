@@ -21,6 +21,7 @@ from domains.motion.presets import (
     with_changes,
 )
 from domains.motion.registries import CORRECTIONS, EVALUATORS
+from loop.errors import InvalidOptionError
 from loop.loggers import LoggerName
 from loop.mixing import POLICIES
 from loop.registry import Registry
@@ -151,7 +152,19 @@ class Arguments:
         )
 
     def protocol(self) -> Protocol:
-        """Return published or corrected behaviour, with the guidance that the user gave."""
+        """Return published or corrected behaviour, with the guidance that the user gave.
+
+        Raises:
+            InvalidOptionError: guidance by a network that is never trained without a text.
+        """
         protocol = FAITHFUL if self.faithful else CORRECTED
-        guidance = self.guidance_param
-        return protocol if guidance is None else dataclasses.replace(protocol, guidance=guidance)
+        if self.guidance_param is not None:
+            protocol = dataclasses.replace(protocol, guidance=self.guidance_param)
+        if protocol.guidance != 1 and self.numbers().condition_dropout <= 0:
+            raise InvalidOptionError(
+                "guidance needs a network that is also trained without texts",
+                found=f"--cond_mask_prob 0 and guidance {protocol.guidance:g}",
+                expected="--cond_mask_prob above 0 (published: 0.1), or no guidance",
+                remedy="add --guidance_param 1, or leave --cond_mask_prob out",
+            )
+        return protocol

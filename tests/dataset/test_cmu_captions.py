@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataset.cmu_captions import CAPTION_COUNT, Take, captions_of, read_index, reason_to_exclude
+from dataset.tagging import mirror_text
 from loop.errors import CorruptFileError, MissingAssetError
 
 INDEX = """**Carnegie-Mellon Graphics Lab Motion Capture Database**
@@ -94,3 +95,40 @@ def test_wording(description: str, first: str, second: str) -> None:
     texts = [caption.text for caption in captions_of(description)]
     assert texts[:2] == [first, second]
     assert all(caption.tokens for caption in captions_of(description))
+
+
+def test_notes_are_no_captions(tmp_path: Path, shared: Path) -> None:
+    """Case 02, and notes of the same kind."""
+    notes = "90_10.amc|no movie|lost marker|movie and trial dont match|clean|take 2|180|?"
+    lines = ["Subject #1 (walk)"]
+    lines += [f"01_{k:02d}  {note}" for k, note in enumerate(notes.split("|"), 1)]
+    lines += [
+        "02_01  LeftTightTurn \xa0 CleanedGRS",
+        "02_02  Left_Blocks001",
+        "02_03  clean window",
+    ]
+    path = tmp_path / "CMU-INDEX.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    takes = read_index(path)
+    said = [take.name for take in takes.values() if reason_to_exclude(take) is None]
+    assert said == ["02_01", "02_02", "02_03"]
+    assert takes["02_01"].description == "left tight turn"
+    assert takes["02_02"].description == "left blocks"
+    real = read_index(shared / "cases" / "02-glued-side-words" / "in" / "CMU-INDEX.txt")
+    for name, left in (("78_01", True), ("142_12", True), ("144_07", True), ("79_67", False)):
+        assert (reason_to_exclude(real[name]) is None) == left
+        for caption in captions_of(real[name].description) if left else ():
+            assert "left" in caption.text and "right" in mirror_text(caption.text)
+            assert "cleaned" not in caption.text
+
+
+@pytest.mark.parametrize(
+    ("description", "excluded"),
+    [
+        *(("hanging a picture", False), ("hang on ropes", True), ("change clothes", False)),
+        *(("jump off ledge", True), ("forward ball walk", True), ("box jump", True)),
+        *(("boxing", False), ("kick ball", False)),
+    ],
+)
+def test_what_is_not_there_cannot_be_stood_on(description: str, excluded: bool) -> None:
+    assert (reason_to_exclude(Take("01_01", 1, "", description)) is not None) == excluded

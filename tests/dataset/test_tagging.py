@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,3 +51,37 @@ def test_sides_swap() -> None:
 def test_mirroring_twice_changes_nothing(words: list[str]) -> None:
     text = " ".join(words)
     assert mirror_text(mirror_text(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "mirrored"),
+    [
+        ("Left_Blocks", "Right_Blocks"),
+        ("LeftTightTurn", "RightTightTurn"),
+        ("FeintLeftMoveRight", "FeintRightMoveLeft"),
+        ("Painfulleftknee", "Painfulrightknee"),
+        ("turns counter-clockwise", "turns clockwise"),
+        ("an anticlockwise circle", "a clockwise circle"),
+        ("Clockwise, then ccw", "Counterclockwise, then cw"),
+        ("steps leftward, LEFT foot first", "steps rightward, RIGHT foot first"),
+        ("a lefty, not right-handed", "a righty, not left-handed"),
+        ("the left's turn", "the right's turn"),
+        ("moves left a bit", "moves right a bit"),
+        ("the person left arm rises", "the person right arm rises"),
+        ("step right then left", "step left then right"),
+    ],
+)
+def test_sides_swap_wherever_they_hide(text: str, mirrored: str) -> None:
+    assert mirror_text(text) == mirrored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("right away", "all right", "ALRIGHT", "she left the room", "RightAngleTurns", "upright"),
+        *("UpRightSequence", "a right angle", "brightly", "leftovers", "copyright", "he left"),
+        *("stands right up", "cleft", "the man left"),
+    ],
+)
+def test_words_that_are_no_side_stay(text: str) -> None:
+    assert mirror_text(text) == text

@@ -219,3 +219,23 @@ def test_bad_options_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "args.json").write_text(text)
     with pytest.raises(CorruptFileError):
         load_published_mdm(path)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module."])
+def test_prefixes_of_wrappers_are_taken_off(tmp_path: Path, prefix: str) -> None:
+    state = published_tensors()
+    plain = load_published_mdm(write(tmp_path, state)).network.state_dict()
+    wrapped = OrderedDict((prefix + name, value) for name, value in state.items())
+    wrapped["n_averaged"] = torch.tensor(3)
+    found = load_published_mdm(write(tmp_path, {"model": wrapped})).network.state_dict()
+    assert plain.keys() == found.keys()
+    assert all(torch.equal(plain[name], found[name]) for name in plain)
+
+
+def test_the_features_of_kit_are_refused(tmp_path: Path) -> None:
+    state = published_tensors()
+    for name in ("input_process.poseEmbedding.weight", "output_process.poseFinal.weight"):
+        state[name] = state[name][..., :251] if "input" in name else state[name][:251]
+    state["output_process.poseFinal.bias"] = state["output_process.poseFinal.bias"][:251]
+    with pytest.raises(InvalidOptionError, match="251 features a frame, as of KIT"):
+        load_published_mdm(write(tmp_path, state, dataset="kit"))

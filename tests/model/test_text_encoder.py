@@ -145,3 +145,10 @@ def test_a_truncated_cache_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(CorruptFileError, match="50 bytes"):
         CachedTextEncoder(CountingEncoder(), file).encode(["walk"])
+
+
+def test_what_the_encoder_does_not_know_or_read_is_said(encoder: MiniLMEncoder, caplog) -> None:
+    encoder.encode(["a person walks"])
+    assert not caplog.records
+    encoder.encode(["一个人向前走 🏃", "a person walks " * 100])
+    assert "does not know" in caplog.text and "only 256 of 302 tokens" in caplog.text

@@ -228,3 +228,48 @@ def test_other_faults(tmp_path: Path, body: BodyModel) -> None:
         with pytest.raises(InvalidOptionError):
             write_amass(tmp_path / "out.npz", result, **options)
     assert not (tmp_path / "out.npz").exists()
+
+
+SAME: dict[str, Any] = {
+    "betas a frame": lambda c: {"betas": np.tile(c["betas"], (61, 1))},
+    "gender a frame": lambda c: {"gender": np.array([str(c["gender"])] * 61)},
+    "gender as object": lambda c: {"gender": np.array(str(c["gender"]), dtype=object)},
+    "rate a frame": lambda c: {"mocap_framerate": np.full(61, 120.0)},
+    "both rates": lambda c: {"mocap_frame_rate": np.array(120)},
+    "big-endian": lambda c: {"poses": c["poses"].astype(">f8"), "trans": c["trans"].astype(">f8")},
+}
+OTHER: dict[str, Any] = {
+    "a shape that changes": lambda c: {"betas": np.arange(61 * 16).reshape(61, 16)},
+    "a gender that changes": lambda c: {"gender": np.array(["male"] * 60 + ["female"])},
+    "a shape of other frames": lambda c: {"betas": np.zeros((7, 16))},
+    "two rates": lambda c: {"mocap_frame_rate": np.array(60)},
+    "degrees": lambda c: {"poses": np.degrees(c["poses"] + 0.5)},
+    "a shape that is not finite": lambda c: {"betas": np.full(16, np.nan)},
+    "code": lambda c: {"gender": np.array(print, dtype=object)},
+}
+
+
+@pytest.mark.parametrize("way", SAME)
+def test_constants_once_a_frame_are_the_same_motion(tmp_path: Path, way: str) -> None:
+    content = smplh_content()
+    clean = read_amass(write(tmp_path, content))
+    found = read_amass(write(tmp_path, content | SAME[way](content)))
+    assert (found.gender, found.fps) == (clean.gender, clean.fps)
+    for name in ("poses", "trans", "betas"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(clean, name))
+
+
+@pytest.mark.parametrize("way", OTHER)
+def test_what_is_no_constant_is_refused(tmp_path: Path, way: str) -> None:
+    content = smplh_content()
+    with pytest.raises((CorruptFileError, InvalidMotionError)):
+        read_amass(write(tmp_path, content | OTHER[way](content)))
+
+
+def test_half_precision_and_a_rate_of_the_user_s(tmp_path: Path) -> None:
+    content = smplh_content()
+    half = {key: content[key].astype(np.float16) for key in ("poses", "trans")}
+    path = write(tmp_path, content | half)
+    found = read_amass(path, fps=60.0)
+    assert found.fps == 60.0
+    np.testing.assert_allclose(found.poses.reshape(61, -1), content["poses"], atol=2e-3)

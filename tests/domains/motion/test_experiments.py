@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from domains.motion.arguments import Arguments
 from domains.motion.experiments import experiment_named
 from loop.errors import InvalidOptionError, MissingAssetError
 
@@ -105,3 +106,17 @@ def test_a_missing_data_set_names_its_folder_and_the_command_that_makes_it(
     experiment.dataset.mkdir(parents=True)
     (experiment.dataset / "train.txt").write_text("")
     experiment.require_dataset()
+
+
+def test_a_ratio_that_was_not_published_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    experiment_named("2794").arm("25", corrects=False)
+    assert not caplog.records
+    experiment_named("2794").arm("050", corrects=False)
+    assert "no ratio of this size" in caplog.text
+
+
+def test_guidance_needs_hidden_texts(tmp_path: Path) -> None:
+    options = {"save_dir": tmp_path, "mini_dataset_dir": tmp_path, "cond_mask_prob": 0.0}
+    with pytest.raises(InvalidOptionError, match="--guidance_param 1"):
+        Arguments(**options).protocol()
+    assert Arguments(**options, guidance_param=1.0).protocol().guidance == 1.0

@@ -106,7 +106,7 @@ def test_bad_input_is_refused() -> None:
         match(good, good[:, :2])
     with pytest.raises(InvalidSamplesError, match="too few"):
         match(good[:1], good[:1])
-    with pytest.raises(InvalidSamplesError, match="top out of range"):
+    with pytest.raises(InvalidSamplesError, match="2 captions with their motions"):
         match(good[:2], good[:2])
     with pytest.raises(InvalidSamplesError, match="text embeddings: values that are not finite"):
         match(good * np.inf, good)
