@@ -18,8 +18,9 @@ import numpy as np
 from body_models.damage import DAMAGE
 from dataset.captions import read_captions
 from dataset.findings import Finding
-from dataset.humanml3d import FPS, SPLITS, read_ids, read_motion, read_statistics
+from dataset.humanml3d import FPS, POOL, SPLITS, load_split, read_ids, read_motion, read_statistics
 from dataset.published_humanml3d import published_findings
+from dataset.split_distance import WARNING, split_distance
 from dataset.writer import STD_GROUPS, Moments
 from loop.cli import command
 from loop.errors import (
@@ -61,12 +62,14 @@ def examine(root: Path | str) -> list[Finding]:
     findings += _orphans(root, set(ids))
     findings += _checksums(root)
     findings += published_findings(root, ids)
+    if not any(finding.fault for finding in findings):
+        findings += _splits_compare(root)
     return findings
 
 
 def _read_lists(root: Path) -> tuple[dict[str, list[str]], list[Finding]]:
     lists, findings = {}, []
-    for split in SPLITS:
+    for split in (*SPLITS, *([POOL] if (root / f"{POOL}.txt").is_file() else ())):
         try:
             lists[split] = read_ids(root, split)
         except MissingAssetError:
@@ -97,6 +100,10 @@ def _lists_agree(lists: dict[str, list[str]]) -> Iterator[Finding]:
         if len(alone) <= PAIRLESS * len(listed):
             for clip in sorted(alone):
                 yield Finding("a clip's mirror image is not listed", clip, split, fault=False)
+    for clip in sorted(set(lists.get("train", ())) - set(lists.get(POOL, lists.get("train", ())))):
+        yield Finding("a training clip is not in the pool", clip)
+    for clip in sorted(set(lists.get(POOL, ())) & {*lists.get("val", ()), *lists.get("test", ())}):
+        yield Finding("a clip of the pool validates or tests", clip)
     if {"train", "val", "train_val"} <= lists.keys():
         difference = set(lists["train"]) | set(lists["val"])
         difference ^= set(lists["train_val"])
@@ -189,6 +196,16 @@ def _orphans(root: Path, listed: set[str]) -> Iterator[Finding]:
             yield Finding("a motion is in no list", path.stem, fault=False)
 
 
+def _splits_compare(root: Path) -> Iterator[Finding]:
+    """Whether distances to the test split can show what becomes of a model."""
+    train, test = (load_split(root, split).items for split in ("train", "test"))
+    if min(len(train), len(test)) < 4:
+        return
+    found = split_distance(train, test)
+    if found.too_far:
+        yield Finding(WARNING, "test.txt", str(found), fault=False)
+
+
 def _checksums(root: Path) -> Iterator[Finding]:
     """Files against `files.json`, where our builder left one."""
     try:
@@ -209,7 +226,9 @@ def _checksums(root: Path) -> Iterator[Finding]:
 def summary(root: Path | str) -> dict[str, int]:
     """Number of ids by split, for the lists that are there."""
     root = Path(root)
-    return {split: len(read_ids(root, split)) for split in SPLITS if _has_list(root, split)}
+    return {
+        split: len(read_ids(root, split)) for split in (*SPLITS, POOL) if _has_list(root, split)
+    }
 
 
 def _has_list(root: Path, split: str) -> bool:
