@@ -26,6 +26,8 @@ SMALL = 0.01
 """(m/s)² and m/s²: slower is rest; the square of a tenth of a metre a second."""
 SMALLEST: Mapping[str, float] = {"kinetic": 0.1, "geometric": 0.05}
 """Least deviation of a column: a tenth of an energy, a twentieth of the frames."""
+LEAST = 0.1
+"""Least deviation of a principal component, in deviations of the columns, to be kept."""
 
 
 def motion_spaces(motions: Sequence[NDArray[Any]], fps: float = FPS) -> dict[str, Features]:
@@ -56,10 +58,10 @@ class Whitening:
         self._scale = np.maximum(self._reference.std(axis=0), smallest)
         standard = (self._reference - self._mean) / self._scale
         _, singular, axes = np.linalg.svd(standard, full_matrices=False)
-        kept = int((singular[:dims] > 1e-6 * max(singular[0], 1.0)).sum())
-        kept = max(kept, 1)  # a set of equal motions keeps an axis along which it does not vary
-        deviation = np.maximum(singular[:kept] / np.sqrt(len(standard) - 1), 1e-6)
-        self._axes = axes[:kept].T / deviation
+        deviation = singular[:dims] / np.sqrt(len(standard) - 1)
+        # What hardly varies is no axis to be blown up; a set of equal motions still keeps one.
+        kept = max(int((deviation > LEAST).sum()), 1)
+        self._axes = axes[:kept].T / np.maximum(deviation[:kept], LEAST)
 
     def apply(self, features: Features) -> Features:
         """Features (M, D) in the whitened space, (M, at most dims)."""
