@@ -38,7 +38,7 @@ class SplitDistance:
 
     @property
     def too_far(self) -> bool:
-        """Whether real training motions are more than TOO_FAR floors away, in any space."""
+        """Say whether real training motions are more than TOO_FAR floors away, in any space."""
         return any(self.train_to_test[name] > TOO_FAR * self.floor[name].value for name in SPACES)
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ def split_distance(train: Sequence[MotionItem], test: Sequence[MotionItem]) -> S
 
 
 def report_split(train: Sequence[MotionItem], test: Sequence[MotionItem]) -> SplitDistance:
-    """`split_distance`, said in the log; a warning where the split is too far apart.
+    """Log `split_distance`; warn where the parts are too far apart.
 
     Every trainer calls this before generation 0.
     """
@@ -79,12 +79,12 @@ def report_split(train: Sequence[MotionItem], test: Sequence[MotionItem]) -> Spl
 
 
 def features_of(items: Sequence[MotionItem]) -> dict[str, Features]:
-    """Kinetic and geometric features of items, see `motion_spaces`."""
+    """Describe items by kinetic and geometric features, see `motion_spaces`."""
     return motion_spaces([vectors_to_joints(item.vectors) for item in items])
 
 
 def mirror_blocks(items: Sequence[MotionItem]) -> Blocks:
-    """A clip, its segments and its mirror image belong together."""
+    """Put a clip, its segments and its mirror image into one block."""
     return Blocks(np.array([item.id.removeprefix("M") for item in items]))
 
 

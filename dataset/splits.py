@@ -35,7 +35,7 @@ CARD = "README.md"
 
 
 def deal(takes: Sequence[tuple[str, int]], split: Split = "windows") -> list[list[str]]:
-    """Splits of the windows of every take, dealt out alternately.
+    """Deal the windows of every take out alternately.
 
     Args:
         takes: what a take shows, and how many windows it has. Takes that show the same are dealt

@@ -51,7 +51,7 @@ class Row:
     seen: bool
 
     def cells(self) -> list[str]:
-        """Name, dose and every column, with a star where it has passed."""
+        """Return name, dose and every column, with a star where it has passed."""
         numbers = (
             f"{self.values[column]:.3g}" + "*" * (column in self.passed) for column in COLUMNS
         )
@@ -71,11 +71,11 @@ class Sensitivity:
     rows: Sequence[Row]
 
     def blind(self, column: str) -> list[str]:
-        """Corruptions that a person sees and this column does not."""
+        """List corruptions that a person sees and this column does not."""
         return [row.name for row in self.rows if row.seen and column not in row.passed]
 
     def falling(self, column: str) -> list[str]:
-        """Corruptions whose largest dose is not the worst reading of this column, beyond 5 %."""
+        """List corruptions whose largest dose does not read worst in this column, beyond 5 %."""
         sign = -1 if column in LOW_IS_BAD else 1
         by_name: dict[str, list[float]] = {}
         for row in self.rows:
@@ -157,7 +157,7 @@ def _encoded(joints: np.ndarray) -> np.ndarray:
 
 
 def as_markdown(found: Sensitivity, title: str, head: Sequence[str]) -> str:
-    """The table, with the floor above it and what each headline distance cannot see below it."""
+    """Write the table, the floor above it and what each headline distance cannot see below it."""
     lines = [f"# {title}", "", *head, "", "| corruption | dose | " + " | ".join(COLUMNS) + " |"]
     lines.append("|" + "---|" * (len(COLUMNS) + 2))
     for place, label in enumerate(("2.5 %", "median", "97.5 %")):
@@ -197,7 +197,7 @@ def run(dataset: Path, out: Path | None, preset: str, splits: int, cache: Path) 
         f"Test motions of `{dataset.name}` ({len(test.items)}), half of them made worse against "
         f"the other half, mean of {splits} splits; * outside the 95 % band of real against real. "
         f"Evaluator: preset `{preset}`, {getattr(evaluator, 'fingerprint', '')}. Made by "
-        f"`python -m eval.sensitivity --dataset {dataset} --preset {preset}`.",
+        f"`python -m eval.sensitivity --dataset dataset/{dataset.name} --preset {preset}`.",
         "",
         f"{split_distance(train.items, test.items)}.",
     ]

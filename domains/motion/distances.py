@@ -71,7 +71,7 @@ class MotionTable:
         return cls(evaluator.embed_motions(list(motions)), motion_spaces(joints), physics, labels)
 
     def take(self, rows: Rows) -> MotionTable:
-        """The chosen motions."""
+        """Return the chosen motions."""
         return MotionTable(
             self.features[rows],
             {name: table[rows] for name, table in self.spaces.items()},
@@ -81,7 +81,7 @@ class MotionTable:
 
     @property
     def blocks(self) -> Blocks:
-        """What a bootstrap draws together."""
+        """Return what a bootstrap draws together."""
         return Blocks(self.labels)
 
 
@@ -98,7 +98,7 @@ class MotionReference:
         self._bandwidth = median_distance(real.features)
 
     def values(self, table: MotionTable) -> dict[str, float]:
-        """Every number of HEADLINE, SHARES, SPREADS and PHYSICAL, and Phys-Err, of at least six
+        """Compute all numbers of HEADLINE, SHARES, SPREADS, PHYSICAL, and Phys-Err, of at least six
         motions; where there are more motions than dimensions, also `Log determinant`, of their
         covariance over that of the real ones."""
         features, real = table.features, self.real.features
@@ -115,7 +115,7 @@ class MotionReference:
     def intervals(
         self, table: MotionTable, rng: np.random.Generator, resamples: int = RESAMPLES
     ) -> dict[str, Interval]:
-        """95 % intervals of `values` (but the log determinant) by block bootstrap."""
+        """Compute 95 % intervals of `values` (but the log determinant) by block bootstrap."""
         features, real = table.features, self.real.features
         ours, theirs = table.blocks, self.real.blocks
         both = (ours, theirs)
@@ -139,7 +139,7 @@ class MotionReference:
         return found
 
     def floors(self, splits: int = 20) -> dict[str, Interval]:
-        """HEADLINE between two halves of the real motions: what they read when nothing is wrong."""
+        """Compute HEADLINE between halves of the real motions: what it reads where all is well."""
         tables = {"FID": self.real.features, "KID": self.real.features}
         tables |= {f"FID {name}": table for name, table in self._spaces.real.items()}
         return {

@@ -42,7 +42,7 @@ def mean_pairwise_interval(
     resamples: int = 200,
     level: float = 0.95,
 ) -> Interval:
-    """`mean_pairwise_distance` with its interval by block bootstrap."""
+    """Compute `mean_pairwise_distance` with its interval by block bootstrap."""
     table = require_samples(features, "pairwise distance", at_least=2)
     distances = squareform(pdist(table))
 
@@ -54,7 +54,7 @@ def mean_pairwise_interval(
 
 
 def vendi_score(features: ArrayLike, bandwidth: float) -> float:
-    """Effective number of different samples, 1 to N (Friedman and Dieng 2023, order 1).
+    """Count the samples that are effectively different, 1 to N (Friedman and Dieng 2023, order 1).
 
     The exponential of the entropy of the eigenvalues of K / N, K the Gaussian kernel of the given
     bandwidth (feature units; take `median_distance` of the real set, and the same one for all sets
@@ -75,7 +75,7 @@ def vendi_interval(
     resamples: int = 200,
     level: float = 0.95,
 ) -> Interval:
-    """`vendi_score` with its interval by block bootstrap."""
+    """Compute `vendi_score` with its interval by block bootstrap."""
     table = require_samples(features, "Vendi score")
     kernel = _gaussian_kernel(table, bandwidth)
     return bootstrap_interval(
@@ -90,7 +90,7 @@ def vendi_interval(
 
 
 def median_distance(features: ArrayLike) -> float:
-    """Median Euclidean distance over all pairs of distinct samples."""
+    """Take the median Euclidean distance over all pairs of distinct samples."""
     return float(np.median(pdist(require_samples(features, "median distance", at_least=2))))
 
 

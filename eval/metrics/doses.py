@@ -105,7 +105,7 @@ CORRUPTIONS: Mapping[str, Corruption] = {
 
 
 def dropped_modes(modes: Sequence[str], share: float) -> NDArray[np.int64]:
-    """Rows of a set of N motions without its largest modes, N again: what is left is repeated.
+    """Choose rows of a set of N motions without its largest modes; the rest repeats, N again.
 
     Args:
         modes: (N,) what each motion shows.

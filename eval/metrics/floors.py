@@ -26,7 +26,7 @@ def floor_by_halves(
     splits: int = 20,
     level: float = 0.95,
 ) -> Interval:
-    """Mean distance between two disjoint random halves of `real` (N, D), with central interval.
+    """Average the distance of two disjoint random halves of `real` (N, D), with its interval.
 
     The halves have N // 2 samples each, so this floor lies above that of a comparison at full
     size (about twice as high for FID); use it where the two sides must not share a single sample.

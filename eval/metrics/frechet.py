@@ -56,7 +56,7 @@ def fid_interval(
     resamples: int = 200,
     level: float = 0.95,
 ) -> Interval:
-    """FID with its bootstrap interval (see `bootstrap_interval`): both sets are resampled.
+    """Compute FID with its bootstrap interval (see `bootstrap_interval`): both sets are resampled.
 
     blocks: which rows of either set belong together; None for independent rows.
     """

@@ -10,7 +10,7 @@ from eval.metrics.statistics import Blocks, Interval, Rows, bootstrap_interval
 
 
 def kid(a: ArrayLike, b: ArrayLike) -> float:
-    """Unbiased MMD² with the kernel (x·y/D + 1)³ (Bińkowski et al. 2018, eq. 4).
+    """Estimate MMD² without bias, kernel (x·y/D + 1)³ (Bińkowski et al. 2018, eq. 4).
 
     a (N, D), b (M, D), at least two rows each. Its expectation is 0 for two draws of one
     distribution whatever their sizes, where FID has a floor; single values can be negative.
@@ -29,7 +29,7 @@ def kid_interval(
     resamples: int = 200,
     level: float = 0.95,
 ) -> Interval:
-    """KID with its interval by block bootstrap over both sets; see `bootstrap_interval`."""
+    """Compute KID with its interval by block bootstrap over both sets, see `bootstrap_interval`."""
     kernels = _Kernels(a, b)
     return bootstrap_interval(
         kernels.mmd2,
@@ -52,7 +52,7 @@ class _Kernels:
         self._across = _cubic(first, second)
 
     def mmd2(self, rows: Rows, columns: Rows) -> float:
-        """MMD² of the chosen rows, which may repeat."""
+        """Compute MMD² of the chosen rows, which may repeat."""
         first, second = (
             np.bincount(chosen, minlength=size).astype(np.float64)
             for chosen, size in zip((rows, columns), self.sizes, strict=True)
@@ -63,7 +63,7 @@ class _Kernels:
 
 
 def mean_of_pairs(table: Features, weights: Features) -> float:
-    """Mean of a symmetric table (N, N) over pairs of different samples that occur `weights` times.
+    """Average a symmetric table (N, N) over pairs of samples that occur `weights` times.
 
     A sample and its own copy in a resample are no pair: their entry would say how far the sample
     is from itself. Where only one sample occurs, there is no other pair: then the diagonal counts.

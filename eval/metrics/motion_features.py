@@ -32,7 +32,7 @@ R_SHOULDER, R_ELBOW, R_WRIST = 17, 19, 21
 
 
 def kinetic_features(joints: NDArray[Any], fps: float = FPS) -> Array:
-    """Mean squared speed, horizontal and vertical, and mean acceleration of every joint.
+    """Measure mean squared speed, horizontal and vertical, and mean acceleration of every joint.
 
     Args:
         joints: (F, 22, 3) metres, y up, F >= 4.
@@ -64,7 +64,7 @@ def _moving_mean(values: Array, centres: int) -> Array:
 
 
 def geometric_features(joints: NDArray[Any], fps: float = FPS) -> Array:
-    """Share of the frames in which each of 32 relations between body parts holds.
+    """Count in what share of the frames each of 32 relations between body parts holds.
 
     Args:
         joints: (F, 22, 3) metres, y up, F >= 2.

@@ -31,7 +31,7 @@ LEAST = 0.1
 
 
 def motion_spaces(motions: Sequence[NDArray[Any]], fps: float = FPS) -> dict[str, Features]:
-    """Features of motions (F_i, 22, 3), metres, y up: `kinetic` (N, 66), `geometric` (N, 32).
+    """Describe motions (F_i, 22, 3), metres, y up: `kinetic` (N, 66), `geometric` (N, 32).
 
     Raises InvalidMotionError on bad joints or fewer than four frames.
     """
@@ -64,7 +64,7 @@ class Whitening:
         self._axes = axes[:kept].T / np.maximum(deviation[:kept], LEAST)
 
     def apply(self, features: Features) -> Features:
-        """Features (M, D) in the whitened space, (M, at most dims)."""
+        """Map features (M, D) into the whitened space, (M, at most dims)."""
         table = require_samples(features, "features")
         require_same_width(self._reference, table, "real and other features")
         return (table - self._mean) / self._scale @ self._axes
@@ -84,11 +84,11 @@ class MotionDistances:
         self.blocks = blocks or Blocks(len(reference["kinetic"]))
 
     def apply(self, features: Mapping[str, Features]) -> dict[str, Features]:
-        """Whitened features of other motions by space."""
+        """Map features of other motions into the whitened spaces."""
         return {name: self._whitenings[name].apply(features[name]) for name in SPACES}
 
     def distances(self, features: Mapping[str, Features]) -> dict[str, float]:
-        """Fréchet distance by space."""
+        """Compute the Fréchet distance to the real set, by space."""
         return {name: fid(table, self.real[name]) for name, table in self.apply(features).items()}
 
     def intervals(
@@ -98,7 +98,7 @@ class MotionDistances:
         rng: np.random.Generator,
         resamples: int = 200,
     ) -> dict[str, Interval]:
-        """Fréchet distance by space with its bootstrap interval."""
+        """Compute the Fréchet distance by space with its bootstrap interval."""
         return {
             name: fid_interval(
                 table, self.real[name], rng, blocks=(blocks, self.blocks), resamples=resamples

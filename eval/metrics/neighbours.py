@@ -88,7 +88,7 @@ def density_coverage(real: ArrayLike, generated: ArrayLike, *, k: int = 5) -> De
 
 
 def verdicts(real: ArrayLike, generated: ArrayLike, *, k: int = 3, coverage_k: int = 5) -> Verdicts:
-    """All four neighbour metrics sample by sample; k of precision and recall, then of the others.
+    """Judge sample by sample what four metrics average; k of precision and recall, then the others.
 
     Raises InvalidSamplesError on bad features or too few samples.
     """
@@ -157,7 +157,7 @@ def _closer(to_train: Features, to_held_out: Features) -> Features:
 
 
 def closer_to_train(generated: ArrayLike, train: ArrayLike, held_out: ArrayLike) -> Features:
-    """`Memorisation.closer_to_train` sample by sample: (M,) of 0, 1, and .5 for an exact tie."""
+    """Judge `Memorisation.closer_to_train` sample by sample: (M,) of 0, 1, .5 for an exact tie."""
     tables = _three_tables(generated, train, held_out, "features")
     return _closer(*(nearest_distances(tables[0], other) for other in tables[1:]))
 

@@ -26,7 +26,7 @@ class Interval:
 
     @property
     def bounds(self) -> list[float]:
-        """[low, high], as they are stored beside the value."""
+        """Return [low, high], as they are stored beside the value."""
         return [self.low, self.high]
 
 
@@ -68,11 +68,11 @@ class Blocks:
         self.size = len(given)
 
     def resample(self, rng: np.random.Generator) -> Rows:
-        """Rows of as many blocks as there are, drawn with replacement."""
+        """Draw rows of as many blocks as there are, with replacement."""
         return self._take(rng.integers(len(self._rows), size=len(self._rows)))
 
     def halves(self, rng: np.random.Generator) -> tuple[Rows, Rows]:
-        """Rows of two disjoint random halves of the blocks; an odd one is left out.
+        """Draw rows of two disjoint random halves of the blocks; an odd one is left out.
 
         Raises InvalidSamplesError for fewer than two blocks.
         """
@@ -96,7 +96,7 @@ def bootstrap_interval(
     lowest: float = -np.inf,
     highest: float = np.inf,
 ) -> Interval:
-    """A statistic of one or more tables, and its interval by block bootstrap.
+    """Compute a statistic of one or more tables, and its interval by block bootstrap.
 
     `statistic` takes one array of rows a table. A resample repeats samples, which moves biased
     statistics (Fréchet distances upwards, diversities downwards) a second time: the interval is
@@ -118,7 +118,7 @@ def bootstrap_interval(
 
 
 def spread(draws: Sequence[float], level: float = 0.95) -> Interval:
-    """Mean and central interval of single draws: where one such number falls."""
+    """Return mean and central interval of single draws: where one such number falls."""
     tail = (1 - level) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return Interval(float(np.mean(draws)), float(low), float(high), level, len(draws))

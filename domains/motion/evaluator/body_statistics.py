@@ -42,7 +42,7 @@ GROUPS: Mapping[str, tuple[int, float]] = {
 
 
 def joint_positions(motions: Tensor) -> Tensor:
-    """(B, F, 22, 3): as in the vectors, with the root above the origin at its height."""
+    """Read positions (B, F, 22, 3) as they stand in the vectors, the root above the origin."""
     batch, frames = motions.shape[:2]
     root = motions.new_zeros(batch, frames, 1, 3)
     root[..., 0, 1] = motions[..., 3]
@@ -50,7 +50,7 @@ def joint_positions(motions: Tensor) -> Tensor:
 
 
 def body_statistics(motions: Tensor, valid: Tensor) -> list[Tensor]:
-    """How a motion stands, slides, rests, and moves its joints; one tensor for each of GROUPS.
+    """Measure how a motion stands, slides, rests and moves; one tensor for each of GROUPS.
 
     Heights are of the lowest joint: mean and least. Sliding is the speed of standing toes. Bones
     are mean lengths, wobble the logarithm of their deviation over time. Speeds (horizontal,

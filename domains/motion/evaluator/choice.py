@@ -66,7 +66,7 @@ def motion_evaluator(
 def evaluator_identity(
     kind: EvaluatorKind, trained_on: Path, preset: str, skip_damaged: bool = False
 ) -> str:
-    """What args.json keeps of an evaluator: `published`, or the fingerprint of the trained one.
+    """Name an evaluator for args.json: `published`, or the fingerprint of the trained one.
 
     Reads the pool, but trains nothing. Raises: as `motion_evaluator`.
     """

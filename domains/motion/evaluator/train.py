@@ -47,7 +47,7 @@ def train_or_load_evaluator(
     encoder: TextEncoder | None = None,
     skip_damaged: bool = False,
 ) -> TrainedEvaluator:
-    """The evaluator of a family of data: read from `out` if it is there, else trained on the pool.
+    """Read the evaluator of a family of data from `out`, or train it on the pool and keep it there.
 
     Its file `evaluator_FINGERPRINT.pt` is the same for every data set of one pool, so that arms of
     any size and seed can share a folder.
@@ -98,7 +98,7 @@ def evaluator_fingerprint(
     encoder: TextEncoder | None = None,
     skip_damaged: bool = False,
 ) -> str:
-    """What decides the weights of an evaluator, as 32 hexadecimal digits; nothing is trained.
+    """Hash what decides the weights of an evaluator to 32 hexadecimal digits; train nothing.
 
     Args, Raises: as `train_or_load_evaluator`.
     """
