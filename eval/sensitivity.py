@@ -11,16 +11,33 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dataset.humanml3d import MotionItem, MotionSet, load_split
 from dataset.split_distance import split_distance
-from domains.motion.distances import HEADLINE, PHYS_ERR, SHARES, SPREADS
-from domains.motion.evaluator.protocol import Evaluator
+from domains.motion.distances import (
+    HEADLINE,
+    PHYS_ERR,
+    SHARES,
+    SPREADS,
+    MotionReference,
+    MotionTable,
+)
+from eval.metrics.doses import CORRUPTIONS, dropped_modes
 from loop.cli import command
 from loop.errors import InvalidSamplesError
 from loop.progress import setup_logging, track
+from translation.humanml import (
+    face_forward,
+    joints_to_vectors,
+    start_at_origin,
+    vectors_to_joints,
+)
+
+if TYPE_CHECKING:  # which loads torch
+    from domains.motion.evaluator.protocol import Evaluator
 
 COLUMNS = (*HEADLINE, *SHARES, *SPREADS, PHYS_ERR)
 LOW_IS_BAD = (*SHARES, *SPREADS)
@@ -89,10 +106,6 @@ def measure(test: MotionSet, evaluator: Evaluator, splits: int = 10) -> Sensitiv
     Raises:
         InvalidSamplesError: fewer than FEWEST test motions.
     """
-    from domains.motion.distances import MotionReference, MotionTable
-    from eval.metrics.doses import CORRUPTIONS, dropped_modes
-    from translation.humanml import vectors_to_joints
-
     if len(test.items) < FEWEST:
         raise InvalidSamplesError(
             "sensitivity needs a larger test split",
@@ -136,7 +149,9 @@ def measure(test: MotionSet, evaluator: Evaluator, splits: int = 10) -> Sensitiv
     return Sensitivity(floor, rows)
 
 
-def _compare(references: Sequence, tables: Sequence) -> list[dict[str, float]]:
+def _compare(
+    references: Sequence[MotionReference], tables: Sequence[MotionTable]
+) -> list[dict[str, float]]:
     pairs = zip(references, tables, strict=True)
     return [reference.values(table) for reference, table in pairs]
 
@@ -151,8 +166,6 @@ def _mode(item: MotionItem) -> str:
 
 
 def _encoded(joints: np.ndarray) -> np.ndarray:
-    from translation.humanml import face_forward, joints_to_vectors, start_at_origin
-
     return joints_to_vectors(face_forward(start_at_origin(joints)), placed=True)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from domains.motion.evaluator.protocol import Evaluator
 from eval.metrics.diversity import (
     log_determinant_ratio,
     mean_pairwise_distance,
@@ -25,6 +25,9 @@ from eval.metrics.samples import Features
 from eval.metrics.statistics import Blocks, Interval, Rows, bootstrap_interval
 from translation.humanml import vectors_to_joints
 from uhc.measure.plausibility import plausibility
+
+if TYPE_CHECKING:  # which loads torch
+    from domains.motion.evaluator.protocol import Evaluator
 
 HEADLINE = ("FID", "KID", "FID kinetic", "FID geometric")
 """Distances that a collapsed model has to be worse in; 0 or a floor for real motions."""

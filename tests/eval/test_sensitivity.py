@@ -53,7 +53,7 @@ def test_every_corruption_is_a_row_at_every_dose(found: Sensitivity) -> None:
 
 
 def test_the_table_says_what_the_evaluator_cannot_see(found: Sensitivity) -> None:
-    assert "sunk" not in found.blind("FID") and "foot slide" not in found.blind("FID")
+    assert "sunk" not in found.blind("FID") and "sunk" not in found.falling("FID")
     assert "smoothing" in found.blind("FID")
     assert "sunk" in found.blind("FID kinetic"), "speeds do not tell the height"
     text = as_markdown(found, "Walkers", ["Made up."])

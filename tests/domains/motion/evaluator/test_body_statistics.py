@@ -70,7 +70,7 @@ def test_every_corruption_shows_in_the_statistics(kind, motions: torch.Tensor) -
     if kind.__name__ in SEEN:
         group, sign = SEEN[kind.__name__]
         change = sign * (after[group] - before[group]).mean(axis=1)
-        assert np.mean(change > 0) > 0.9, group
+        assert change.mean() > GROUPS[group][1] and np.mean(change > 0) > 0.6, group
     assert any(np.abs(after[g] - before[g]).max() > GROUPS[g][1] for g in GROUPS)
 
 
