@@ -6,10 +6,13 @@ of the "Daz-friendly" or "MotionBuilder-friendly" release, or the original `13_2
 floor and 20 fps, cuts windows of 2 to 9.8 s, mirrors each, and writes the HumanML3D layout and
 `clips.json`, which tells what became of every take.
 
-Splits go by subject: of subjects with the same title in the index ("walk", "various everyday
-behaviors") every second one tests, so that what is tested was trained, on other people; the
-training subject with the fewest windows validates. Sizes below max are a seeded sample of the
-training items, mirrored ones included; validation, test and statistics are those of max.
+`--split windows` deals windows of about 3 s, which do not overlap, alternately to train and test
+(`dataset.splits`); `takes` deals whole takes. `subjects` has windows of about 5 s that overlap: of
+subjects with the same title in the index ("walk", "various everyday behaviors") every second one
+tests, so that what is tested was trained, on other people; the training subject with the fewest
+windows validates. Sizes below max are a seeded sample of the training items, mirrored ones
+included; validation, test, statistics and the pool that the evaluator learns (`pool.txt`: all
+training items) are those of max.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import numpy as np
 from dataset.captions import Caption
 from dataset.cmu_captions import Take, captions_of, read_index, reason_to_exclude
 from dataset.frame_rates import Rate, decide_rate
+from dataset.splits import Split, deal, write_card
 from dataset.tagging import mirror_caption
 from dataset.writer import DatasetClip, Moments, check_replaceable, staged_folder, write_layout
 from loop.cli import command
@@ -52,6 +56,8 @@ from translation.units import TO_Y_UP, Axis, check_body
 
 SHORTEST, LONGEST, USUAL = 40, 196, 100
 """Vectors of a window: 2 to 9.8 s; where a take gives several, they last about 5 s."""
+USUAL_APART = 60
+"""And about 3 s where they do not overlap: as many as possible, none longer than 89 vectors."""
 DEEPEST_M = 0.3
 """A joint this far below the resting feet means that the root of the take is broken."""
 SEED = 20240207
@@ -145,18 +151,21 @@ def _joints(
     return face_forward(start_at_origin(joints)).astype(np.float32), rate
 
 
-def windows_of(frames: int) -> list[tuple[int, int]]:
+def windows_of(frames: int, *, overlap: bool = True) -> list[tuple[int, int]]:
     """(start, end) of the windows of a take of `frames` joint frames; none if it is too short.
 
-    They divide the take into equal parts, with one more window across each border. A window of n
-    joint frames gives n - 1 vectors.
+    They divide the take into equal parts; overlapping ones add one more across each border. A
+    window of n joint frames gives n - 1 vectors, so that neighbours share a joint frame, but no
+    vector.
     """
     steps = frames - 1
     if steps < SHORTEST:
         return []
-    parts = max(-(-steps // LONGEST), round(steps / USUAL), 1)
+    parts = max(-(-steps // LONGEST), round(steps / (USUAL if overlap else USUAL_APART)), 1)
     edges = [round(half * steps / (2 * parts)) for half in range(2 * parts + 1)]
-    return [(start, end + 1) for start, end in zip(edges, edges[2:], strict=False)]
+    step = 1 if overlap else 2
+    starts, ends = edges[:-2:step], edges[2::step]
+    return [(start, end + 1) for start, end in zip(starts, ends, strict=True)]
 
 
 def assign_splits(titles: Mapping[int, str], windows: Mapping[int, int]) -> dict[int, str]:
@@ -196,6 +205,7 @@ def build(
     size: Size = "max",
     fps: float | None = None,
     up: Axis = "y",
+    split: Split = "windows",
 ) -> dict[str, int]:
     """Make the dataset; returns the number of items by split.
 
@@ -209,19 +219,19 @@ def build(
     out = Path(out)
     check_replaceable(out)
     takes, report = _read_all(Path(bvh_dir), fps, up)
-    splits = _plan(takes, report)
+    splits = _plan(takes, report, split)
     chosen = dict(splits)
     if size != "max":
         chosen["train"] = _sample(splits["train"], int(size))
     moments, made = Moments(), []
-    kept = {clip for ids in chosen.values() for clip in ids}
     for take, joints in takes:
-        for clip in _clips(take, joints, report[take.name]["ids"]):
+        windows = windows_of(len(joints), overlap=split == "subjects")
+        for clip in _clips(take, joints, windows, report[take.name]["ids"]):
             moments.add(clip.vectors)
-            if clip.id in kept:
-                made.append(clip)
-    with staged_folder(out, {"dataset": "cmu", "size": size}) as folder:
-        write_layout(folder, made, chosen, moments)
+            made.append(clip)
+    with staged_folder(out, {"dataset": "cmu", "size": size, "split": split}) as folder:
+        write_layout(folder, made, chosen, moments, pool=splits["train"])
+        write_card(folder, f"CMU motion capture, {len(chosen['train'])} training motions", split)
         (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
     counts = {name: len(ids) for name, ids in chosen.items()}
     _tell(report)
@@ -260,21 +270,32 @@ def _tell(report: dict[str, dict]) -> None:
     logger.warning("%d of %d takes read%s", len(report) - reasons.total(), len(report), left_out)
 
 
-def _plan(takes: list[tuple[Take, np.ndarray]], report: dict[str, dict]) -> dict[str, list[str]]:
-    """Ids of each split; writes ids and split of each take into the report."""
-    windows: dict[int, int] = defaultdict(int)
-    for take, joints in takes:
-        windows[take.subject] += len(windows_of(len(joints)))
-    split_of = assign_splits({take.subject: take.title for take, _ in takes}, windows)
+def _plan(
+    takes: list[tuple[Take, np.ndarray]], report: dict[str, dict], split: Split
+) -> dict[str, list[str]]:
+    """Ids of each split; the report gets the ids of each take, and their splits."""
+    counts = [len(windows_of(len(joints), overlap=split == "subjects")) for _, joints in takes]
+    if split == "subjects":
+        windows: dict[int, int] = defaultdict(int)
+        for (take, _), count in zip(takes, counts, strict=True):
+            windows[take.subject] += count
+        of_subject = assign_splits({take.subject: take.title for take, _ in takes}, windows)
+        parts = zip(takes, counts, strict=True)
+        dealt = [[of_subject[take.subject]] * count for (take, _), count in parts]
+    else:
+        shown = [take.description.lower() for take, _ in takes]
+        dealt = deal(list(zip(shown, counts, strict=True)), split)
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     number = 0
-    for take, joints in takes:
-        count = len(windows_of(len(joints)))
-        names = [f"{number + k:06d}" for k in range(count)]
-        ids = [clip for name in names for clip in (name, f"M{name}")]
-        splits[split_of[take.subject]] += ids
-        report[take.name] |= {"split": split_of[take.subject], "ids": ids}
-        number += count
+    for (take, _), parts in zip(takes, dealt, strict=True):
+        entry = report[take.name]
+        entry |= {"ids": [], "splits": {}}
+        for part in parts:
+            ids = [f"{number:06d}", f"M{number:06d}"]
+            splits[part] += ids
+            entry["ids"] += ids
+            entry["splits"].setdefault(part, []).extend(ids)
+            number += 1
     return splits
 
 
@@ -290,10 +311,12 @@ def _sample(ids: list[str], size: int) -> list[str]:
     return [ids[i] for i in sorted(chosen)]
 
 
-def _clips(take: Take, joints: np.ndarray, ids: list[str]) -> Iterator[DatasetClip]:
+def _clips(
+    take: Take, joints: np.ndarray, windows: list[tuple[int, int]], ids: list[str]
+) -> Iterator[DatasetClip]:
     captions = captions_of(take.description)
     mirrored = [mirror_caption(caption) for caption in captions]
-    for k, (start, end) in enumerate(windows_of(len(joints))):
+    for k, (start, end) in enumerate(windows):
         window = face_forward(start_at_origin(joints[start:end]))
         yield _clip(ids[2 * k], window, captions)
         yield _clip(ids[2 * k + 1], mirror_joints(window), mirrored)
@@ -311,17 +334,20 @@ def main(
     size: Size = "max",
     fps: float | None = None,
     up: Axis = "y",
+    split: Split = "windows",
 ) -> None:
     """Build a dataset in HumanML3D layout from CMU takes in BVH or ASF/AMC files.
 
     Args:
         bvh_dir: folder with the takes and CMU-INDEX.txt.
         out: folder to make.
-        size: number of training items; validation and test stay the same.
+        size: number of training items; validation, test and pool stay the same.
         fps: frames a second of all takes; default: decided for each, as clips.json tells.
         up: axis of the files that points up.
+        split: what is dealt out to train and test: windows (for the loop), whole takes, or
+            subjects (both for generalisation).
     """
-    build(bvh_dir, out, size, fps, up)
+    build(bvh_dir, out, size, fps, up, split)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Build the demo dataset: real motion capture for everybody, no account, no licence to sign.
 
 `python -m dataset.demo_clips --out dataset/demo` takes the DeepMimic clips out of the pybullet
-wheel, turns them into 22 joints at 20 fps, unrolls loops, cuts overlapping windows of 2 to 3 s,
-mirrors each, and writes the HumanML3D layout; beside it `clips/NAME.npy` (whole clips),
-`clips.json` (what became of which clip) and `source/` (the text files).
+wheel, turns them into 22 joints at 20 fps, unrolls loops, cuts windows of 2 to 3 s, mirrors each,
+and writes the HumanML3D layout; beside it `clips/NAME.npy` (whole clips), `clips.json` (what became
+of which clip) and `source/` (the text files). `--split windows` deals the windows of every clip to
+train and test, `takes` whole clips; nothing is known about the subjects.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from body_models import skeleton
-from dataset import captions, demo_captions, demo_source, tagging, writer
+from dataset import captions, demo_captions, demo_source, splits, tagging, writer
 from dataset.demo_captions import CAPTIONS, CLIPS, DemoClip
+from dataset.splits import LOOPS, deal, write_card
 from dataset.tagging import mirror_text, tag
 from dataset.writer import DatasetClip, staged_folder, write_layout
 from loop.cli import command
@@ -31,13 +33,16 @@ from translation.layout import MARKER, read_ids
 
 SHORTEST, LONGEST = 40, 60
 """Frames (vectors) of a window: 2 to 3 s."""
-WINDOWS = {"train": 3, "val": 3, "test": 10}
-"""Windows a clip by split, evenly spaced over one cycle of a loop or what a clip has room for: few
-to train on, so that a generation takes seconds; enough test windows for a covariance of 32-d
-features."""
+CYCLE_WINDOWS = 5
+"""Windows of a loop where windows are dealt out: few, so that a generation takes seconds. They
+start at evenly spaced phases, in cycles that repeat; a clip that is no loop holds one window."""
+TAKE_WINDOWS = {"train": 3, "val": 3, "test": 10}
+"""Windows a clip by its split where takes are dealt out, evenly spaced over one cycle of a loop or
+what a clip has room for: enough test windows for a covariance of 32-d features."""
 CAPTIONS_A_WINDOW = 4
 SEED = 20240207
 
+DemoSplit = Literal["windows", "takes"]
 logger = logging.getLogger(__name__)
 
 
@@ -62,13 +67,16 @@ class WholeClip:
     shortest: int
 
 
-def build(out: Path | str = "dataset/demo", wheel: Path | None = None) -> dict[str, int]:
+def build(
+    out: Path | str = "dataset/demo", wheel: Path | None = None, split: DemoSplit = "windows"
+) -> dict[str, int]:
     """Make the demo dataset in `out`, or leave it as it is when it is whole and up to date.
 
     Args:
         out: folder to make; a dataset that an earlier call made there is replaced.
         wheel: a pybullet 3.2.7 wheel on disk; without it pip downloads one, unless the text files
             are still in `out/source`.
+        split: what is dealt out to train and test, see `dataset.splits`.
 
     Returns:
         Number of items by split.
@@ -79,10 +87,11 @@ def build(out: Path | str = "dataset/demo", wheel: Path | None = None) -> dict[s
     """
     out = Path(out)
     writer.check_replaceable(out)
-    if not _is_current(out):
+    if not _is_current(out, split):
         source = _source(out, wheel)
-        with staged_folder(out, {"dataset": "demo", "recipe": _recipe()}) as folder:
-            _write(folder, source)
+        made_from = {"dataset": "demo", "split": split, "recipe": _recipe()}
+        with staged_folder(out, made_from) as folder:
+            _write(folder, source, split)
             (folder / "files.json").write_text(json.dumps(_hashes(folder), indent=1) + "\n")
         logger.info("made %s", out)
     counts = {name: len(read_ids(out, name)) for name in _SPLITS}
@@ -124,34 +133,50 @@ def _source(out: Path, wheel: Path | None) -> dict[str, bytes]:
     return demo_source.download()
 
 
-def _write(folder: Path, source: dict[str, bytes]) -> None:
+def _write(folder: Path, source: dict[str, bytes], split: DemoSplit) -> None:
     for name, data in source.items():
         path = folder / "source" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     (folder / "clips").mkdir()
-    report, windows, splits = {}, [], {name: [] for name in _SPLITS}
-    for number, whole in enumerate(read_whole_clips(folder / "source")):
+    clips = list(read_whole_clips(folder / "source"))
+    report, windows = {}, []
+    lists: dict[str, list[str]] = {name: [] for name in _SPLITS}
+    for number, (whole, parts) in enumerate(zip(clips, _dealt(clips, split), strict=True)):
         np.save(folder / "clips" / f"{whole.clip.name}.npy", whole.joints)
-        cut = _windows(whole, number, first_id=len(windows) // 2)
+        cut = _windows(whole, number, len(windows) // 2, len(parts))
         windows += cut
-        splits[whole.clip.split] += [window.id for window in cut]
-        report[whole.clip.name] = _describe(whole, cut)
+        report[whole.clip.name] = entry = _describe(whole, cut, parts)
+        for part, ids in entry["splits"].items():
+            lists[part] += ids
         if not cut:
-            logger.info("%s is left out: %s", whole.clip.name, report[whole.clip.name]["excluded"])
-    write_layout(folder, windows, splits)
+            logger.info("%s is left out: %s", whole.clip.name, entry["excluded"])
+    write_layout(folder, windows, lists)
+    write_card(folder, "Demo: DeepMimic clips from the pybullet wheel", split, LOOPS)
     (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def _describe(whole: WholeClip, windows: list[DatasetClip]) -> dict[str, Any]:
+def _dealt(clips: list[WholeClip], split: DemoSplit) -> list[list[str]]:
+    """The split of each window of each clip."""
+    if split == "takes":
+        counts = (min(TAKE_WINDOWS[whole.clip.split], whole.starts) for whole in clips)
+        return [[whole.clip.split] * n for whole, n in zip(clips, counts, strict=True)]
+    counts = (min(CYCLE_WINDOWS if whole.loop else 1, whole.starts) for whole in clips)
+    return deal([(whole.clip.action, n) for whole, n in zip(clips, counts, strict=True)])
+
+
+def _describe(whole: WholeClip, windows: list[DatasetClip], parts: list[str]) -> dict[str, Any]:
     frames = len(whole.joints)
-    entry = {
+    ids = [window.id for window in windows]
+    entry: dict[str, Any] = {
         "source": whole.clip.file,
         "loop": whole.loop,
         "frames": frames,
-        "split": whole.clip.split,
-        "ids": [window.id for window in windows],
+        "ids": ids,
+        "splits": {},
     }
+    for index, part in enumerate(parts):
+        entry["splits"].setdefault(part, []).extend(ids[2 * index : 2 * index + 2])
     if not windows:
         entry["excluded"] = f"no loop, and {frames} frames are fewer than {SHORTEST + 1}"
     return entry
@@ -176,9 +201,11 @@ def _stand(joints: np.ndarray) -> np.ndarray:
     return face_forward(start_at_origin(joints)).astype(np.float32)
 
 
-def _windows(whole: WholeClip, number: int, first_id: int) -> list[DatasetClip]:
-    """Windows of one clip, each followed by its mirror image."""
-    count = min(WINDOWS[whole.clip.split], whole.starts)
+def _windows(whole: WholeClip, number: int, first_id: int, count: int) -> list[DatasetClip]:
+    """Windows of one clip, each followed by its mirror image.
+
+    All are cut from the first cycles of a loop, as later ones hold the same frames again.
+    """
     rng = np.random.default_rng([SEED, number])
     windows = []
     for index in range(count):
@@ -202,8 +229,10 @@ def _window(name: str, joints: np.ndarray, texts: list[str]) -> DatasetClip:
 
 def _recipe() -> str:
     """Digest of the code that decides what the dataset looks like: other code, other dataset."""
-    modules = (captions, demo_captions, demo_source, tagging, writer, deepmimic, humanml)
-    paths = [Path(m.__file__ or "") for m in (*modules, rotations, skeleton)] + [Path(__file__)]
+    sources = (captions, demo_captions, demo_source, tagging, writer, splits)
+    paths = [
+        Path(m.__file__ or "") for m in (*sources, deepmimic, humanml, rotations, skeleton)
+    ] + [Path(__file__)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
@@ -216,24 +245,29 @@ def _hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def _is_current(out: Path) -> bool:
+def _is_current(out: Path, split: DemoSplit) -> bool:
     try:
         marker = json.loads((out / MARKER).read_bytes())
         files = json.loads((out / "files.json").read_bytes())
     except (FileNotFoundError, ValueError):
         return False
-    return marker.get("recipe") == _recipe() and files == _hashes(out)
+    made = marker.get("recipe"), marker.get("split")
+    return made == (_recipe(), split) and files == _hashes(out)
 
 
 @command()
-def main(out: Path = Path("dataset/demo"), wheel: Path | None = None) -> None:
+def main(
+    out: Path = Path("dataset/demo"), wheel: Path | None = None, split: DemoSplit = "windows"
+) -> None:
     """Build the demo dataset from the DeepMimic clips in the pybullet wheel.
 
     Args:
         out: folder to make.
         wheel: a pybullet 3.2.7 wheel on disk, for machines without network.
+        split: what is dealt out to train and test: windows (for the loop) or whole takes (for
+            generalisation).
     """
-    build(out, wheel)
+    build(out, wheel, split)
 
 
 if __name__ == "__main__":

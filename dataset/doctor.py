@@ -19,8 +19,9 @@ from body_models.damage import DAMAGE
 from body_models.skeleton import check_joints
 from dataset.captions import read_captions
 from dataset.findings import Finding
-from dataset.humanml3d import FPS, SPLITS, read_motion, read_statistics
+from dataset.humanml3d import FPS, POOL, SPLITS, load_split, read_motion, read_statistics
 from dataset.published_humanml3d import published_findings
+from dataset.split_distance import WARNING, split_distance
 from dataset.writer import STD_GROUPS, Moments
 from loop.cli import command
 from loop.errors import (
@@ -65,12 +66,14 @@ def examine(root: Path | str) -> list[Finding]:
     findings += _orphans(root, set(ids))
     findings += _checksums(root)
     findings += published_findings(root, ids)
+    if not any(finding.fault for finding in findings):
+        findings += _splits_compare(root)
     return findings
 
 
 def _read_lists(root: Path) -> tuple[dict[str, list[str]], list[Finding]]:
     lists, findings = {}, []
-    for split in SPLITS:
+    for split in (*SPLITS, *([POOL] if (root / f"{POOL}.txt").is_file() else ())):
         try:
             lists[split] = listed_ids(root, split)
         except MissingAssetError:
@@ -108,6 +111,10 @@ def _lists_agree(root: Path, lists: dict[str, list[str]]) -> Iterator[Finding]:
         if len(alone) <= PAIRLESS * len(listed):
             for clip in sorted(alone):
                 yield Finding("a clip's mirror image is not listed", clip, split, fault=False)
+    for clip in sorted(set(lists.get("train", ())) - set(lists.get(POOL, lists.get("train", ())))):
+        yield Finding("a training clip is not in the pool", clip)
+    for clip in sorted(set(lists.get(POOL, ())) & {*lists.get("val", ()), *lists.get("test", ())}):
+        yield Finding("a clip of the pool validates or tests", clip)
     if {"train", "val", "train_val"} <= lists.keys():
         difference = set(lists["train"]) | set(lists["val"])
         difference ^= set(lists["train_val"])
@@ -211,6 +218,16 @@ def _orphans(root: Path, listed: set[str]) -> Iterator[Finding]:
         clip = path.relative_to(folder).with_suffix("").as_posix()
         if clip not in listed:
             yield Finding("a motion is in no list", clip, fault=False)
+
+
+def _splits_compare(root: Path) -> Iterator[Finding]:
+    """Whether distances to the test split can show what becomes of a model."""
+    train, test = (load_split(root, split).items for split in ("train", "test"))
+    if min(len(train), len(test)) < 4:
+        return
+    found = split_distance(train, test)
+    if found.too_far:
+        yield Finding(WARNING, "test.txt", str(found), fault=False)
 
 
 def _checksums(root: Path) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from translation.units import is_normalised
 __all__ = [
     "FPS",
     "MOTION_DIM",
+    "POOL",
     "SPLITS",
     "Caption",
     "MotionItem",
@@ -43,6 +44,8 @@ MOTION_DIM = 263
 MIN_FRAMES, LONGEST_FRAMES = 40, 196
 """Shortest clip that is loaded, and longest motion that is drawn (published)."""
 SPLITS = ("train", "val", "test", "train_val")
+POOL = "pool"
+"""Optional list of all motions that the training part was drawn from; the evaluator learns them."""
 _DOCTOR = "run `python -m dataset.doctor` on the dataset folder, then restore or remove this clip"
 
 logger = logging.getLogger(__name__)
@@ -101,7 +104,7 @@ def load_split(
 
     Args:
         root: the dataset folder.
-        split: train, val, test or train_val.
+        split: train, val, test, train_val or pool.
         min_frames, max_frames: the length window.
         skip_damaged: leave a clip out whose files are missing or damaged (published, silently
             there); a warning names all of them.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dataset.captions import Caption, format_captions
-from dataset.humanml3d import MOTION_DIM
+from dataset.humanml3d import MOTION_DIM, POOL
 from loop.errors import InvalidMotionError, InvalidOptionError
 from loop.rundir.files import storage
 from translation.humanml import vectors_to_joints
@@ -100,10 +100,12 @@ def write_layout(
     clips: Iterable[DatasetClip],
     splits: Mapping[str, Sequence[str]],
     statistics: Moments | None = None,
+    pool: Sequence[str] = (),
 ) -> None:
     """Write all files of a dataset into an existing folder; see `write_dataset`.
 
-    `statistics` of a larger set are written where given, as a published subset has them.
+    `statistics` of a larger set are written where given, as a published subset has them; so is the
+    `pool` of ids that the training part was drawn from (`pool.txt`), whose files are there, too.
     """
     _check_splits(splits)
     for name in ("new_joint_vecs", "new_joints", "texts"):
@@ -118,7 +120,7 @@ def write_layout(
         text = format_captions(clip.captions)
         (folder / "texts" / f"{clip.id}.txt").write_text(text, encoding="utf-8")
         written.add(clip.id)
-    listed = {clip for split in splits.values() for clip in split}
+    listed = {clip for split in (*splits.values(), pool) for clip in split}
     if listed != written:
         raise InvalidOptionError(
             "Clips and split lists do not name the same ids.",
@@ -129,6 +131,8 @@ def write_layout(
     for name in ("train", "val", "test"):
         _write_ids(folder / f"{name}.txt", splits.get(name, ()))
     _write_ids(folder / "train_val.txt", train_val)
+    if pool:
+        _write_ids(folder / f"{POOL}.txt", pool)
     moments = statistics or moments
     np.save(folder / "Mean.npy", moments.mean())
     np.save(folder / "Std.npy", moments.std())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,15 @@ def deepmimic_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(data)
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo dataset, built from the real text files."""
+    from dataset.demo_clips import build
+
+    out = tmp_path_factory.mktemp("built") / "demo"
+    shutil.copytree(deepmimic_source, out / "source")
+    (out / "dataset.json").write_text("{}")  # as if an interrupted build had left it
+    build(out)
+    return out

@@ -1,10 +1,12 @@
 """What is measured of every generation of the MNIST experiment, under the published keys and ours.
 
-FID, Diversity     published keys: of 100 samples under --faithful, else of all
+FID, Diversity     published keys: of 100 samples under --faithful, else of all, and of all pairs
 <name>             of images that the new model draws
 <name>_sampled     of the images that the model before it drew for this generation
 <name>_corrected   of what the correction function made of them, before any training
-<name>_real        of real images in the model's place: the floor
+<name>_real        of real training images in the model's place
+<name>_floor       of two draws of the test set
+<name> interval    95 % bounds by bootstrap
 """
 
 from __future__ import annotations
@@ -15,14 +17,18 @@ import numpy as np
 
 from dataset.mnist import DIGITS, Digits
 from domains.mnist.presets import MnistPreset, MnistProtocol
-from eval.metrics.diversity import diversity
+from eval.metrics.diversity import diversity, mean_pairwise_distance
 from eval.metrics.floors import floor_by_resampling
+from eval.metrics.frechet import fid_interval
+from eval.metrics.kid import kid, kid_interval
 from eval.metrics.neighbours import image_memorisation
 from eval.metrics.reference import Reference
 from eval.metrics.samples import Features
 from loop.interfaces import Corrected, Generator, Metrics
 from loop.rng import Stream
 from model.lenet import LeNetFeatures
+
+RESAMPLES = 50
 
 
 class MnistEvaluation:
@@ -52,6 +58,7 @@ class MnistEvaluation:
         # once, because the halves of MNIST's test set come from different writers.
         order = np.random.default_rng(0).permutation(len(test))
         self._reference = Reference(features[order], neighbours=self._samples)
+        self._near = self._reference.features[: self._samples]
         # Memorisation needs as many held-out images as training images, or as near as may be.
         self._train, self._held_out = _equal_halves(real, test.take(order))
         self._floor = self._measure_real(real)
@@ -65,11 +72,12 @@ class MnistEvaluation:
         scratch: Path | None = None,
     ) -> Metrics:
         """All metrics of the current model and of the sets that made it."""
-        draws, pairs = stream.spawn(2)
+        draws, pairs, resampling = stream.spawn(3)
         drawn = generator.synthesise(self._samples, draws, scratch)
         features = self._classifier.features(drawn.images)
         metrics = dict(self._published_metrics(features, np.random.default_rng(pairs)))
         metrics |= self._measure(drawn, features, "")
+        metrics |= self._intervals(features, np.random.default_rng(resampling))
         if sampled is not None:
             metrics |= self.measure(sampled, "_sampled")
         if corrected is not None:
@@ -91,8 +99,10 @@ class MnistEvaluation:
         seen = self._classifier.digits(features)
         fidelity = self._reference.fidelity(features[: self._samples])
         copying = image_memorisation(_rows(digits), self._train, self._held_out)
+        near = features[: self._samples]
         return {
             f"FID{suffix or '_all'}": self._reference.fid(features),
+            f"KID{suffix}": kid(near, self._near),
             f"Precision{suffix}": fidelity.precision,
             f"Recall{suffix}": fidelity.recall,
             f"Density{suffix}": fidelity.density,
@@ -103,14 +113,25 @@ class MnistEvaluation:
             f"Copies{suffix}": copying.copies,
         }
 
+    def _intervals(self, features: Features, rng: np.random.Generator) -> Metrics:
+        near, all_real = features[: self._samples], self._reference.features
+        return {
+            "FID_all interval": fid_interval(features, all_real, rng, resamples=RESAMPLES).bounds,
+            "KID interval": kid_interval(near, self._near, rng, resamples=RESAMPLES).bounds,
+        }
+
     def _published_metrics(self, measured: Features, rng: np.random.Generator) -> Metrics:
         """FID and diversity of the first `published_samples` (labels cycle), and under the keys."""
         few = measured[: self._published]
-        shown = few if self._few else measured
-        found = self._two(shown, rng)
-        if self._few:
-            return found | {f"{name}_published": value for name, value in found.items()}
-        return found | {f"{name}_published": v for name, v in self._two(few, rng).items()}
+        published = self._two(few, rng)
+        found = published if self._few else self._all_pairs(measured)
+        return found | {f"{name}_published": value for name, value in published.items()}
+
+    def _all_pairs(self, features: Features) -> dict[str, float]:
+        return {
+            "FID": self._reference.fid(features),
+            "Diversity": mean_pairwise_distance(features),
+        }
 
     def _two(self, features: Features, rng: np.random.Generator) -> dict[str, float]:
         return {

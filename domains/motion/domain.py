@@ -10,6 +10,7 @@ from typing import cast
 import torch
 
 from dataset.humanml3d import MotionSet, load_split
+from dataset.split_distance import report_split
 from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.distributed import TorchDistributed
@@ -90,6 +91,7 @@ def build_domain(
         load_split(experiment.dataset, split, skip_damaged=protocol.skip_damaged)
         for split in ("train", preset.eval_split)
     )
+    report_split(train.items, test.items)
     experiment.cache.mkdir(parents=True, exist_ok=True)
     encoder = _caption_encoder(experiment, device)
     reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)

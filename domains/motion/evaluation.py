@@ -1,9 +1,15 @@
 """What is measured of every generation of the motion experiment, under the published keys.
 
-Published keys end in `_test` (the model) and `_ground truth` (real motions in the model's place);
-ours stand beside them. Where features come from our own text-motion evaluator, the numbers compare
-between arms of this project only; where they come from the published one, with published tables,
-too, as far as those count as this does (`eval.eval_humanml` counts as the tables do).
+<name>_test                  of motions that the model draws, for the captions of the test split
+<name>_test interval         its 95 % bounds, where motions of this sample size would vary
+<name>_ground truth          what real motions read: FID, Diversity and matching as published; the
+                             other distances between two halves of the test split
+<name> train_ground truth    of the real training motions in the model's place
+
+Names are those of `domains.motion.distances`. Where features come from our own text-motion
+evaluator, the numbers compare between data sets of one pool only; where they come from the
+published one, with published tables, too, as far as those count as this does (`eval.eval_humanml`
+counts as the tables do).
 """
 
 from __future__ import annotations
@@ -13,36 +19,30 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.humanml3d import MotionSet
+from dataset.humanml3d import MotionItem, MotionSet
 from domains.motion.denoiser import UNIT, Denoiser
+from domains.motion.distances import MotionReference, MotionTable
 from domains.motion.evaluator.protocol import Evaluator
 from domains.motion.files import MotionBatch
-from eval.metrics.diversity import diversity
+from eval.metrics.diversity import mean_pairwise_distance
 from eval.metrics.floors import floor_by_resampling
-from eval.metrics.frechet import fid
 from eval.metrics.matching import match
-from eval.metrics.neighbours import memorisation, precision_recall
+from eval.metrics.neighbours import memorisation
 from loop.interfaces import Corrected, Generator, Metrics
 from loop.rng import Stream
-from translation.humanml import vectors_to_joints
-from uhc.measure.plausibility import plausibility
-
-DIVERSITY_SHARE = 0.2
-"""Random pairs of the diversity metric, as a share of the motions (published in-loop rule)."""
-PHYSICAL = {"Penetrate": "penetrate_mm", "Float": "float_mm", "Skate": "skate_mm"}
-"""Names in eval_dict.json, and the columns of `uhc.measure.plausibility` (CLoSD variant) behind
-them."""
 
 
 class MotionEvaluation:
     """Draws motions for the captions of the test split and compares them with its motions.
 
+    Real motions are cut to the lengths that the model draws, so that like is compared with like.
+
     Args:
         denoiser: the model under test (the generator's own).
         test: real motions nobody trained on.
-        train: real motions of the training split, for memorisation and the floor.
+        train: real motions of the training split, for memorisation and the distance of real data.
         evaluator: embeds motions, and the captions of `test`.
-        samples: motions to draw; test items are used in turn until there are as many.
+        samples: motions to draw at most: one a test item, no item twice.
     """
 
     def __init__(
@@ -53,15 +53,20 @@ class MotionEvaluation:
         evaluator: Evaluator,
         samples: int,
     ) -> None:
-        self._denoiser, self._evaluator, self._test = denoiser, evaluator, test
-        self._prompts = [test.items[i % len(test.items)] for i in range(samples)]
-        self._frames = [len(item.vectors) // UNIT * UNIT for item in self._prompts]
-        self._real = self._embed([item.vectors for item in test.items])
-        self._train = self._embed([item.vectors for item in train.items])
-        self._real_physics = _physics([item.vectors for item in test.items])
+        self._denoiser, self._evaluator = denoiser, evaluator
+        self._prompts = _some(test.items, samples)
+        self._real, self._train = (self._measure_real(part.items) for part in (test, train))
+        self._reference = MotionReference(self._real)
+        self._known = self._of_real()
 
-    def _embed(self, motions: Sequence[np.ndarray]) -> np.ndarray:
-        return self._evaluator.embed_motions(list(motions))
+    def _frames(self, item: MotionItem) -> int:
+        return min(len(item.vectors), self._denoiser.max_frames) // UNIT * UNIT
+
+    def _cut(self, items: Sequence[MotionItem]) -> list[np.ndarray]:
+        return [item.vectors[: self._frames(item)] for item in items]
+
+    def _measure_real(self, items: Sequence[MotionItem]) -> MotionTable:
+        return MotionTable.of(self._cut(items), [item.id for item in items], self._evaluator)
 
     def evaluate(
         self,
@@ -72,44 +77,55 @@ class MotionEvaluation:
         scratch: Path | None = None,
     ) -> Metrics:
         """All metrics of the current model, and what the correction of this generation reported."""
-        captions, noise, pairs = stream.spawn(3)
+        captions, noise, resampling = stream.spawn(3)
         rng = np.random.default_rng(captions)
         # The same captions judge the model and the real motions; shuffled, because matching ranks
         # a caption against its neighbours.
-        order = rng.permutation(len(self._prompts))
-        prompts = [self._prompts[i] for i in order]
+        prompts = [self._prompts[i] for i in rng.permutation(len(self._prompts))]
         texts = [item.captions[rng.integers(len(item.captions))].text for item in prompts]
-        frames = [self._frames[i] for i in order]
+        frames = [self._frames(item) for item in prompts]
         motions = self._denoiser.sample(texts, frames, noise, "evaluate", scratch)
-        features = self._embed(motions)
-        real = self._embed([item.vectors for item in prompts])
+        drawn = MotionTable.of(motions, [item.id for item in prompts], self._evaluator)
+        real = self._evaluator.embed_motions(self._cut(prompts))
         embedded_texts = self._evaluator.embed_texts(texts)
+        values = self._reference.values(drawn)
+        intervals = self._reference.intervals(drawn, np.random.default_rng(resampling))
+        copying = memorisation(drawn.features, self._train.features, self._real.features)
         metrics = {
-            **self._distribution(features, np.random.default_rng(pairs)),
-            **_matching(texts, embedded_texts, features, "test"),
+            **{f"{name}_test": value for name, value in values.items()},
+            **{f"{name}_test interval": found.bounds for name, found in intervals.items()},
+            "Memorisation_test": copying.closer_to_train,
+            "Memorisation_ground truth": copying.expected,
+            **_matching(texts, embedded_texts, drawn.features, "test"),
             **_matching(texts, embedded_texts, real, "ground truth"),
-            **{f"{name}_test": value for name, value in _physics(motions).items()},
-            **{f"{name}_ground truth": value for name, value in self._real_physics.items()},
+            **self._known,
         }
         return metrics | dict(corrected.report if corrected is not None else {})
 
-    def _distribution(self, features: np.ndarray, rng: np.random.Generator) -> Metrics:
-        real = self._real
-        pairs = max(2, int(DIVERSITY_SHARE * len(features)))
-        neighbours = precision_recall(real, features)
-        floor = floor_by_resampling(
-            real, np.random.default_rng(0), sizes=(len(features), len(real))
-        )
+    def _of_real(self) -> Metrics:
+        """What real motions read, the same for every generation."""
+        floors, train = self._reference.floors(), self._reference.values(self._train)
+        sizes = len(self._prompts), len(self._real.features)
+        # floor of published FID at the sizes of the comparison; halves say more about a small set
+        resampled = floor_by_resampling(self._real.features, np.random.default_rng(0), sizes=sizes)
         return {
-            "FID_test": fid(features, real),
-            "FID_ground truth": floor.value,
-            "FID train_ground truth": fid(self._train, real),
-            "Diversity_test": diversity(features, rng, pairs=pairs),
-            "Diversity_ground truth": diversity(real, np.random.default_rng(0), pairs=pairs),
-            "Precision_test": neighbours.precision,
-            "Recall_test": neighbours.recall,
-            "Memorisation_test": memorisation(features, self._train, real).closer_to_train,
+            **{f"{name}_ground truth": found.value for name, found in floors.items()},
+            **{f"{name}_ground truth interval": found.bounds for name, found in floors.items()},
+            "FID halves_ground truth": floors["FID"].value,
+            "FID_ground truth": resampled.value,
+            "FID_ground truth interval": resampled.bounds,
+            "Diversity_ground truth": mean_pairwise_distance(self._real.features),
+            **{f"{name}_ground truth": float(v.mean()) for name, v in self._real.physics.items()},
+            **{f"{name} train_ground truth": value for name, value in train.items()},
         }
+
+
+def _some(items: Sequence[MotionItem], samples: int) -> list[MotionItem]:
+    """`samples` different items, or all."""
+    if samples >= len(items):
+        return list(items)
+    chosen = np.random.default_rng(0).permutation(len(items))[:samples]
+    return [items[i] for i in sorted(chosen)]
 
 
 def _matching(
@@ -121,12 +137,4 @@ def _matching(
         f"Matching Score_{suffix}": published.matching_score,
         f"R_precision_{suffix}": list(published.r_precision),
         f"R_precision same caption_{suffix}": list(ours.r_precision),
-    }
-
-
-def _physics(motions: Sequence[np.ndarray]) -> dict[str, float]:
-    """Mean over motions (F_i, 263) of each physical metric."""
-    columns = [plausibility(vectors_to_joints(motion)) for motion in motions]
-    return {
-        name: float(np.mean([row[column] for row in columns])) for name, column in PHYSICAL.items()
     }

@@ -102,7 +102,7 @@ class MotionPreset:
         generations: the last generation.
         ratios: synthetic : real ratios lambda of the arms.
         condition_dropout: share of the training texts that are hidden.
-        eval_samples: motions drawn to evaluate a generation.
+        eval_samples: motions drawn to evaluate a generation, at most one a test item.
         eval_repetitions: times that this is done; metrics are means over them.
         eval_split: split whose captions and motions the evaluation takes.
         evaluator: row of the evaluator's own table (domains/motion/evaluator/training.py).
@@ -177,7 +177,6 @@ PRESETS: dict[str, MotionPreset] = {
             max_frames=60,
             diffusion_steps=50,
             learning_rate=5e-4,
-            eval_samples=96,
             evaluator="demo",
             keep="all",
             keep_samples="all",
@@ -197,8 +196,7 @@ PRESETS: dict[str, MotionPreset] = {
             diffusion_steps=50,
             batch_size=32,
             learning_rate=5e-4,
-            eval_samples=110,
-            evaluator="demo",
+            evaluator="cmu",
             keep="all",
             keep_samples="all",
         ),

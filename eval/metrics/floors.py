@@ -6,30 +6,36 @@ of samples, and is often larger than the effect one looks for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from eval.metrics.frechet import fid
-from eval.metrics.samples import require_samples
-from eval.metrics.statistics import Interval
+from eval.metrics.samples import Features, require_samples
+from eval.metrics.statistics import Blocks, Interval, spread
 from loop.errors import InvalidSamplesError
 
 
 def floor_by_halves(
-    real: ArrayLike, rng: np.random.Generator, *, splits: int = 20, level: float = 0.95
+    real: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    blocks: Blocks | None = None,
+    distance: Callable[[Features, Features], float] = fid,
+    splits: int = 20,
+    level: float = 0.95,
 ) -> Interval:
-    """Mean FID between two disjoint random halves of `real` (N, D), with its central interval.
+    """Average the distance of two disjoint random halves of `real` (N, D), with its interval.
 
     The halves have N // 2 samples each, so this floor lies above that of a comparison at full
-    size (about twice as high); use it where the two sides must not share a single sample.
+    size (about twice as high for FID); use it where the two sides must not share a single sample.
+    blocks: which rows belong together and stay in one half; None for independent rows.
     """
     features = require_samples(real, "real-against-real floor", at_least=4)
-    half = len(features) // 2
-    draws = []
-    for _ in range(_positive(splits)):
-        order = rng.permutation(len(features))
-        draws.append(fid(features[order[:half]], features[order[half : 2 * half]]))
-    return _spread(draws, level)
+    blocks = blocks or Blocks(len(features))
+    pairs = (blocks.halves(rng) for _ in range(_positive(splits)))
+    return spread([distance(features[first], features[second]) for first, second in pairs], level)
 
 
 def floor_by_resampling(
@@ -58,17 +64,10 @@ def floor_by_resampling(
         )
         for _ in range(_positive(resamples))
     ]
-    return _spread(draws, level)
+    return spread(draws, level)
 
 
 def _positive(count: int) -> int:
     if count < 1:
         raise InvalidSamplesError("floor: need at least one repetition", found=count)
     return count
-
-
-def _spread(draws: list[float], level: float) -> Interval:
-    """Mean and central interval of single draws: where one such FID falls."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return Interval(float(np.mean(draws)), float(low), float(high), level, len(draws))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from eval.metrics.samples import Features, require_same_width, require_samples
-from eval.metrics.statistics import Interval
+from eval.metrics.statistics import Blocks, Interval, bootstrap_interval
 from loop.errors import InvalidSamplesError
 
 
@@ -52,31 +52,23 @@ def fid_interval(
     b: ArrayLike,
     rng: np.random.Generator,
     *,
+    blocks: tuple[Blocks, Blocks] | None = None,
     resamples: int = 200,
     level: float = 0.95,
 ) -> Interval:
-    """FID with a bootstrap interval: both sets are resampled with replacement `resamples` times.
+    """Compute FID with its bootstrap interval (see `bootstrap_interval`): both sets are resampled.
 
-    A resample lies further from its twin than the sample itself does (the bias again, a second
-    time), so percentiles of the bootstrap FIDs sit too high. The interval is therefore the
-    estimate plus the quantiles of the *centred* bootstrap FIDs: it says how far the plotted number
-    would move with another draw of the same sizes, not where the FID of infinite sets lies.
+    blocks: which rows of either set belong together; None for independent rows.
     """
     first, second = _pair(a, b)
-    if resamples < 2 or not 0 < level < 1:
-        raise InvalidSamplesError(
-            "FID interval: need two resamples or more and a level between 0 and 1",
-            found=(resamples, level),
-        )
-    draws = np.empty(resamples)
-    for index in range(resamples):
-        rows = rng.integers(len(first), size=len(first))
-        columns = rng.integers(len(second), size=len(second))
-        draws[index] = _fid(first[rows], second[columns])
-    value = _fid(first, second)
-    tail = (1 - level) / 2
-    low, high = value + np.quantile(draws - draws.mean(), [tail, 1 - tail])
-    return Interval(value, max(float(low), 0.0), float(high), level, resamples)
+    return bootstrap_interval(
+        lambda rows, columns: _fid(first[rows], second[columns]),
+        blocks or (Blocks(len(first)), Blocks(len(second))),
+        rng,
+        resamples=resamples,
+        level=level,
+        lowest=0.0,
+    )
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Features, Features]:

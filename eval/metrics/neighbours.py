@@ -34,6 +34,24 @@ class DensityCoverage:
 
 
 @dataclass(frozen=True)
+class Verdicts:
+    """What precision, recall, density and coverage are the means of, sample by sample.
+
+    Means over them vary with the samples, but the balls stay: resample them, never the features,
+    because a sample beside its own copy has a ball of radius 0.
+    """
+
+    precision: Features
+    """(M,) 0 or 1: is the generated sample inside the real set?"""
+    recall: Features
+    """(N,) 0 or 1."""
+    density: Features
+    """(M,) balls of real samples around it, over k."""
+    coverage: Features
+    """(N,) 0 or 1: has the real sample a generated one in its ball?"""
+
+
+@dataclass(frozen=True)
 class Memorisation:
     """Distances (feature units) from generated samples to the nearest train and held-out sample."""
 
@@ -55,11 +73,8 @@ def precision_recall(real: ArrayLike, generated: ArrayLike, *, k: int = 3) -> Pr
     neighbour other than itself; its border belongs to it.
     Raises InvalidSamplesError on bad features or too few samples.
     """
-    first, second = _pair(real, generated, k)
-    return PrecisionRecall(
-        precision=float((_count_balls(second, first, neighbour_radii(first, k)) > 0).mean()),
-        recall=float((_count_balls(first, second, neighbour_radii(second, k)) > 0).mean()),
-    )
+    found = verdicts(real, generated, k=k, coverage_k=k)
+    return PrecisionRecall(float(found.precision.mean()), float(found.recall.mean()))
 
 
 def density_coverage(real: ArrayLike, generated: ArrayLike, *, k: int = 5) -> DensityCoverage:
@@ -68,11 +83,22 @@ def density_coverage(real: ArrayLike, generated: ArrayLike, *, k: int = 5) -> De
     For two draws of one distribution density is 1 and coverage about 1 - 2^-k on average.
     Raises InvalidSamplesError on bad features or too few samples.
     """
-    first, second = _pair(real, generated, k)
-    radii = neighbour_radii(first, k)
-    return DensityCoverage(
-        density=float(_count_balls(second, first, radii).mean() / k),
-        coverage=float((nearest_distances(first, second) <= radii).mean()),
+    found = verdicts(real, generated, k=k, coverage_k=k)
+    return DensityCoverage(float(found.density.mean()), float(found.coverage.mean()))
+
+
+def verdicts(real: ArrayLike, generated: ArrayLike, *, k: int = 3, coverage_k: int = 5) -> Verdicts:
+    """Judge sample by sample what four metrics average; k of precision and recall, then the others.
+
+    Raises InvalidSamplesError on bad features or too few samples.
+    """
+    first, second = _pair(real, generated, max(k, coverage_k))
+    around = neighbour_radii(first, coverage_k)
+    return Verdicts(
+        precision=(_count_balls(second, first, neighbour_radii(first, k)) > 0) * 1.0,
+        recall=(_count_balls(first, second, neighbour_radii(second, k)) > 0) * 1.0,
+        density=_count_balls(second, first, around) / coverage_k,
+        coverage=(nearest_distances(first, second) <= around) * 1.0,
     )
 
 
@@ -120,10 +146,20 @@ def _compare(to_train: Features, to_held_out: Features, train: int, held_out: in
     return Memorisation(
         to_train=float(np.median(to_train)),
         to_held_out=float(np.median(to_held_out)),
-        closer_to_train=float(((to_train < to_held_out) + 0.5 * (to_train == to_held_out)).mean()),
+        closer_to_train=float(_closer(to_train, to_held_out).mean()),
         expected=train / (train + held_out),
         copies=float((to_train == 0).mean()),
     )
+
+
+def _closer(to_train: Features, to_held_out: Features) -> Features:
+    return (to_train < to_held_out) + 0.5 * (to_train == to_held_out)
+
+
+def closer_to_train(generated: ArrayLike, train: ArrayLike, held_out: ArrayLike) -> Features:
+    """Judge `Memorisation.closer_to_train` sample by sample: (M,) of 0, 1, .5 for an exact tie."""
+    tables = _three_tables(generated, train, held_out, "features")
+    return _closer(*(nearest_distances(tables[0], other) for other in tables[1:]))
 
 
 def nearest_distances(queries: ArrayLike, points: ArrayLike) -> Features:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from loop.errors import InvalidSamplesError
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Interval:
     high: float
     level: float
     count: int
+
+    @property
+    def bounds(self) -> list[float]:
+        """Return [low, high], as they are stored beside the value."""
+        return [self.low, self.high]
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
@@ -38,3 +46,79 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
         quantile = stats.t.ppf(0.5 + level / 2, len(array) - 1)
         half = float(quantile * array.std(ddof=1) / np.sqrt(len(array)))
     return Interval(mean, mean - half, mean + half, level, len(array))
+
+
+class Blocks:
+    """Rows that belong together, such as a clip and its mirror image, drawn together.
+
+    Args:
+        labels: (N,) one a row; equal labels make a block. An integer N: every row is its own.
+
+    Raises:
+        InvalidSamplesError: there is no row.
+    """
+
+    def __init__(self, labels: ArrayLike | int) -> None:
+        given = np.arange(labels) if isinstance(labels, int) else np.asarray(labels)
+        _, block = np.unique(given, return_inverse=True)
+        if block.ndim != 1 or not len(block):
+            raise InvalidSamplesError("blocks: no rows", found=given.shape, expected="(N,), N >= 1")
+        order = np.argsort(block, kind="stable")
+        self._rows: list[Rows] = np.split(order, np.cumsum(np.bincount(block))[:-1])
+        self.size = len(given)
+
+    def resample(self, rng: np.random.Generator) -> Rows:
+        """Draw rows of as many blocks as there are, with replacement."""
+        return self._take(rng.integers(len(self._rows), size=len(self._rows)))
+
+    def halves(self, rng: np.random.Generator) -> tuple[Rows, Rows]:
+        """Draw rows of two disjoint random halves of the blocks; an odd one is left out.
+
+        Raises InvalidSamplesError for fewer than two blocks.
+        """
+        half = len(self._rows) // 2
+        if not half:
+            raise InvalidSamplesError("halves: fewer than two independent samples")
+        order = rng.permutation(len(self._rows))
+        return self._take(order[:half]), self._take(order[half : 2 * half])
+
+    def _take(self, chosen: Rows) -> Rows:
+        return np.concatenate([self._rows[block] for block in chosen])
+
+
+def bootstrap_interval(
+    statistic: Callable[..., float],
+    blocks: Sequence[Blocks],
+    rng: np.random.Generator,
+    *,
+    resamples: int = 200,
+    level: float = 0.95,
+    lowest: float = -np.inf,
+    highest: float = np.inf,
+) -> Interval:
+    """Compute a statistic of one or more tables, and its interval by block bootstrap.
+
+    `statistic` takes one array of rows a table. A resample repeats samples, which moves biased
+    statistics (Fréchet distances upwards, diversities downwards) a second time: the interval is
+    the value plus the quantiles of the *centred* draws. It says how far the number would move with
+    other draws of the same sizes, not where the value of infinite sets lies.
+    Raises InvalidSamplesError for fewer than two resamples or a level not between 0 and 1.
+    """
+    if resamples < 2 or not 0 < level < 1:
+        raise InvalidSamplesError(
+            "bootstrap: need two resamples or more and a level between 0 and 1",
+            found=(resamples, level),
+        )
+    value = statistic(*(np.arange(part.size) for part in blocks))
+    draws = [statistic(*(part.resample(rng) for part in blocks)) for _ in range(resamples)]
+    tail = (1 - level) / 2
+    bounds = value + np.quantile(np.subtract(draws, np.mean(draws)), [tail, 1 - tail])
+    low, high = np.clip(bounds, lowest, highest)
+    return Interval(float(value), float(low), float(high), level, resamples)
+
+
+def spread(draws: Sequence[float], level: float = 0.95) -> Interval:
+    """Return mean and central interval of single draws: where one such number falls."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return Interval(float(np.mean(draws)), float(low), float(high), level, len(draws))

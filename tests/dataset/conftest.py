@@ -1,15 +1,12 @@
-"""Tiny datasets in the exact published format, and the built demo dataset."""
+"""Tiny datasets in the exact published format."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from dataset.demo_clips import build
 
 Write = Callable[..., Path]
 
@@ -34,13 +31,3 @@ def tiny(tmp_path: Path) -> Write:
         return root
 
     return write
-
-
-@pytest.fixture(scope="session")
-def demo(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo dataset, built from the real text files."""
-    out = tmp_path_factory.mktemp("built") / "demo"
-    shutil.copytree(deepmimic_source, out / "source")
-    (out / "dataset.json").write_text("{}")  # as if an interrupted build had left it
-    build(out)
-    return out

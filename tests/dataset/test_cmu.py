@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -49,17 +50,37 @@ def test_clips_are_people_on_a_floor(bvh_dir: Path) -> None:
     assert len(clips["07_01"][0]) == pytest.approx((317 - 9) / 6, abs=1)
 
 
-def test_layout_is_sound_and_splits_by_subject(made: Path) -> None:
+def test_windows_are_dealt_with_their_mirror_images(made: Path) -> None:
     assert not [finding for finding in examine(made) if finding.fault]
+    home = {clip: split for split in ("train", "val", "test") for clip in read_ids(made, split)}
+    originals = sorted(clip for clip in home if not clip.startswith("M"))
+    assert all(home[clip] == home[f"M{clip}"] for clip in originals)
+    assert {*home.values()} >= {"train", "test"}
+    counts = Counter(home[clip] for clip in originals)
+    assert abs(counts["train"] - counts["test"] - counts["val"]) <= 1
     report = json.loads((made / "clips.json").read_text())
+    for entry in report.values():
+        for split, ids in entry.get("splits", {}).items():
+            assert {home[clip] for clip in ids} == {split}
+    assert read_ids(made, "pool") == read_ids(made, "train")
+    assert "--split windows" in (made / "README.md").read_text()
+
+
+def test_splits_by_subject(bvh_dir: Path, tmp_path: Path) -> None:
+    build(bvh_dir, tmp_path / "cmu", split="subjects")
+    report = json.loads((tmp_path / "cmu" / "clips.json").read_text())
     of_subject: dict[int, set[str]] = {}
     for entry in report.values():
-        if "split" in entry:
-            of_subject.setdefault(entry["subject"], set()).add(entry["split"])
-            assert set(entry["ids"]) <= set(read_ids(made, entry["split"]))
-    assert all(len(splits) == 1 for splits in of_subject.values())
-    assert of_subject[7] == {"train"} or of_subject[7] == {"val"}
+        of_subject.setdefault(entry["subject"], set()).update(entry.get("splits", {}))
+    assert of_subject[7] in ({"train"}, {"val"})
     assert of_subject[8] == of_subject[14] == {"test"}  # the titles of 7 and 13 again
+
+
+def test_splits_by_take(bvh_dir: Path, tmp_path: Path) -> None:
+    counts = build(bvh_dir, tmp_path / "cmu", split="takes")
+    report = json.loads((tmp_path / "cmu" / "clips.json").read_text())
+    assert all(len(entry.get("splits", {})) <= 1 for entry in report.values())
+    assert counts["train"] and counts["test"]
 
 
 def test_reasons_are_given(made: Path) -> None:
@@ -72,7 +93,7 @@ def test_reasons_are_given(made: Path) -> None:
 
 
 def test_items_read_with_the_published_loader(made: Path) -> None:
-    for split in ("train", "val", "test"):
+    for split in ("train", "test"):
         for item in load_split(made, split).items:
             assert SHORTEST <= len(item.vectors) <= LONGEST
             assert len(item.captions) == 4
@@ -92,14 +113,28 @@ def test_sizes_are_samples_that_share_the_rest(made: Path, bvh_dir: Path, tmp_pa
     assert [ids.index(clip) for clip in chosen] == sorted(ids.index(clip) for clip in chosen)
 
 
-def test_size_64_of_all_takes_keeps_statistics_and_test(shared: Path, tmp_path: Path) -> None:
+def test_size_64_of_all_takes_keeps_statistics_test_and_pool(shared: Path, tmp_path: Path) -> None:
     source = shared / "data/cmu_bvh"
     whole, small = tmp_path / "max", tmp_path / "64"
-    assert build(source, whole)["train"] >= 256
+    assert build(source, whole)["train"] >= 200
     assert build(source, small, size="64")["train"] == 64
-    for name in ("Mean.npy", "Std.npy", "test.txt", "val.txt"):
+    for name in ("Mean.npy", "Std.npy", "test.txt", "val.txt", "pool.txt"):
         assert (whole / name).read_bytes() == (small / name).read_bytes()
     assert set(read_ids(small, "train")) < set(read_ids(whole, "train"))
+    assert len(load_split(small, "pool").items) == len(read_ids(whole, "train"))
+    assert examine(small) == []  # nor does the split differ from the pool's
+
+
+@given(st.integers(2, 3000))
+def test_windows_that_do_not_overlap_cover_a_take(frames: int) -> None:
+    windows = windows_of(frames, overlap=False)
+    if frames <= SHORTEST:
+        assert not windows
+        return
+    steps = [step for start, end in windows for step in range(start, end - 1)]
+    assert steps == list(range(frames - 1))  # each vector in exactly one
+    lengths = [end - start - 1 for start, end in windows]
+    assert min(lengths) >= SHORTEST and max(lengths) < 90
 
 
 @given(st.integers(2, 3000))

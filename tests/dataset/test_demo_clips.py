@@ -14,23 +14,57 @@ import pytest
 from dataset import demo_source
 from dataset.captions import read_captions
 from dataset.demo_clips import build, load_whole_clips
+from dataset.doctor import examine
 from dataset.humanml3d import SPLITS, load_split, read_ids
+from dataset.split_distance import WARNING, split_distance
 from dataset.tagging import mirror_text
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from translation.humanml import joints_to_vectors, mirror_joints, vectors_to_joints
 
 
-def test_splits_are_large_enough_and_share_no_clip(demo: Path) -> None:
+def test_splits_are_large_enough_and_share_no_window(demo: Path) -> None:
     ids = {split: read_ids(demo, split) for split in SPLITS}
     assert len(ids["train"]) >= 64 and len(ids["test"]) >= 48
     assert ids["train_val"] == ids["train"] + ids["val"]
     clips = json.loads((demo / "clips.json").read_text())
     assert len(clips) == 20
     for entry in clips.values():
-        assert set(entry["ids"]) <= set(ids[entry["split"]])
+        for split, listed in entry["splits"].items():
+            assert set(listed) <= set(ids[split])
     listed = [clip for entry in clips.values() for clip in entry["ids"]]
     assert sorted(listed) == sorted(ids["train_val"] + ids["test"])
     assert len(listed) == len(set(listed))
+
+
+def test_a_window_and_its_mirror_image_stay_together(demo: Path) -> None:
+    for split in SPLITS:
+        ids = set(read_ids(demo, split))
+        assert all((c.removeprefix("M") if c.startswith("M") else f"M{c}") in ids for c in ids)
+
+
+def test_the_card_says_what_train_and_test_share(demo: Path) -> None:
+    card = (demo / "README.md").read_text()
+    assert "--split windows" in card and "memorisation" in card
+
+
+def test_whole_takes_are_too_far_apart_and_windows_are_not(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_source, "download", lambda: pytest.fail("must not download"))
+    out = tmp_path / "takes"
+    shutil.copytree(demo / "source", out / "source")
+    (out / "dataset.json").write_text("{}")
+    build(out, split="takes")
+    clips = json.loads((out / "clips.json").read_text())
+    assert set(clips["dance_b"]["splits"]) == {"test"}
+    found = {
+        root: split_distance(*(load_split(root, s).items for s in ("train", "test")))
+        for root in (demo, out)
+    }
+    assert found[out].too_far and not found[demo].too_far
+    assert [f.kind for f in examine(out)] == [WARNING] and examine(demo) == []
+    build(out)  # another rule is another data set
+    assert (out / "test.txt").read_bytes() == (demo / "test.txt").read_bytes()
 
 
 def test_only_the_too_short_clip_is_left_out_with_a_reason(demo: Path) -> None:

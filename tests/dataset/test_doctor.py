@@ -86,16 +86,24 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         "statistics are missing or not usable",
     ),
     "mirror image in another split": (
-        lambda root: append(root / "test.txt", "M000000\n"),
+        lambda root: append(root / "test.txt", "M000001\n"),
         "a clip or its mirror image is in two splits",
     ),
     "listed twice": (
-        lambda root: append(root / "train.txt", "000000\n"),
+        lambda root: append(root / "train.txt", "000001\n"),
         "an id is listed twice",
     ),
     "train_val differs": (
         lambda root: append(root / "train_val.txt", "000191\n"),
         "train_val is not train and val together",
+    ),
+    "outside the pool": (
+        lambda root: (root / "pool.txt").write_text("000003\n"),
+        "a training clip is not in the pool",
+    ),
+    "tested and in the pool": (
+        lambda root: (root / "pool.txt").write_text((root / "train_val.txt").read_text()),
+        "a clip of the pool validates or tests",
     ),
     "list missing": (lambda root: (root / "test.txt").unlink(), "a split list is missing"),
     "checksum": (

@@ -9,9 +9,9 @@ import logging
 import pytest
 from rich.console import Console
 
+from domains.motion.arguments import Arguments
 from loop.errors import InvalidOptionError
 from train.published_flags import FLAGS, listing, translate
-from domains.motion.arguments import Arguments
 
 
 def words(text: str) -> list[str]:

@@ -152,8 +152,8 @@ def other_panels(records: Iterable[Record], known: set[str]) -> list[Panel]:
     metrics = sorted({record.metric for record in records} - known)
     panels = []
     for metric in metrics:
-        if "_ground truth" in metric or metric.endswith(REFERENCE_ENDINGS):
-            continue  # the reference of another metric
+        if "_ground truth" in metric or metric.endswith(REFERENCE_ENDINGS) or " interval" in metric:
+            continue  # the reference or the bounds of another metric
         title = metric.replace("_test", "").replace("_correction", " (correction)")
         panels.append(
             Panel(title.replace("_", " "), metric, real_data_keys(metric), from_zero=False)

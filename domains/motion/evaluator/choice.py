@@ -16,7 +16,7 @@ import torch
 from dataset.captions import Caption
 from domains.motion.evaluator.protocol import Evaluator
 from domains.motion.evaluator.published import load_published_evaluator
-from domains.motion.evaluator.train import train_or_load_evaluator
+from domains.motion.evaluator.train import evaluator_fingerprint, train_or_load_evaluator
 from loop.errors import InvalidOptionError
 
 EvaluatorKind = Literal["trained", "published"]
@@ -41,13 +41,14 @@ def motion_evaluator(
     Args:
         kind: `trained`: ours, read from `cache` or trained now; `published`: the files of Guo et
             al. below `root`.
-        trained_on: data set of the trained one.
-        cache: folder that keeps the trained one.
+        trained_on: data set whose pool the trained one learns.
+        cache: folder that keeps the trained one, best one for all data sets: its file is named by
+            its fingerprint.
         preset: of the trained one.
         root: folder that holds t2m/, glove/ and dataset/t2m_{mean,std}.npy.
         captions: all that will be asked for; the published one reads their tagged words.
         device: where the published one runs (ours is small and stays on the CPU).
-        skip_damaged: train ours without the damaged clips of the data set, if it has any.
+        skip_damaged: train ours without the damaged clips of the pool, if it has any.
 
     Raises:
         InvalidOptionError: no such kind, or no such preset.
@@ -60,3 +61,15 @@ def motion_evaluator(
     if kind == "published":
         return load_published_evaluator(root, captions, device)
     raise InvalidOptionError("no such evaluator", found=kind, expected="trained | published")
+
+
+def evaluator_identity(
+    kind: EvaluatorKind, trained_on: Path, preset: str, skip_damaged: bool = False
+) -> str:
+    """Name an evaluator for args.json: `published`, or the fingerprint of the trained one.
+
+    Reads the pool, but trains nothing. Raises: as `motion_evaluator`.
+    """
+    if kind == "published":
+        return kind
+    return evaluator_fingerprint(trained_on, preset, EVALUATOR_SEED, skip_damaged=skip_damaged)

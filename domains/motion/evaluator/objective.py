@@ -1,4 +1,4 @@
-"""What the text-motion evaluator is trained for: match captions, and stay aware of quality."""
+"""What the text-motion evaluator is trained for: match captions, and stay aware of the motion."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from torch.nn import functional
 from dataset.humanml3d import MotionItem
 
 TEMPERATURE = 0.1
-SMOOTHING_FRAMES = 9
-LARGEST_NOISE = 0.7
-"""Deviation of the noise of `spoil`, in standard deviations of each feature."""
 
 
 class RelatedCaptions:
@@ -70,20 +67,3 @@ def motion_statistics(motions: Tensor, lengths: Tensor) -> Tensor:
     variance = ((motions - mean[:, None]).square() * valid).sum(1) / count
     change = (motions[:, 1:] - motions[:, :-1]).abs() * valid[:, 1:]
     return torch.cat([mean, (variance + 1e-4).sqrt(), change.sum(1) / (count - 1)], dim=1)
-
-
-def spoil(motions: Tensor, lengths: Tensor, rng: torch.Generator) -> Tensor:
-    """Motions (B, F, D), each a random part over-smoothed or noisy; zeros after each length."""
-    batch = len(motions)
-    smoothed, amount = (torch.rand(batch, 1, 1, generator=rng) for _ in range(2))
-    noise = torch.randn(motions.shape, generator=rng)
-    half = SMOOTHING_FRAMES // 2
-    padded = functional.pad(motions.transpose(1, 2), (half, half), mode="replicate")
-    smooth = functional.avg_pool1d(padded, SMOOTHING_FRAMES, 1).transpose(1, 2)
-    spoilt = torch.where(
-        smoothed < 0.5,
-        torch.lerp(motions, smooth, amount),
-        motions + LARGEST_NOISE * amount * noise,
-    )
-    valid = torch.arange(motions.shape[1]) < lengths[:, None]
-    return spoilt * valid[..., None]

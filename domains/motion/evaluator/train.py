@@ -1,4 +1,4 @@
-"""Train the text-motion evaluator on real data: FID, matching score and R-precision stand on it.
+"""Train the text-motion evaluator on the pool of a data set: FID, matching and R-precision use it.
 
 `python -m domains.motion.evaluator.train --data_dir DIR --out DIR [--preset demo]`
 """
@@ -15,6 +15,7 @@ import numpy as np
 import tyro
 
 from dataset.humanml3d import MotionSet, load_split
+from dataset.pool import load_pool
 from domains.motion.evaluator.trained import TrainedEvaluator
 from domains.motion.evaluator.training import (
     PRESETS,
@@ -31,10 +32,9 @@ from model.motion_evaluator import MotionEvaluator
 from model.text_encoder import MiniLMEncoder, TextEncoder
 from model.threads import threads
 
-RECIPE = 1
+RECIPE = 2
 """Part of the fingerprint: raise it whenever the way of training changes."""
 SEED = 0
-FILE_NAME = "evaluator.pt"
 
 logger = logging.getLogger(__name__)
 
@@ -47,49 +47,72 @@ def train_or_load_evaluator(
     encoder: TextEncoder | None = None,
     skip_damaged: bool = False,
 ) -> TrainedEvaluator:
-    """The evaluator of a dataset: read from `out` if it was trained on exactly this, else trained.
+    """Read the evaluator of a family of data from `out`, or train it on the pool and keep it there.
+
+    Its file `evaluator_FINGERPRINT.pt` is the same for every data set of one pool, so that arms of
+    any size and seed can share a folder.
 
     Args:
-        data_dir: dataset in HumanML3D layout; its split `train` is learnt, `test` reported on.
-        out: folder for `evaluator.pt`; made if it is not there.
+        data_dir: dataset in HumanML3D layout; its pool is learnt, its split `test` reported on.
+        out: folder of the files; made if it is not there.
         preset: name in `evaluator_training.PRESETS`.
-        seed: fixes weights, batches and spoilt copies.
+        seed: fixes weights, batches and corrupted copies.
         encoder: gives the token vectors of captions; MiniLM if left out.
         skip_damaged: see `load_split`.
 
     Raises:
         InvalidOptionError: there is no preset of that name.
-        CorruptFileError: `evaluator.pt` cannot be read.
+        CorruptFileError: the file cannot be read.
         MissingAssetError, InvalidMotionError, InvalidCaptionError: see `load_split`.
     """
-    if preset not in PRESETS:
-        raise InvalidOptionError(
-            "unknown evaluator preset", found=preset, expected=" | ".join(PRESETS)
-        )
+    row = _preset_named(preset)
     encoder = MiniLMEncoder() if encoder is None else encoder
-    file = Path(out) / FILE_NAME
-    train, test = (
-        load_split(data_dir, split, skip_damaged=skip_damaged) for split in ("train", "test")
-    )
-    mark = _fingerprint(train, test, PRESETS[preset], seed, encoder)
-    config = network_config(PRESETS[preset], encoder)
+    pool = load_pool(data_dir, skip_damaged=skip_damaged)
+    fingerprint = _fingerprint(pool, row, seed, encoder)
+    file = Path(out) / f"evaluator_{fingerprint}.pt"
+    config = network_config(row, encoder)
     if file.exists():
         stored = load_checkpoint(file)
-        if stored.get("fingerprint") == mark:
-            network = MotionEvaluator(config)
-            load_state(network, stored["network"], file)
-            return TrainedEvaluator(network, encoder, train.mean, train.std, stored["report"])
-        logger.info("data or options of the evaluator changed since %s: training again", file)
-    with threads(PRESETS[preset].threads):
-        network = train_network(train, PRESETS[preset], config, seed, encoder)
-        evaluator = TrainedEvaluator(network, encoder, train.mean, train.std, {})
+        network = MotionEvaluator(config)
+        load_state(network, stored["network"], file)
+        return TrainedEvaluator(
+            network, encoder, pool.mean, pool.std, stored["report"], fingerprint
+        )
+    test = load_split(data_dir, "test", skip_damaged=skip_damaged)
+    with threads(row.threads):
+        network = train_network(pool, row, config, seed, encoder)
+        evaluator = TrainedEvaluator(network, encoder, pool.mean, pool.std, {}, fingerprint)
         evaluator.report.update(held_out_report(evaluator, test, seed))
     file.parent.mkdir(parents=True, exist_ok=True)
-    content: dict[str, Any] = {"fingerprint": mark, "preset": asdict(PRESETS[preset])}
+    content: dict[str, Any] = {"fingerprint": fingerprint, "preset": asdict(row)}
     content |= {"network": network.state_dict(), "report": evaluator.report}
     save_checkpoint(file, content)
     logger.info("evaluator: %s; kept in %s", evaluator.report, file)
     return evaluator
+
+
+def evaluator_fingerprint(
+    data_dir: Path | str,
+    preset: str,
+    seed: int = SEED,
+    encoder: TextEncoder | None = None,
+    skip_damaged: bool = False,
+) -> str:
+    """Hash what decides the weights of an evaluator to 32 hexadecimal digits; train nothing.
+
+    Args, Raises: as `train_or_load_evaluator`.
+    """
+    row = _preset_named(preset)
+    pool = load_pool(data_dir, skip_damaged=skip_damaged)
+    return _fingerprint(pool, row, seed, MiniLMEncoder() if encoder is None else encoder)
+
+
+def _preset_named(name: str) -> EvaluatorPreset:
+    if name not in PRESETS:
+        raise InvalidOptionError(
+            "unknown evaluator preset", found=name, expected=" | ".join(PRESETS)
+        )
+    return PRESETS[name]
 
 
 def held_out_report(evaluator: TrainedEvaluator, test: MotionSet, seed: int) -> dict[str, Any]:
@@ -116,16 +139,13 @@ def held_out_report(evaluator: TrainedEvaluator, test: MotionSet, seed: int) -> 
     }
 
 
-def _fingerprint(
-    train: MotionSet, test: MotionSet, preset: EvaluatorPreset, seed: int, encoder: TextEncoder
-) -> str:
+def _fingerprint(pool: MotionSet, preset: EvaluatorPreset, seed: int, encoder: TextEncoder) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((RECIPE, preset, seed, encoder.name)).encode())
-    for part in (train, test):
-        digest.update(part.mean.tobytes() + part.std.tobytes())
-        for item in part.items:
-            digest.update(repr((item.name, item.vectors.shape, item.captions)).encode())
-            digest.update(np.ascontiguousarray(item.vectors).tobytes())
+    digest.update(pool.mean.tobytes() + pool.std.tobytes())
+    for item in pool.items:
+        digest.update(repr((item.name, item.vectors.shape, item.captions)).encode())
+        digest.update(np.ascontiguousarray(item.vectors).tobytes())
     return digest.hexdigest()
 
 
@@ -134,8 +154,8 @@ def main(data_dir: Path, out: Path, preset: str = "demo", seed: int = SEED) -> N
 
     Args:
         data_dir: dataset in HumanML3D layout.
-        out: folder for evaluator.pt.
-        preset: demo or paper.
+        out: folder for evaluator_FINGERPRINT.pt.
+        preset: demo, cmu or paper.
         seed: fixes everything.
     """
     setup_logging()

@@ -23,6 +23,7 @@ class TrainedEvaluator:
         encoder: gives the token vectors of captions.
         mean, std: (features,) of the dataset it was trained on.
         report: what is known about it on held-out motions.
+        fingerprint: of what decided the weights.
     """
 
     def __init__(
@@ -32,8 +33,9 @@ class TrainedEvaluator:
         mean: np.ndarray,
         std: np.ndarray,
         report: dict[str, Any],
+        fingerprint: str = "",
     ) -> None:
-        self.report = report
+        self.report, self.fingerprint = report, fingerprint
         self._network = network.eval().requires_grad_(False)
         self._encoder = encoder
         self._mean, self._std = mean, std

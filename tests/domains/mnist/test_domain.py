@@ -14,13 +14,13 @@ import domains.mnist.domain
 from dataset.mnist import Digits
 from dataset.mnist_source import FILES
 from domains.mnist.arguments import MnistArguments
+from domains.mnist.arm import mnist_layout, run
 from domains.mnist.evaluation import MnistEvaluation
 from domains.mnist.experiment import experiment_of
 from domains.mnist.generator import MnistGenerator
 from domains.mnist.precision import threads_of
 from domains.mnist.presets import CORRECTED, FAITHFUL, TrainType, preset_named, with_changes
 from domains.mnist.real import real_and_reserve, real_subset, synthetic_count
-from domains.mnist.arm import mnist_layout, run
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.rundir.layout import read_metrics
 

@@ -13,13 +13,13 @@ import torch
 
 import sample.models
 from dataset.humanml3d import load_split
+from domains.motion.arguments import Arguments
+from domains.motion.arm import run
 from domains.motion.checkpoints.stored import load_denoiser
 from domains.motion.evaluator.published import load_published_evaluator
 from eval.metrics.frechet import fid
 from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
 from loop.rng import Stream
-from domains.motion.arguments import Arguments
-from domains.motion.arm import run
 
 CPU = torch.device("cpu")
 

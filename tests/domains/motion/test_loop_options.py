@@ -12,9 +12,9 @@ import pytest
 
 import domains.motion.training
 from dataset.humanml3d import load_split
-from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
 from domains.motion.arguments import Arguments
 from domains.motion.arm import run
+from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
 
 
 @pytest.fixture(scope="module")

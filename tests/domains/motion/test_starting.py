@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from domains.motion.presets import CORRECTED, FAITHFUL, preset_named, with_changes
 from domains.motion.arm import MODEL_SETTINGS
+from domains.motion.presets import CORRECTED, FAITHFUL, preset_named, with_changes
 from loop.errors import RunStateError
 from loop.rundir.generation_0 import check_compatible
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,10 @@ import torch
 
 from dataset.captions import Caption
 from dataset.humanml3d import load_split
+from dataset.subsets import write_small
 from dataset.writer import DatasetClip, write_dataset
 from domains.motion.evaluator import train as train_evaluator
-from domains.motion.evaluator.train import FILE_NAME, train_or_load_evaluator
+from domains.motion.evaluator.train import evaluator_fingerprint, train_or_load_evaluator
 from domains.motion.evaluator.trained import TrainedEvaluator
 from domains.motion.evaluator.training import PRESETS
 from eval.metrics.frechet import fid
@@ -138,17 +138,44 @@ def test_a_trained_evaluator_is_read_not_trained(
     assert (first.embed_motions(motions) == second.embed_motions(motions)).all()
 
 
-def test_changed_data_or_options_train_again(
-    data: Path, out: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def file_in(folder: Path) -> Path:
+    (file,) = folder.glob("evaluator_*.pt")
+    return file
+
+
+def test_changed_data_or_options_are_another_evaluator(
+    data: Path, out: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    folder.mkdir()
-    (folder / FILE_NAME).write_bytes((out / FILE_NAME).read_bytes())
-    before = train(data, folder).report
-    with caplog.at_level(logging.INFO):
-        changed = train(write(tmp_path / "other", scale=1.001), folder)
-    assert "training again" in caplog.text
-    assert changed.report != before
+    shutil.copytree(out, folder)
+    before = train(data, folder)
+    changed = train(write(tmp_path / "other", scale=1.001), folder)
+    assert changed.fingerprint != before.fingerprint and changed.report != before.report
+    assert len(list(folder.glob("evaluator_*.pt"))) == 2
+
+
+def test_all_data_sets_of_a_pool_share_one_evaluator(
+    data: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(data, tmp_path / "small")
+    ids = (data / "train.txt").read_text().split()
+    (tmp_path / "small" / "pool.txt").write_text("".join(f"{clip}\n" for clip in ids))
+    (tmp_path / "small" / "train.txt").write_text("".join(f"{clip}\n" for clip in ids[:6]))
+    monkeypatch.setattr(train_evaluator, "train_network", None)
+    assert train(tmp_path / "small", out).fingerprint == train(data, out).fingerprint
+    given = evaluator_fingerprint(tmp_path / "small", "tiny", 3, WordEncoder())
+    assert file_in(out).name == f"evaluator_{given}.pt"
+
+
+def test_a_subset_finds_the_pool_beside_it(data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "HumanML3D"
+    shutil.copytree(data, root)
+    training = (data / "train.txt").read_text().split()
+    write_small(root, tmp_path / "subset", training[:6], {})
+    found = evaluator_fingerprint(tmp_path / "subset", "tiny", 3, WordEncoder())
+    assert found == evaluator_fingerprint(data, "tiny", 3, WordEncoder())
+    shutil.rmtree(root)
+    assert found != evaluator_fingerprint(tmp_path / "subset", "tiny", 3, WordEncoder())
 
 
 def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(
@@ -160,10 +187,7 @@ def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(
         train(data, tmp_path)
     finally:
         torch.set_num_threads(before)
-    digests = [
-        hashlib.sha256((folder / FILE_NAME).read_bytes()).hexdigest() for folder in (out, tmp_path)
-    ]
-    assert digests[0] == digests[1]
+    assert file_in(out).read_bytes() == file_in(tmp_path).read_bytes()
 
 
 def test_a_motion_is_embedded_the_same_in_any_company(data: Path, out: Path) -> None:
@@ -188,7 +212,8 @@ def test_bad_motions_are_named(data: Path, out: Path, bad: np.ndarray) -> None:
 
 
 def test_a_truncated_file_is_named(data: Path, out: Path, tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_bytes((out / FILE_NAME).read_bytes()[:-100])
+    file = file_in(out)
+    (tmp_path / file.name).write_bytes(file.read_bytes()[:-100])
     with pytest.raises(CorruptFileError, match="evaluator"):
         train(data, tmp_path)
 
