@@ -20,24 +20,19 @@ import tyro
 from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
+from translation.humanml import FPS
 from translation.ik import solve_ik
-from uhc.controllers.tracker import track
+from uhc.controllers.base import TrackingRequest
+from uhc.controllers.tracker import Tracker
+from uhc.humanoid.body import Humanoid
 from uhc.humanoid.cleanup import clean
-from uhc.humanoid.model import (
-    Humanoid,
-    build_humanoid,
-    pose_to_qpos,
-    qpos_to_corners,
-    qpos_to_joints,
-)
+from uhc.humanoid.model import build_humanoid, pose_to_qpos, qpos_to_corners, qpos_to_joints
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
-from uhc.measure.corruptions import UP, corrupt
+from uhc.measure.corruptions import KINDS, UP, WITHOUT_DRAWS, corrupt
 from uhc.measure.plausibility import jitter_mm, mpjpe_mm, skate_mm
 from uhc.refine.solve import refine, unexplained_force
-from uhc.trials import CLEAN, KINDS, WITHOUT_DRAWS
 
 Array = NDArray[np.float64]
-FPS = 20.0
 
 
 @dataclass
@@ -76,10 +71,10 @@ def stages(body: Humanoid, raw: Array, truth: Array, simulate: bool) -> Iterator
     seconds = (time.process_time() - started) * FPS / len(raw)
     yield "KD", measure(body, refined, truth) | {"s/s": seconds}
     for name, reference in (("KD>CT", refined), ("kin>CT", kin)) if simulate else ():
-        tracked = track(body, reference, FPS)
+        tracked = Tracker().track(TrackingRequest(body, reference))
         row = measure(body, tracked.qpos, truth) if tracked.success else {}
-        help_bw = {"applied": tracked.force_bw, "clamp": tracked.clamp_n}
-        yield name, row | {"success": float(tracked.success)} | (help_bw if row else {})
+        force = {"applied": tracked.force_bw, "clamp": tracked.clamp_n}
+        yield name, row | {"success": float(tracked.success)} | (force if row else {})
 
 
 def rows(path: Path, options: Options) -> Iterator[tuple[str, str, dict[str, float]]]:
@@ -96,7 +91,7 @@ def rows(path: Path, options: Options) -> Iterator[tuple[str, str, dict[str, flo
     truth = joints + lift * UP
     for kind in options.corruptions:
         for seed in range(1 if kind in WITHOUT_DRAWS else options.seeds):
-            raw = to_qpos(joints if kind == CLEAN else corrupt(joints, kind, seed))
+            raw = to_qpos(corrupt(joints, kind, seed))
             for stage, columns in stages(body, raw, truth, options.simulate):
                 yield kind, stage, columns
 

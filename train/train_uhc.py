@@ -1,4 +1,4 @@
-"""Train the learned controller: `python -m train.train_uhc --motions DIR … --out FOLDER`.
+"""Train the policy of the tracking controller: `python -m train.train_uhc --motions DIR ...`.
 
 Stop it at any moment and repeat the command: it goes on where it was, to the same weights.
 """
@@ -20,8 +20,8 @@ from loop.cli import command
 from loop.progress import track
 from loop.rundir.files import storage
 from translation.layout import read_ids
-from uhc.clips import Clip, read_motions, upright
-from uhc.controllers.policy import judge
+from uhc.clips import MotionClip, read_motions, upright
+from uhc.controllers.policy import ActionSequence, judge
 from uhc.rl.environment import ReferenceClip
 from uhc.rl.policy import Policy
 from uhc.rl.ppo import PpoOptions, Progress, Trainer
@@ -42,23 +42,24 @@ CHECKPOINT_S = 60.0
 
 @dataclass(frozen=True)
 class Arguments:
-    """Learn to track motions in simulation, without residual forces."""
+    """Train a policy to track motions in simulation, without residual force."""
 
     motions: tuple[Path, ...]
-    """data sets in HumanML3D layout (their train.txt trains, their test.txt judges), or folders of
-    (F, 22, 3) joints at 20 fps, which train"""
+    """data sets in HumanML3D layout (their train.txt trains, their test.txt evaluates), or folders
+    of (F, 22, 3) joints in metres, y up, at 20 fps, which train"""
     out: Path = Path("exp_outputs/uhc")
-    """folder of the run; policy.safetensors in it is the result"""
+    """folder of the run; policy.safetensors in it is the result, to be used by --controller policy
+    --controller-weights"""
     iterations: int = 600
-    """in all, counting those of earlier runs of this command"""
+    """PPO iterations in all, counting those of earlier runs of this command"""
     noisy: int = 1
-    """noisy copies of each training clip"""
+    """copies of each training clip with 30 mm of smooth noise"""
     workers: int = 2
     """processes of the simulation; no result depends on it"""
     seed: int = 0
     """fixes everything"""
     environments: int = 64
-    """bodies that are simulated side by side"""
+    """environments that are simulated side by side"""
 
 
 def run(arguments: Arguments) -> None:
@@ -102,16 +103,16 @@ def run(arguments: Arguments) -> None:
 def _judge(
     sets: Mapping[str, Sequence[ReferenceClip]], body: Body, policy: Policy, workers: int
 ) -> None:
-    """Tell how the policy does on its own, beside the tracker without help."""
+    """Log how the policy does on its own, beside the tracker without residual force."""
     for which, clips in sets.items():
-        for name, controller in (("tracker, no help", None), ("policy", policy)):
+        for name, actions in (("tracker, no residual force", ActionSequence()), ("policy", policy)):
             if clips:
-                line = judge(name, clips, body, controller, workers)
+                line = judge(name, clips, body, actions, workers)
                 logger.info("%s: %s", which, line)
 
 
 def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[ReferenceClip], Body]:
-    """The references of a split, from the run's folder where they were built before."""
+    """Read the references of a split from the run's folder, or build them."""
     kept = arguments.out / f"references_{split}.npz"
     if kept.exists():
         return load_references(kept)
@@ -124,8 +125,8 @@ def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[Refe
     return references, body
 
 
-def _clips(folder: Path, split: str) -> list[Clip]:
-    """Upright, readable clips of a split; a folder without splits trains as a whole."""
+def _clips(folder: Path, split: str) -> list[MotionClip]:
+    """Read the upright clips of a split; a folder without splits trains as a whole."""
     chosen = folder / f"{split}.txt"
     ids = set(read_ids(folder, split)) if chosen.is_file() else None
     if ids is None and split != "train":

@@ -1,4 +1,4 @@
-"""Motions on disk as clips, and rules that choose among them."""
+"""Motions on disk as clips, and filters that choose among them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OURS = Convention()
 
 
 @dataclass(frozen=True)
-class Clip:
+class MotionClip:
     """A window of a motion: joints (F, 22, 3) in metres, y up, 20 fps, or why there are none."""
 
     name: str
@@ -38,8 +38,8 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which clips of a folder to take."""
+class ClipFilter:
+    """Which clips of a folder to take; by default all."""
 
     split: str = ""
     """only those that SPLIT.txt of the data set lists (train, val, test); all without it"""
@@ -52,12 +52,12 @@ class Choice:
 
 
 def floor_height(joints: NDArray[np.floating]) -> float:
-    """Height of the floor under joints (F, 22, 3), y up, metres: where the lowest often is."""
+    """Estimate the floor's height (m) under joints (F, 22, 3), y up: where the lowest often is."""
     return float(np.percentile(joints[..., 1].min(axis=1), 40))
 
 
 def upright(joints: NDArray[np.floating]) -> bool:
-    """Whether a motion (F, 22, 3) stays on its feet, wherever its floor is.
+    """Tell whether a motion (F, 22, 3) stays on its feet, wherever its floor is.
 
     Then its pelvis is always 0.6 m above the floor, and knees, elbows, wrists and head are 0.12 m.
     The correction lets the whole body bear load in all other motions.
@@ -67,8 +67,8 @@ def upright(joints: NDArray[np.floating]) -> bool:
     return bool(pelvis - floor > UPRIGHT_PELVIS_M and rest - floor > UPRIGHT_REST_M)
 
 
-def choose(folder: Path, choice: Choice, convention: Convention = _OURS) -> list[Clip]:
-    """The clips of a folder that a choice takes; see `read_motions`.
+def choose(folder: Path, choice: ClipFilter, convention: Convention = _OURS) -> list[MotionClip]:
+    """Read the clips of a folder (`read_motions`) and keep those that a filter takes.
 
     Raises:
         MissingAssetError: no motions, no such split, or nothing is left.
@@ -89,8 +89,8 @@ def choose(folder: Path, choice: Choice, convention: Convention = _OURS) -> list
     return clips
 
 
-def read_motions(folder: Path, convention: Convention = _OURS) -> list[Clip]:
-    """All motions of a data set in HumanML3D layout, or of a folder of .npy files.
+def read_motions(folder: Path, convention: Convention = _OURS) -> list[MotionClip]:
+    """Read all motions of a data set in HumanML3D layout, or of a folder of .npy files.
 
     `translation.motion_files` tells what a file may hold. Clips above 9.8 s are cut into equal
     windows, named `<file>#<number>`. An unreadable file becomes a clip with a `fault`.
@@ -102,7 +102,7 @@ def read_motions(folder: Path, convention: Convention = _OURS) -> list[Clip]:
     files = sorted(inner.rglob("*.npy")) if inner else motion_paths(folder)
     if not files:
         raise MissingAssetError("There are no motions.", path=inner, expected=".npy files")
-    clips: list[Clip] = []
+    clips: list[MotionClip] = []
     for file in files:
         name = file.relative_to(inner or file.parent).with_suffix("").as_posix()
         try:
@@ -110,18 +110,15 @@ def read_motions(folder: Path, convention: Convention = _OURS) -> list[Clip]:
                 clips += _windows(name + motion.name.removeprefix(file.stem), motion.at(FPS))
         except ScscError as error:
             logger.warning("%s", error)
-            clips.append(Clip(name, np.zeros((0, 22, 3), np.float32), _first_line(error)))
+            nothing = np.zeros((0, 22, 3), np.float32)
+            clips.append(MotionClip(name, nothing, str(error).splitlines()[0]))
     if left_out := sum(bool(clip.fault) for clip in clips):
         logger.warning("%d of %d files left out", left_out, len(files))
     return clips
 
 
-def _windows(name: str, joints: NDArray[np.float32]) -> list[Clip]:
+def _windows(name: str, joints: NDArray[np.float32]) -> list[MotionClip]:
     count = max(1, -(-len(joints) // MAX_FRAMES))
     if count == 1:
-        return [Clip(name, joints)]
-    return [Clip(f"{name}#{k}", part) for k, part in enumerate(np.array_split(joints, count))]
-
-
-def _first_line(error: ScscError) -> str:
-    return str(error).splitlines()[0]
+        return [MotionClip(name, joints)]
+    return [MotionClip(f"{name}#{k}", part) for k, part in enumerate(np.array_split(joints, count))]

@@ -12,16 +12,18 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import tyro
 from numpy.typing import NDArray
 
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.progress import track
-from uhc.clips import Choice, Clip, choose
-from uhc.controllers import registry as controllers
+from uhc.clips import ClipFilter, MotionClip, choose
+from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
 from uhc.evaluate import write_csv
-from uhc.request import Request
-from uhc.trials import COLUMNS, KINDS, STAGES, Row, Trials, run_trials
+from uhc.measure.corruptions import KINDS
+from uhc.options import CorrectionOptions
+from uhc.trials import COLUMNS, STAGES, Row, Trials, run_trials
 from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
@@ -31,8 +33,8 @@ RESAMPLES = 2000
 MOTIONS = ("input", *STAGES)
 
 
-def try_clips(clips: Sequence[Clip], trials: Trials, *, workers: int = 2) -> list[Row]:
-    """The rows of all clips, in order; a clip that is no motion is logged and has none."""
+def try_clips(clips: Sequence[MotionClip], trials: Trials, *, workers: int = 2) -> list[Row]:
+    """Run the trials of all clips; a clip that is no motion is logged and has no rows."""
     limit = SECONDS_A_TRIAL * (len(trials.kinds) * trials.seeds + 2)
     limits = [limit] * len(clips)
     rows: dict[int, list[Row]] = {}
@@ -46,7 +48,7 @@ def try_clips(clips: Sequence[Clip], trials: Trials, *, workers: int = 2) -> lis
 
 
 def by_clip(rows: Sequence[Row], column: str) -> NDArray[np.float64]:
-    """(clips,) mean of a column over a clip's draws; draws without a number are left out."""
+    """Average a column over each clip's draws (clips,); draws without a number are left out."""
     found: dict[object, list[float]] = {}
     for row in rows:
         value = row.get(column)
@@ -56,7 +58,7 @@ def by_clip(rows: Sequence[Row], column: str) -> NDArray[np.float64]:
 
 
 def ratio_of_medians(rows: Sequence[Row], column: str) -> tuple[float, float, float]:
-    """Simulated over kinematic: ratio of medians over clips, and its bootstrap 95 % interval."""
+    """Compare simulated with kinematic: ratio of medians over clips, bootstrap 95 % interval."""
     whole = [row for row in rows if f"simulated_{column}" in row]
     above, below = (by_clip(whole, f"{stage}_{column}") for stage in ("simulated", "kinematic"))
     if not len(above):
@@ -68,7 +70,7 @@ def ratio_of_medians(rows: Sequence[Row], column: str) -> tuple[float, float, fl
 
 
 def summary(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Lines (corruption, measure, input, kinematic, refined, simulated, simulated / kinematic)."""
+    """Summarise rows as (corruption, measure, each of `MOTIONS`, simulated / kinematic)."""
     lines: list[tuple[str, ...]] = []
     for kind in dict.fromkeys(row["corruption"] for row in rows):
         some = [row for row in rows if row["corruption"] == kind]
@@ -102,8 +104,8 @@ def _show(rows: Sequence[Row]) -> None:
 def main(
     motions: Path,
     out: Path,
-    choice: Choice = Choice(),  # noqa: B008 - frozen, and tyro reads its fields from it
-    controller: controllers.Name = controllers.DEFAULT,
+    choice: ClipFilter = ClipFilter(),  # noqa: B008 - frozen, and tyro reads its fields from it
+    controller: ControllerName = DEFAULT,
     controller_weights: Path | None = None,
     corruptions: tuple[str, ...] = KINDS,
     seeds: int = 2,
@@ -115,20 +117,23 @@ def main(
         motions: data set in HumanML3D layout, or folder of .npy files with joints (F, 22, 3) in
             metres, y up, at 20 fps.
         out: CSV file to write.
-        choice: which of them.
-        controller: who follows in simulation.
-        controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
-            them.
-        corruptions: kinds to try; clean is none.
-        seeds: draws a clip of each kind that draws.
-        workers: processes.
+        choice: which clips.
+        controller: see `uhc.controllers.registry`.
+        controller_weights: file of its weights; default: those that come along, or where
+            prepare/download_uhc.sh puts them.
+        corruptions: kinds to try: clean (none), noise (30 mm), height (5 to 15 cm), travel (feet
+            slide), shake (5 Hz), slide (one foot).
+        seeds: draws per clip of each kind that is random.
+        workers: processes; no result depends on it.
     """
     if unknown := set(corruptions) - set(KINDS):
         raise InvalidOptionError("Unknown corruption.", found=sorted(unknown), expected=KINDS)
     if min(workers, seeds) < 1:
         raise InvalidOptionError("There must be a worker and a seed.", expected=">= 1")
-    follows = controllers.controller_named(controller, controller_weights)
-    trials = Trials(corruptions, seeds, Request(also=STAGES, controller=follows))
+    options = CorrectionOptions(
+        controller=create_controller(controller, controller_weights), also=STAGES
+    )
+    trials = Trials(corruptions, seeds, options)
     rows = try_clips(choose(motions, choice), trials, workers=workers)
     if not rows:
         raise MissingAssetError("None of these clips is a motion.", path=motions)
@@ -138,7 +143,5 @@ def main(
 
 
 if __name__ == "__main__":
-    import tyro
-
     with command():
         tyro.cli(main, prog="python -m uhc.corrupted", config=(tyro.conf.OmitArgPrefixes,))

@@ -1,7 +1,7 @@
 """`python -m uhc.evaluate --motions DIR --out FILE.csv`: what the correction does to clips.
 
-One row a clip: did it succeed, how far was it moved, how much help did it need, and how plausible
-are the input, the kinematic control and the result.
+One row a clip: did it succeed, how far was it moved, how much residual force did it take, and how
+plausible are the input, the kinematic control and the result.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import io
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import tyro
 from numpy.typing import NDArray
 
 from loop.cli import command
@@ -22,12 +25,11 @@ from loop.progress import track
 from loop.rundir.files import write_bytes
 from model.ik import IK
 from translation.units import Convention
-from uhc.clips import Choice, Clip, choose, upright
-from uhc.controllers import registry as controllers
-from uhc.controllers.tracker import CLAMP_LADDER_N, TrackerOptions
+from uhc.clips import ClipFilter, MotionClip, choose, upright
+from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
+from uhc.humanoid.body import ContactChoice
 from uhc.measure.plausibility import plausibility
-from uhc.pipeline import correct_stages
-from uhc.request import ContactChoice, Controller, Method, Outcome, Request
+from uhc.options import CorrectionOptions, Method, Outcome, failed_outcome
 from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
@@ -41,54 +43,30 @@ Row = dict[str, object]
 
 
 def evaluate(
-    clips: Sequence[Clip],
-    method: Method = "simulated",
-    *,
-    workers: int = 2,
-    tracker: TrackerOptions | None = None,
-    controller: Controller | None = None,
-    alone: bool = False,
-    contacts: ContactChoice = "auto",
-    ik: IK = "analytic",
-    dump_folder: Path | None = None,
+    clips: Sequence[MotionClip], options: CorrectionOptions | None = None, *, workers: int = 2
 ) -> list[Row]:
-    """One row a clip, in order; numbers that do not exist are None.
+    """Correct clips and give one row a clip, in order; numbers that do not exist are None."""
+    from uhc.pipeline import correct_stages  # it needs the simulator, which --help does not
 
-    `controller` follows refined motions, `alone` or where the tracker needs help; without one the
-    tracker does, as its options say. `contacts` may bear load; `ik` puts clips on the body. States
-    of simulations that diverged are saved in `dump_folder`.
-    """
-    request = Request(
-        method,
-        STAGES if method == "simulated" else STAGES[:1],
-        tracker=tracker or TrackerOptions(),
-        controller=controller,
-        alone=alone,
-        contacts=contacts,
-        ik=ik,
-        dump_folder=dump_folder,
-    )
+    options = options or CorrectionOptions()
+    also = STAGES if options.method == "simulated" else STAGES[:1]
     places = [place for place, clip in enumerate(clips) if not clip.fault]
-    rows = [_row(clip, _lost(clip.fault), {}) for clip in clips]
+    rows = [_row(clip, failed_outcome(clip.fault), {}) for clip in clips]
     running = run_batch(
         correct_stages,
         [clips[place].joints for place in places],
-        request,
+        replace(options, also=also),
         workers=workers,
         time_limits=[SECONDS_A_CLIP] * len(places),
     )
     with closing(running):
-        for index, found in track(running, f"evaluate {method}", len(places)):
+        for index, found in track(running, f"evaluate {options.method}", len(places)):
             clip = clips[places[index]]
             if isinstance(found, WorkerLostError):
-                rows[places[index]] = _row(clip, _lost(str(found)), {})
+                rows[places[index]] = _row(clip, failed_outcome(found), {})
             else:
-                rows[places[index]] = _row(clip, found[method], found)
+                rows[places[index]] = _row(clip, found[options.method], found)
     return rows
-
-
-def _lost(why: str) -> Outcome:
-    return Outcome(None, False, "none", why.partition("\n")[0])
 
 
 def write_csv(rows: Sequence[Row], path: Path, digits: int = 4) -> None:
@@ -107,13 +85,13 @@ def write_csv(rows: Sequence[Row], path: Path, digits: int = 4) -> None:
 
 
 def summary(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
-    """Lines of (measure, input, kinematic, result): success, and medians over successes."""
+    """Summarise rows as (measure, input, kinematic, result): medians over successes."""
     done = [row for row in rows if row["success"]]
     if not done:
         return [("success", "", "", f"0 of {len(rows)}")]
     share = f"{len(done)} of {len(rows)} ({len(done) / len(rows):.0%})"
     unaided = np.mean([row["clamp_n"] == 0 for row in done])
-    lines = [("success", "", "", share), ("share without help", "", "", f"{unaided:.2f}")]
+    lines = [("success", "", "", share), ("without residual force", "", "", f"{unaided:.2f}")]
     for name in ("mpjpe_mm", "root_aligned_mm"):
         lines.append((name, "", _median(done, f"kinematic_{name}"), _median(done, name)))
     for name in ("residual_force_bw", "residual_torque_bwm", "seconds"):
@@ -124,8 +102,8 @@ def summary(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
     return lines
 
 
-def _row(clip: Clip, result: Outcome, stages: Mapping[Method, Outcome]) -> Row:
-    kinematic, refined = (stages.get(stage, _lost("")) for stage in STAGES)
+def _row(clip: MotionClip, result: Outcome, stages: Mapping[Method, Outcome]) -> Row:
+    kinematic, refined = (stages.get(stage, failed_outcome("")) for stage in STAGES)
     return {
         "id": clip.name,
         "frames": len(clip.joints),
@@ -185,13 +163,13 @@ def _show(rows: Sequence[Row], which: str) -> None:
 def main(
     motions: Path,
     out: Path,
-    choice: Choice = Choice(),  # noqa: B008 - frozen, and tyro reads its fields from it
+    choice: ClipFilter = ClipFilter(),  # noqa: B008 - frozen, and tyro reads its fields from it
     convention: Convention = Convention(),  # noqa: B008
     method: Method = "simulated",
-    controller: controllers.Name = controllers.DEFAULT,
+    controller: ControllerName = DEFAULT,
     controller_weights: Path | None = None,
     alone: bool = False,
-    most_help: float = CLAMP_LADDER_N[-1],
+    max_residual_force: Annotated[float, tyro.conf.arg(aliases=("--most-help",))] = float("inf"),
     contacts: ContactChoice = "auto",
     ik: IK = "analytic",
     workers: int = 2,
@@ -201,34 +179,33 @@ def main(
     Args:
         motions: data set in HumanML3D layout, folder of .npy files, or one file.
         out: CSV file to write; states of simulations that diverge go to diverged/ beside it.
-        choice: which of them.
+        choice: which clips.
         convention: of joints in files.
-        method: none, kinematic, refined or simulated.
-        controller: who follows in simulation.
-        controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
-            them.
-        alone: without the tracker, which otherwise goes before a policy or a search, and helps
-            where they fall.
-        most_help: largest bound of the residual root wrench that the tracker may try, N and Nm an
-            axis; 0 is no help at all, as the policy gets none.
-        contacts: what may bear load, the feet or the body; auto: the body in floor work.
+        method: none, kinematic (inverse kinematics and clean-up), refined (made dynamically
+            feasible) or simulated (tracked in MuJoCo).
+        controller: see `uhc.controllers.registry`.
+        controller_weights: file of its weights; default: those that come along, or where
+            prepare/download_uhc.sh puts them.
+        alone: leave out the tracker's attempts before and after a policy or a search.
+        max_residual_force: largest residual-force level that the tracker may try, of 0, 25, 50,
+            100 and 200: bound of the root wrench on each axis, N and Nm.
+        contacts: what may bear load, the feet or the whole body; auto: the body in floor work.
         ik: inverse kinematics: analytic, or vposer (published; needs its checkpoint).
-        workers: processes.
+        workers: processes; no result depends on it.
     """
     if workers < 1:
         raise InvalidOptionError("There must be a worker.", found=workers, expected=">= 1")
-    clips = choose(motions, choice, convention)
-    rows = evaluate(
-        clips,
+    options = CorrectionOptions(
         method,
-        workers=workers,
-        tracker=TrackerOptions(ladder=tuple(n for n in CLAMP_LADDER_N if n <= most_help)),
-        controller=controllers.controller_named(controller, controller_weights),
-        alone=alone,
+        create_controller(
+            controller, controller_weights, alone=alone, max_residual_force=max_residual_force
+        ),
         contacts=contacts,
         ik=ik,
         dump_folder=out.parent / "diverged",
     )
+    clips = choose(motions, choice, convention)
+    rows = evaluate(clips, options, workers=workers)
     write_csv(rows, out)
     if all(clip.fault for clip in clips):
         raise InvalidMotionError(
@@ -241,7 +218,5 @@ def main(
 
 
 if __name__ == "__main__":
-    import tyro
-
     with command():
         tyro.cli(main, prog="python -m uhc.evaluate", config=(tyro.conf.OmitArgPrefixes,))

@@ -25,13 +25,13 @@ from eval.metrics.statistics import Blocks
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.progress import track
-from uhc.clips import Choice, Clip, choose
-from uhc.controllers import registry as controllers
+from uhc.clips import ClipFilter, MotionClip, choose
+from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
 from uhc.evaluate import write_csv
 from uhc.measure.plausibility import mpjpe_mm, plausibility
 from uhc.measure.spectra import BANDS_HZ, band_power
+from uhc.options import CorrectionOptions, Method, Outcome
 from uhc.pipeline import correct_stages
-from uhc.request import Method, Outcome, Request
 from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
@@ -59,14 +59,14 @@ class Windows:
     failed: int
 
 
-def cut(clips: Sequence[Clip], frames: int, count: int) -> list[Clip]:
+def cut(clips: Sequence[MotionClip], frames: int, count: int) -> list[MotionClip]:
     """`count` windows of `frames` frames, evenly spread over the whole windows of all clips.
 
     Raises:
         MissingAssetError: there are fewer than `MIN_WINDOWS`.
     """
     whole = [
-        Clip(clip.name, clip.joints[start : start + frames])
+        MotionClip(clip.name, clip.joints[start : start + frames])
         for clip in clips
         for start in range(0, len(clip.joints) - frames + 1, frames)
     ]
@@ -81,12 +81,14 @@ def cut(clips: Sequence[Clip], frames: int, count: int) -> list[Clip]:
     return [whole[place] for place in chosen]
 
 
-def correct_windows(windows: Sequence[Clip], request: Request, *, workers: int = 2) -> Windows:
+def correct_windows(
+    windows: Sequence[MotionClip], options: CorrectionOptions, *, workers: int = 2
+) -> Windows:
     """Correct every window by every method; windows that any method fails on are left out."""
     outcomes: dict[int, dict[Method, Outcome]] = {}
     limits = [SECONDS_A_WINDOW] * len(windows)
     motions = [window.joints for window in windows]
-    running = run_batch(correct_stages, motions, request, workers=workers, time_limits=limits)
+    running = run_batch(correct_stages, motions, options, workers=workers, time_limits=limits)
     with closing(running):
         for place, found in track(running, "correct real windows", len(windows)):
             if not isinstance(found, WorkerLostError) and all(o.success for o in found.values()):
@@ -228,10 +230,10 @@ def _band(values: Array) -> tuple[Array, Array]:
 def main(
     motions: Path,
     out: Path = Path("fixed_point.csv"),
-    choice: Choice = Choice(originals=True, upright=True),  # noqa: B008 - frozen
+    choice: ClipFilter = ClipFilter(originals=True, upright=True),  # noqa: B008 - frozen
     windows: int = 72,
     frames: int = 60,
-    controller: controllers.Name = controllers.DEFAULT,
+    controller: ControllerName = DEFAULT,
     controller_weights: Path | None = None,
     workers: int = 2,
 ) -> None:
@@ -244,7 +246,7 @@ def main(
         choice: which of them.
         windows: how many, at most.
         frames: of each; 60 are 3 seconds.
-        controller: who follows in simulation.
+        controller: see `uhc.controllers.registry`.
         controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
             them.
         workers: processes.
@@ -255,10 +257,11 @@ def main(
             found=(workers, frames, windows),
             expected=f"1, 4 and {MIN_WINDOWS} at least",
         )
-    follows = controllers.controller_named(controller, controller_weights)
-    request = Request(also=METHODS, controller=follows)
+    options = CorrectionOptions(
+        controller=create_controller(controller, controller_weights), also=METHODS
+    )
     given = [clip for clip in choose(motions, choice) if not clip.fault]
-    corrected = correct_windows(cut(given, frames, windows), request, workers=workers)
+    corrected = correct_windows(cut(given, frames, windows), options, workers=workers)
     if corrected.failed:
         logger.warning("%d windows failed and are left out", corrected.failed)
     rows = distances(corrected)

@@ -1,8 +1,8 @@
-"""What the simulator did to one motion, kept for the eye: poses, contact forces, outside help."""
+"""Recording of what the simulator did to one motion: poses, contact forces, residual force."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mujoco as _mujoco
@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body_models.skeleton import check_joints
-from loop.errors import InvalidOptionError, SimulationError
+from loop.errors import SimulationError
+from translation.humanml import FPS
 from uhc.control.simulation import Simulation
-from uhc.controllers.faithful.controller import Faithful
-from uhc.humanoid.model import Humanoid
+from uhc.humanoid.body import Humanoid
+from uhc.humanoid.fitting import fit_motion
 from uhc.humanoid.segments import ANKLES
-from uhc.pipeline import FPS, follow_refined, prepare
+from uhc.options import CorrectionOptions
+from uhc.pipeline import tracking_request
 from uhc.refine.solve import refine
-from uhc.request import Request
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
@@ -49,45 +50,36 @@ class Recording:
     lift: float
 
 
-def record(joints: NDArray[Any], request: Request | None = None) -> Recording:
+def record(joints: NDArray[Any], options: CorrectionOptions | None = None) -> Recording:
     """Correct joints (F, 22, 3), metres, y up, 20 fps, as `uhc.pipeline` does; keep the forces.
 
-    What is recorded is the very simulation that the correction delivers, whoever controls it.
+    What is recorded is the very simulation that the correction delivers, whatever controls it.
 
     Raises:
         InvalidMotionError: no motion, or too short.
-        InvalidOptionError: the published controller, whose body is another.
-        SimulationError: the controller could not follow it.
+        InvalidOptionError: the controller does not simulate the humanoid.
+        SimulationError: the controller could not track it.
     """
-    request = request or Request()
-    if isinstance(request.controller, Faithful):
-        raise no_recording()
+    options = options or CorrectionOptions()
+    options.controller.capabilities.check(recording=True)
     positions = check_joints(joints)
-    clip = prepare(positions, request.skeleton, request.contacts)
-    refined = refine(clip.humanoid, clip.qpos, FPS, request.refine)
-    reached, tracked = follow_refined(clip, refined.qpos, request, positions, _Log)
+    clip = fit_motion(positions, options.skeleton, options.contacts, options.ik)
+    refined = refine(clip.humanoid, clip.qpos, FPS)
+    request = tracking_request(clip, refined.qpos, positions, options)
+    tracked = options.controller.track(replace(request, observe=_Recorder))
     if not tracked.success:
         raise SimulationError(
-            "the controller could not follow this motion",
+            "the controller could not track this motion",
             found=f"{tracked.reason} in frame {tracked.failed_frame}",
             remedy="draw it without forces",
         )
-    assert isinstance(tracked.observer, _Log)
-    return tracked.observer.recording(tracked.qpos, float(tracked.qpos[0, 2] - reached[0, 0, 1]))
-
-
-def no_recording() -> InvalidOptionError:
-    """Why there are no forces of what the published controller does."""
-    return InvalidOptionError(
-        "forces are not recorded of the published controller: it moves SMPL's robot, not the "
-        "humanoid, and is helped by forces on each of 24 bodies",
-        found="faithful",
-        expected="tracker, search or policy",
-        remedy="draw the corrected motion without forces, or choose another controller",
+    assert isinstance(tracked.observer, _Recorder)
+    return tracked.observer.recording(
+        tracked.qpos, float(tracked.qpos[0, 2] - tracked.joints[0, 0, 1])
     )
 
 
-class _Log:
+class _Recorder:
     """Forces of one simulation, summed over each frame; called after every physics step."""
 
     def __init__(self, simulation: Simulation) -> None:
@@ -125,7 +117,7 @@ class _Log:
             self._loads[frame, place] += load
 
     def recording(self, qpos: Array, lift: float) -> Recording:
-        """What was seen of a simulation that took the poses (F, nq)."""
+        """Return the recording of a simulation that took the poses (F, nq)."""
         with np.errstate(invalid="ignore"):  # no contact, no place of it
             points = self._points / np.where(self._loads > 0, self._loads, np.nan)[..., None]
         forces, residual = self._forces / self._stride, self._residual / self._stride
@@ -145,7 +137,7 @@ class _Log:
 
 
 def _touching(humanoid: Humanoid) -> list[int]:
-    """MuJoCo's geoms that can meet the floor, left and right foot first."""
+    """List MuJoCo's geoms that can meet the floor, left and right foot first."""
     model = humanoid.model
     feet = [int(model.geom(f"geom_{ankle}_0").id) for ankle in ANKLES]
     floor = int(model.geom("floor").id)

@@ -13,19 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
-from uhc.clips import Clip
-from uhc.measure.corruptions import CORRUPTIONS, UP, corrupt
+from uhc.clips import MotionClip
+from uhc.measure.corruptions import KINDS, UP, WITHOUT_DRAWS, corrupt
 from uhc.measure.plausibility import mpjpe_mm, plausibility
-from uhc.pipeline import CLIP_FAULTS, correct_stages
-from uhc.request import Method, Outcome, Request
+from uhc.options import CorrectionOptions, Method, Outcome
 
 Array = NDArray[np.float64]
 Row = dict[str, object]
 
-CLEAN = "clean"
-"""The corruption that changes nothing."""
-KINDS = (CLEAN, *CORRUPTIONS)
-WITHOUT_DRAWS = (CLEAN, "travel")
 STAGES: tuple[Method, ...] = ("kinematic", "refined", "simulated")
 COLUMNS = ("global", "aligned", "slide", "penetrate", "float", "jitter")
 """What is told of every motion: distances to the clean one in mm, global and with pelvises at 0;
@@ -39,25 +34,29 @@ class Trials:
     kinds: Sequence[str] = KINDS
     seeds: int = 2
     """Draws of a corruption that draws."""
-    request: Request = field(default_factory=lambda: Request(also=STAGES))
+    correction: CorrectionOptions = field(default_factory=lambda: CorrectionOptions(also=STAGES))
 
 
-def run_trials(clip: Clip, trials: Trials) -> list[Row]:
-    """A row a corruption and seed. A clip that cannot even be read, or moved clean, has none.
+def run_trials(clip: MotionClip, trials: Trials) -> list[Row]:
+    """Give a row a corruption and seed; none for a clip that cannot be read, or moved clean.
 
     The body is that of the clean clip, as in the loop, where it is that of the training data.
     """
+    # Here, because the command that names this function shows its help without the simulator.
+    from uhc.control.simulation import CLIP_FAULTS
+    from uhc.pipeline import correct_stages
+
     clean = clip.joints.astype(np.float64)
     try:
         skeleton = Skeleton.from_joints(clean)
     except CLIP_FAULTS:
         return []
-    request = replace(trials.request, skeleton=skeleton)
+    options = replace(trials.correction, skeleton=skeleton)
     rows = []
     for kind in trials.kinds:
         for seed in range(1 if kind in WITHOUT_DRAWS else trials.seeds):
-            given = clean if kind == CLEAN else corrupt(clean, kind, seed)
-            found = correct_stages(given, request)
+            given = corrupt(clean, kind, seed)
+            found = correct_stages(given, options)
             about = {"id": clip.name, "corruption": kind, "seed": seed, "frames": len(clean)}
             row = about | _about(found) | _columns("input", given, clean)
             for stage in STAGES:
@@ -70,7 +69,7 @@ def run_trials(clip: Clip, trials: Trials) -> list[Row]:
 
 
 def _about(found: dict[Method, Outcome]) -> Row:
-    """Success, help, and the force at the root that contacts do not explain, by stage."""
+    """Tell success, residual-force level, and the root force that contacts do not explain."""
     result = found["simulated"]
     applied = result.residual_force_bw if result.success else result.unexplained_force_bw
     return {

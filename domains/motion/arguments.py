@@ -26,7 +26,7 @@ from loop.loggers import LoggerName
 from loop.mixing import POLICIES
 from loop.registry import Registry
 from model.clip_encoder import TextEncoderName
-from uhc.controllers import registry as controllers
+from uhc.controllers.registry import CONTROLLERS
 
 
 def _listed(what: str, registry: Registry) -> str:
@@ -56,12 +56,13 @@ class Arguments:
     """train on samples as they are, on what the correction function makes of them, or on those, as
     they are, that it succeeds with"""
     correction: Annotated[str, arg(help=_listed("correction function", CORRECTIONS))] = "simulated"
-    controller: controllers.Name | None = None
-    """who follows a motion in simulation: tracker needs no weights; where it would need help,
-    policy (learned by exp_scripts/train_uhc.sh) and search (slower) first try without; faithful is
-    the published one, whose files you bring. Default: policy, and tracker with --faithful"""
+    controller: Annotated[
+        str | None,
+        arg(help=_listed("controller; default: policy, or tracker if faithful", CONTROLLERS)),
+    ] = None
     controller_weights: Path | None = None
-    """default: the policy's that come along, or where prepare/download_uhc.sh puts the published"""
+    """file of the controller's weights; default: the policy's that come along, or where
+    prepare/download_uhc.sh puts the published"""
     mixing: Annotated[str, arg(help=_listed("mixing policy", POLICIES))] = "latest"
     fresh_data_dir: Path | None = None
     """data set whose other training clips --mixing fresh_data deals out, such as

@@ -18,7 +18,8 @@ from domains.motion.generator import read_checkpoints
 from loop.arm import Arm, run_arm
 from loop.cycle import LoopSettings
 from model.clip_encoder import text_encoder_named
-from uhc.controllers import registry as controllers
+from uhc.controllers.registry import create_controller, describe_controller, name_or_default
+from uhc.controllers.tracker import Tracker
 
 MODEL_SETTINGS = {
     "preset": (
@@ -60,9 +61,9 @@ def run(arguments: Arguments) -> None:
 
 def _experiment(arguments: Arguments) -> MotionExperiment:
     name = _controller_name(arguments)
-    controller = None
+    controller = Tracker()
     if name is not None:
-        controller = controllers.controller_named(name, arguments.controller_weights)
+        controller = create_controller(name, arguments.controller_weights)
     raw = arguments.augmentation_type == "raw_mdm_output"
     return MotionExperiment(
         dataset=arguments.mini_dataset_dir,
@@ -125,11 +126,11 @@ def _settings(
     }
 
 
-def _controller_name(arguments: Arguments) -> controllers.Name | None:
+def _controller_name(arguments: Arguments) -> str | None:
     """Return who tracks motions in simulation; None where nothing is simulated."""
     if arguments.augmentation_type == "raw_mdm_output" or arguments.correction != "simulated":
         return None
-    return controllers.or_default(arguments.controller, arguments.faithful)
+    return name_or_default(arguments.controller, arguments.faithful)
 
 
 def _described_controller(arguments: Arguments) -> dict[str, str]:
@@ -137,7 +138,7 @@ def _described_controller(arguments: Arguments) -> dict[str, str]:
     name = _controller_name(arguments)
     if name is None or name == "tracker":
         return {}
-    return {"controller": controllers.described(name, arguments.controller_weights)}
+    return {"controller": describe_controller(name, arguments.controller_weights)}
 
 
 def folder_message(folder: Path) -> str:

@@ -12,13 +12,13 @@ import numpy as np
 from body_models.skeleton import Skeleton
 from dataset.humanml3d import MotionItem, MotionSet
 from domains.motion.files import MotionBatch
-from domains.motion.presets import Protocol
+from domains.motion.presets import OnFailure
 from loop.interfaces import Corrected, Metrics
-from loop.rng import Stream, integer_seed
+from loop.rng import Stream
 from loop.rundir.partial_results import PartialResults
 from translation.humanml import vectors_to_joints
-from uhc.correct import CorrectionResult, Method, correct_motions
-from uhc.request import Controller, check_controller
+from uhc.correct import CorrectionResult, correct_motions
+from uhc.options import CorrectionOptions
 
 logger = logging.getLogger(__name__)
 
@@ -27,52 +27,34 @@ BODY_CLIPS = 16
 
 
 class MotionCorrection:
-    """Pushes every sample through `uhc.correct` and decides what becomes of failures.
+    """Push every sample through `uhc.correct` and decide what becomes of failures.
 
     Args:
-        method: `kinematic` (no physics: the control), `refined`, or `simulated` (the correction).
-        protocol: playback rate, and what to do with samples that cannot be tracked.
+        options: how each sample is corrected; `on_failure` `teleport` has its `teleport`.
         workers: processes; the result does not depend on their number.
-        body: the body of the real data: what the world knows of a person's bones, whatever bones
-            a sample has.
+        on_failure: what becomes of samples that cannot be tracked.
         filters: hand on the samples that succeed as they were drawn, and drop the others, whatever
-            the protocol says: the loop with a verifier instead of a correction function.
-        controller: who follows in simulation, from `uhc.controllers.registry`; None: the tracker.
-        dump_folder: where states of diverged simulations are saved.
-
-    Raises InvalidOptionError when the protocol asks for what the controller cannot do.
+            `on_failure` says: the loop with a verifier instead of a correction function.
     """
 
     def __init__(
         self,
-        method: Method,
-        protocol: Protocol,
+        options: CorrectionOptions,
         workers: int,
-        body: Skeleton,
+        on_failure: OnFailure = "drop",
         filters: bool = False,
-        controller: Controller | None = None,
-        dump_folder: Path | None = None,
     ) -> None:
-        self._method: Method = method
-        self._protocol, self._workers, self._body = protocol, workers, body
-        check_controller(controller, protocol.playback_rate, protocol.on_failure == "teleport")
-        self._controller, self._dump_folder = controller, dump_folder
+        self._options, self._workers, self._on_failure = options, workers, on_failure
         self._choose = passed if filters else self._corrected
 
     def correct(
         self, batch: MotionBatch, stream: Stream, scratch: Path | None = None
     ) -> Corrected[MotionBatch]:
-        """Corrected motions under their old ids and captions, and what the physics reports."""
+        """Correct motions under their ids and captions, and report what the physics says."""
         results = correct_motions(
             [item.vectors for item in batch.items],
-            self._method,
+            self._options,
             workers=self._workers,
-            seed=integer_seed(stream),
-            playback_rate=self._protocol.playback_rate,
-            teleport=self._protocol.on_failure == "teleport",
-            skeleton=self._body,
-            controller=self._controller,
-            dump_folder=self._dump_folder,
             finished=_Finished(scratch),
         )
         reasons = Counter(result.reason for result in results if not result.success)
@@ -83,14 +65,14 @@ class MotionCorrection:
         return Corrected(MotionBatch(tuple(kept)), _report(results, len(kept)))
 
     def _corrected(self, item: MotionItem, result: CorrectionResult) -> MotionItem | None:
-        usable = result.success or self._protocol.on_failure != "drop"
+        usable = result.success or self._on_failure != "drop"
         if not usable or result.vectors is None:
             return None
         return MotionItem(item.id, item.name, result.vectors, item.captions)
 
 
 def passed(item: MotionItem, result: CorrectionResult) -> MotionItem | None:
-    """A sample as it was drawn if the physics could perform it, else None."""
+    """Return a sample as it was drawn if the physics could perform it, else None."""
     return item if result.success else None
 
 
@@ -122,13 +104,13 @@ class _Finished(MutableMapping[int, CorrectionResult]):
 
 
 def body_of(real: MotionSet) -> Skeleton:
-    """The skeleton of a data set whose motions share one body: medians over its first clips."""
+    """Measure the skeleton that all motions of a data set share: medians over its first clips."""
     clips = [vectors_to_joints(item.vectors) for item in real.items[:BODY_CLIPS]]
     return Skeleton.from_joints(np.concatenate(clips))
 
 
 def _report(results: Sequence[CorrectionResult], kept: int) -> Metrics:
-    """Counts over all samples, and means over those that succeeded, where the method has them."""
+    """Count over all samples; average over those that succeeded what the method has."""
     done = [result for result in results if result.success]
     counts = {
         "Attempted imitations_correction": float(len(results)),

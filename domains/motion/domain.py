@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -26,8 +26,9 @@ from loop.interfaces import Correction, Domain, Evaluator, NoCorrection
 from loop.registry import construct
 from model.clip_encoder import TextEncoderName, text_encoder_named
 from model.text_encoder import CachedTextEncoder
-from uhc.correct import Method
-from uhc.request import Controller
+from uhc.controllers.base import Controller
+from uhc.controllers.tracker import Tracker
+from uhc.options import CorrectionOptions, Method
 
 DIVERGED = "diverged"
 """Folder beside the arms for the states of simulations that diverged, to look into."""
@@ -45,7 +46,7 @@ class MotionExperiment:
         correction: `none` for the raw arms, else the correction function.
         seed: fixes everything.
         filters: the correction only decides which samples stay, as they were drawn.
-        controller: who follows in simulation; None: the tracker.
+        controller: the tracking controller of the simulation.
         fresh_data: another data set, whose training clips that `dataset` does not have are dealt
             out by the mixing policy `fresh_data`.
         text_encoder: what the captions become vectors with.
@@ -65,7 +66,7 @@ class MotionExperiment:
     evaluator: str = "trained"
     evaluator_root: Path = Path()
     filters: bool = False
-    controller: Controller | None = None
+    controller: Controller = field(default_factory=Tracker)
     fresh_data: Path | None = None
 
 
@@ -193,15 +194,16 @@ def _correction(
             own, real=MotionBatch(real.items), body=body_of(real), seed=experiment.seed,
             workers=workers,
         )  # fmt: skip
-    return MotionCorrection(
+    protocol = experiment.protocol
+    options = CorrectionOptions(
         cast(Method, experiment.correction),
-        experiment.protocol,
-        workers,
-        body_of(real),
-        experiment.filters,
         experiment.controller,
-        experiment.cache.parent / DIVERGED,
+        protocol.playback_rate,
+        protocol.on_failure == "teleport",
+        skeleton=body_of(real),
+        dump_folder=experiment.cache.parent / DIVERGED,
     )
+    return MotionCorrection(options, workers, protocol.on_failure, experiment.filters)
 
 
 def synthetic_count(ratio: float, prompts: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from uhc.request import Request
 
 from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import InvalidOptionError, MissingAssetError
@@ -17,7 +18,6 @@ from model.vposer import VPoser, fit_poses, load_vposer
 from tests.model.test_vposer import lightning, motion, published_state, write
 from translation.ik import solve_ik
 from uhc.pipeline import correct_clip
-from uhc.request import Request
 
 
 @pytest.fixture

@@ -28,6 +28,6 @@ def test_trains_resumes_and_judges(tmp_path, caplog):
         assert [row["iteration"] for row in csv.DictReader(file)] == ["1", "2"]
     assert len(Policy.load(out / "policy.safetensors").weights) == 3
     for which in ("trained on, clean", "held out"):
-        for name in ("tracker, no help", "policy"):
+        for name in ("tracker, no residual force", "policy"):
             assert f"{which}: {name}: 1 of 1 clips to the end" in caplog.text
     assert "noisy" not in caplog.text  # there are no such copies

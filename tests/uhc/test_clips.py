@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import DEFAULT_SKELETON
 from translation.humanml import mirror_joints
-from uhc.clips import Choice, choose, floor_height, upright
+from uhc.clips import ClipFilter, choose, floor_height, upright
 
 REST = DEFAULT_SKELETON.rest_joints - [0.0, DEFAULT_SKELETON.rest_joints[:, 1].min(), 0.0]
 
@@ -58,5 +58,5 @@ def test_it_does_not_depend_on_side_heading_or_place(
 def test_a_choice_may_want_floor_work_only(tmp_path: Path) -> None:
     np.save(tmp_path / "up.npy", np.repeat(REST[None], 9, axis=0))
     np.save(tmp_path / "down.npy", _lowered(20, 0.0))
-    assert [clip.name for clip in choose(tmp_path, Choice(floor=True))] == ["down"]
-    assert [clip.name for clip in choose(tmp_path, Choice(upright=True))] == ["up"]
+    assert [clip.name for clip in choose(tmp_path, ClipFilter(floor=True))] == ["down"]
+    assert [clip.name for clip in choose(tmp_path, ClipFilter(upright=True))] == ["up"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import InvalidOptionError
 from translation.humanml import joints_to_vectors, vectors_to_joints
-from uhc.controllers.tracker import TrackerOptions
-from uhc.correct import CorrectionResult, Method, correct_joints, correct_motions
+from uhc.controllers.tracker import Tracker
+from uhc.correct import CorrectionResult, correct_joints, correct_motions
+from uhc.humanoid.fitting import MAX_DROP_M, foot_drop
 from uhc.humanoid.segments import FOOT_DROP_M
 from uhc.measure.plausibility import penetrate_mm, skate_mm
-from uhc.pipeline import MAX_DROP_M, foot_drop
-from uhc.request import METHODS
+from uhc.options import METHODS, CorrectionOptions, Method
 
 Joints = NDArray[np.float32]
 
@@ -34,7 +35,10 @@ def vectors(walk: Joints) -> NDArray[np.float32]:
 @pytest.fixture(scope="module")
 def corrected(vectors: NDArray[np.float32]) -> dict[Method, CorrectionResult]:
     """The walk by every method."""
-    return {method: correct_motions([vectors], method, workers=1)[0] for method in METHODS}
+    return {
+        method: correct_motions([vectors], CorrectionOptions(method), workers=1)[0]
+        for method in METHODS
+    }
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -66,7 +70,7 @@ def test_nothing_is_done_to_a_motion_by_none(
 @given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 60))
 def test_none_is_the_identity_on_any_vectors(seed: int, frames: int) -> None:
     drawn = np.random.default_rng(seed).normal(size=(frames, 263)).astype(np.float32)
-    result = correct_motions([drawn], "none")[0]
+    result = correct_motions([drawn], CorrectionOptions("none"))[0]
     assert result.vectors is not None
     np.testing.assert_array_equal(result.vectors, drawn)
 
@@ -78,8 +82,10 @@ def test_a_sample_keeps_the_heading_of_its_vectors(
     """A sample's heading need not be the one that its shoulders and hips would measure."""
     sample = vectors.copy()
     sample[:, 0] += 0.01
-    kept = correct_motions([sample], method, workers=1)[0].vectors
-    anew = correct_motions([sample], method, workers=1, keep_heading=False)[0].vectors
+    kept = correct_motions([sample], CorrectionOptions(method), workers=1)[0].vectors
+    anew = correct_motions([sample], CorrectionOptions(method, keep_heading=False), workers=1)[
+        0
+    ].vectors
     assert kept is not None and anew is not None
     np.testing.assert_allclose(kept[:, 0], sample[:, 0], atol=1e-6)
     assert np.abs(anew[:, 0] - sample[:, 0]).max() > 1e-3
@@ -109,7 +115,7 @@ def test_bones_keep_their_lengths(
 def test_a_given_skeleton_is_what_comes_back(walk: Joints) -> None:
     """Bones that change from frame to frame, as a network's do, become those of the data."""
     wobbly = walk[:20] * (1.0 + 0.05 * np.sin(np.arange(20)))[:, None, None]
-    result = correct_joints([wobbly], workers=1, skeleton=DEFAULT_SKELETON)[0]
+    result = correct_joints([wobbly], CorrectionOptions(skeleton=DEFAULT_SKELETON), workers=1)[0]
     assert result.success and result.joints is not None
     bones = result.joints[:, 1:] - result.joints[:, list(DEFAULT_SKELETON.parents[1:])]
     lengths = np.linalg.norm(bones, axis=-1)
@@ -128,8 +134,8 @@ def test_each_stage_is_more_physical(corrected: dict[Method, CorrectionResult]) 
 def test_sliding_feet_are_held(walk: Joints) -> None:
     """The root travels 1.5 times as far as the steps carry it."""
     travel = (walk[:, :1] - walk[:1, :1]) * np.array([0.5, 0.0, 0.5], np.float32)
-    kinematic = correct_joints([walk + travel], "kinematic", workers=1)[0]
-    simulated = correct_joints([walk + travel], "simulated", workers=1)[0]
+    kinematic = correct_joints([walk + travel], CorrectionOptions("kinematic"), workers=1)[0]
+    simulated = correct_joints([walk + travel], CorrectionOptions(), workers=1)[0]
     assert kinematic.joints is not None and simulated.joints is not None and simulated.success
     assert skate_mm(kinematic.joints) > 10.0
     assert skate_mm(simulated.joints) < 0.4 * skate_mm(kinematic.joints)
@@ -137,7 +143,7 @@ def test_sliding_feet_are_held(walk: Joints) -> None:
 
 def test_a_floor_at_the_wrong_height_is_repaired(walk: Joints) -> None:
     sunk = walk[:30] - np.array([0.0, 0.12, 0.0], np.float32)
-    result = correct_joints([sunk], "simulated", workers=1)[0]
+    result = correct_joints([sunk], CorrectionOptions(), workers=1)[0]
     assert result.success and result.joints is not None
     assert penetrate_mm(sunk) > 80.0 and penetrate_mm(result.joints) < 1.0
     assert np.linalg.norm(result.joints - walk[:30], axis=-1).mean() < 0.04
@@ -148,7 +154,7 @@ def test_a_clip_far_away_and_turned_stays_where_it_is(walk: Joints) -> None:
     clip = walk[:20].astype(np.float64)
     turned = np.stack([clip[..., 2], clip[..., 1], -clip[..., 0]], axis=-1)
     turned += np.array([30.0, 0.0, -7.0])
-    here, there = correct_joints([clip, turned], "refined", workers=1)
+    here, there = correct_joints([clip, turned], CorrectionOptions("refined"), workers=1)
     assert here.joints is not None and there.joints is not None
     expected = np.stack([here.joints[..., 2], here.joints[..., 1], -here.joints[..., 0]], axis=-1)
     np.testing.assert_allclose(there.joints - np.array([30.0, 0.0, -7.0]), expected, atol=5e-3)
@@ -200,7 +206,7 @@ BAD: dict[str, tuple[Callable[[Joints], NDArray], str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_clip_is_a_counted_failure_with_a_reason(walk: Joints, name: str) -> None:
     make, word = BAD[name]
-    bad, good = correct_joints([make(walk), walk[:12]], "simulated", workers=1)
+    bad, good = correct_joints([make(walk), walk[:12]], CorrectionOptions(), workers=1)
     assert not bad.success and bad.joints is None
     assert word in bad.reason and bad.reason and bad.detail
     assert good.success
@@ -223,7 +229,7 @@ def test_a_bad_clip_is_a_counted_failure_with_a_reason(walk: Joints, name: str) 
 def test_bad_vectors_cost_themselves_only(
     motion: NDArray, method: Method, vectors: NDArray[np.float32]
 ) -> None:
-    bad, good = correct_motions([motion, vectors[:12]], method, workers=1)
+    bad, good = correct_motions([motion, vectors[:12]], CorrectionOptions(method), workers=1)
     assert not bad.success and bad.vectors is None and bad.joints is None and bad.reason
     assert good.success and good.vectors is not None and np.isfinite(good.vectors).all()
 
@@ -245,7 +251,7 @@ def test_strange_clips_track_or_fail_but_give_finite_motion(
     walk: Joints, make: Callable[[Joints], Joints]
 ) -> None:
     clip = make(walk)
-    result = correct_joints([clip], "simulated", workers=1)[0]
+    result = correct_joints([clip], CorrectionOptions(), workers=1)[0]
     assert result.success or result.reason
     if result.joints is not None:
         assert result.joints.shape == clip.shape and np.isfinite(result.joints).all()
@@ -254,33 +260,33 @@ def test_strange_clips_track_or_fail_but_give_finite_motion(
 
 def test_a_failed_imitation_delivers_the_refined_motion(walk: Joints) -> None:
     """No body follows within a millimetre."""
-    options = TrackerOptions(ladder=(0.0, 25.0), failure_m=0.001)
-    kept = correct_joints([walk[:20]], workers=1, tracker=options)[0]
+    options = CorrectionOptions(controller=Tracker(levels_n=(0.0, 25.0), failure_m=0.001))
+    kept = correct_joints([walk[:20]], options, workers=1)[0]
     assert not kept.success and kept.method_used == "refined"
-    assert kept.reason == "fell behind the reference" and "N of help" in kept.detail
-    refined = correct_joints([walk[:20]], "refined", workers=1)[0]
+    assert kept.reason == "fell behind the reference" and "N of residual force" in kept.detail
+    refined = correct_joints([walk[:20]], CorrectionOptions("refined"), workers=1)[0]
     assert kept.joints is not None and refined.joints is not None
     np.testing.assert_array_equal(kept.joints, refined.joints)
-    teleported = correct_joints([walk[:20]], workers=1, tracker=options, teleport=True)[0]
+    teleported = correct_joints([walk[:20]], replace(options, teleport=True), workers=1)[0]
     assert not teleported.success and teleported.method_used == "simulated"
     assert teleported.joints is not None and teleported.joints.shape == (20, 22, 3)
 
 
 def test_published_playback_is_one_and_a_half_times_as_fast(walk: Joints) -> None:
     """Played faster the same steps need more force, and the frames stay as many."""
-    fast = correct_joints([walk[:30]], workers=1, playback_rate=1.5)[0]
+    fast = correct_joints([walk[:30]], CorrectionOptions(playback_rate=1.5), workers=1)[0]
     assert fast.joints is not None and fast.joints.shape == (30, 22, 3)
-    wrong = correct_joints([walk[:30]], workers=1, playback_rate=1.3)[0]
+    wrong = correct_joints([walk[:30]], CorrectionOptions(playback_rate=1.3), workers=1)[0]
     assert not wrong.success and "physics steps" in wrong.reason
 
 
-def test_a_method_that_does_not_exist_is_refused(vectors: NDArray[np.float32]) -> None:
+def test_a_method_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="method"):
-        correct_motions([vectors], "magic")  # type: ignore[arg-type]
+        CorrectionOptions("magic")  # type: ignore[arg-type]
 
 
 def test_an_empty_batch_is_no_work() -> None:
-    assert correct_motions([], "simulated") == []
+    assert correct_motions([], CorrectionOptions()) == []
 
 
 @settings(
@@ -297,7 +303,7 @@ def test_no_random_motion_makes_it_raise_or_return_nan(
     caplog.set_level(logging.CRITICAL)
     noise = np.random.default_rng(seed).normal(0.0, scale, (frames, 22, 3))
     clip = DEFAULT_SKELETON.rest_joints + noise
-    result = correct_joints([clip], "simulated", workers=1)[0]
+    result = correct_joints([clip], CorrectionOptions(), workers=1)[0]
     assert result.success or result.reason
     if result.joints is not None:
         assert np.isfinite(result.joints).all()
@@ -309,9 +315,9 @@ def test_diverged_states_are_kept_for_inspection(
     monkeypatch.setattr(
         "uhc.control.simulation.MAX_SPEED", 1e-6
     )  # anything that moves has diverged
-    result = correct_joints([walk[:12]], workers=1, dump_folder=tmp_path)[0]
+    result = correct_joints([walk[:12]], CorrectionOptions(dump_folder=tmp_path), workers=1)[0]
     assert not result.success and result.reason == "the simulation diverged"
-    assert len(list(tmp_path.glob("diverged_*.npz"))) == 5  # one a rung of the ladder
+    assert len(list(tmp_path.glob("diverged_*.npz"))) == 5  # one a residual-force level
 
 
 def test_the_sole_follows_how_the_feet_of_a_clip_rest(walk: Joints) -> None:

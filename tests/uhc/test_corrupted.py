@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError, MissingAssetError
-from uhc.clips import Clip
+from uhc.clips import MotionClip
 from uhc.corrupted import by_clip, main, ratio_of_medians, summary
 from uhc.trials import STAGES, Row, Trials, run_trials
 
@@ -19,7 +19,7 @@ Joints = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def rows(walk: Joints) -> list[Row]:
-    return run_trials(Clip("walk", walk[:30]), Trials(("clean", "height", "noise"), seeds=2))
+    return run_trials(MotionClip("walk", walk[:30]), Trials(("clean", "height", "noise"), seeds=2))
 
 
 def test_a_row_a_corruption_and_seed(rows: list[Row]) -> None:
@@ -47,7 +47,7 @@ def test_a_wrong_height_costs_no_distance_once_it_is_repaired(rows: list[Row]) -
 
 
 def test_what_is_no_motion_gives_no_rows() -> None:
-    assert run_trials(Clip("bad", np.full((20, 22, 3), np.nan, np.float32)), Trials()) == []
+    assert run_trials(MotionClip("bad", np.full((20, 22, 3), np.nan, np.float32)), Trials()) == []
 
 
 def test_ratio_and_interval_are_those_of_the_rows() -> None:

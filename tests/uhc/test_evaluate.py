@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError, MissingAssetError
 from translation.humanml import joints_to_vectors
-from uhc.clips import MAX_FRAMES, Choice, choose, read_motions
+from uhc.clips import MAX_FRAMES, ClipFilter, choose, read_motions
 from uhc.evaluate import evaluate, main, summary, write_csv
+from uhc.options import CorrectionOptions
 
 Joints = NDArray[np.float32]
 PROMISED = (
@@ -84,18 +85,18 @@ def test_a_choice_takes_a_split_originals_and_upright_clips(walk: Joints, tmp_pa
         np.save(tmp_path / f"{name}.npy", joints)
     (tmp_path / "test.txt").write_text("01\n02\nM01\n")
 
-    def names(choice: Choice) -> list[str]:
+    def names(choice: ClipFilter) -> list[str]:
         return [clip.name for clip in choose(tmp_path, choice)]
 
-    assert names(Choice()) == ["01", "02", "M01", "M_c"]
-    assert names(Choice(split="test")) == ["01", "02", "M01"]
-    assert names(Choice(originals=True, upright=True)) == ["01", "M_c"]
-    assert names(Choice("test", originals=True, upright=True)) == ["01"]
+    assert names(ClipFilter()) == ["01", "02", "M01", "M_c"]
+    assert names(ClipFilter(split="test")) == ["01", "02", "M01"]
+    assert names(ClipFilter(originals=True, upright=True)) == ["01", "M_c"]
+    assert names(ClipFilter("test", originals=True, upright=True)) == ["01"]
     with pytest.raises(MissingAssetError, match="split"):
-        names(Choice(split="val"))
+        names(ClipFilter(split="val"))
     np.save(tmp_path / "01.npy", low)
     with pytest.raises(MissingAssetError, match="left"):
-        names(Choice("test", originals=True, upright=True))
+        names(ClipFilter("test", originals=True, upright=True))
 
 
 def test_rows_do_not_depend_on_the_number_of_workers(walk: Joints, tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_rows_do_not_depend_on_the_number_of_workers(walk: Joints, tmp_path: Pat
 
 def test_controls_can_be_evaluated_alone(walk: Joints, tmp_path: Path) -> None:
     np.save(tmp_path / "walk.npy", walk[:20])
-    (row,) = evaluate(read_motions(tmp_path), "none", workers=1)
+    (row,) = evaluate(read_motions(tmp_path), CorrectionOptions("none"), workers=1)
     assert row["mpjpe_mm"] == 0.0 and row["method"] == "none"
     assert row["jitter"] == row["input_jitter"] != row["kinematic_jitter"]
     write_csv([row], tmp_path / "rows.csv")

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import welch
 
 from loop.errors import MissingAssetError
-from uhc.clips import Clip
+from uhc.clips import MotionClip
 from uhc.fixed_point import METHODS, REAL, Row, Windows, cut, distances, draw
 from uhc.measure.corruptions import UP
 from uhc.measure.spectra import band_power, spectrum
@@ -85,7 +85,7 @@ def test_spectra_agree_with_scipy() -> None:
 
 
 def test_windows_are_whole_and_spread_over_the_clips() -> None:
-    clips = [Clip(f"{k}", np.full((150, 22, 3), k, np.float32)) for k in range(6)]
+    clips = [MotionClip(f"{k}", np.full((150, 22, 3), k, np.float32)) for k in range(6)]
     windows = cut(clips, 60, 8)
     assert len(windows) == 8 and all(window.joints.shape == (60, 22, 3) for window in windows)
     assert {window.name for window in windows} >= {"0", "5"}

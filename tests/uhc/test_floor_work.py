@@ -10,19 +10,21 @@ import pytest
 from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError
-from uhc.controllers.search import SearchOptions, search
-from uhc.controllers.tracker import TrackerOptions, track
+from uhc.controllers.base import TrackingRequest
+from uhc.controllers.search import Search
+from uhc.controllers.tracker import Tracker
 from uhc.humanoid.cleanup import clean, lowest_point, on_feet
+from uhc.humanoid.fitting import foot_drop
 from uhc.humanoid.model import Humanoid, qpos_to_joints, qpos_to_joints_zup, qpos_to_spheres
 from uhc.humanoid.segments import FOOT_DROP_M
-from uhc.pipeline import correct_clip, foot_drop
+from uhc.options import CorrectionOptions
+from uhc.pipeline import correct_clip
 from uhc.refine.solve import refine, unexplained_force
-from uhc.request import Request
 from uhc.rl.environment import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.rl.observation import SIZE
 
 Array = NDArray[np.float64]
-STRICT = TrackerOptions(ladder=(0.0,))
+STRICT = Tracker(levels_n=(0.0,))
 KNEES, HANDS, TRUNK = [8, 9], [12, 13], [14, 15, 17, 18]
 """Rows of a body's contacts: after the 8 corners, in the order of
 `uhc.humanoid.segments.SPHERES`."""
@@ -87,7 +89,7 @@ def test_it_stays_without_help(
     pose: str, body_humanoid: Humanoid, request: pytest.FixtureRequest
 ) -> None:
     qpos = request.getfixturevalue(pose)
-    done = track(body_humanoid, qpos, options=STRICT)
+    done = STRICT.track(TrackingRequest(body_humanoid, qpos))
     assert done.success and done.error_m < 0.005
     assert done.force_bw == 0.0 and done.torque_bwm == 0.0
     assert done.contact_bw == pytest.approx(1.0, abs=0.01)
@@ -103,7 +105,7 @@ def test_hands_and_knees_share_the_weight(body_humanoid: Humanoid, on_all_fours:
 
 def test_the_feet_alone_cannot_carry_it(symmetric_humanoid: Humanoid, on_all_fours: Array) -> None:
     assert unexplained_force(symmetric_humanoid, on_all_fours).min() > 0.5
-    done = track(symmetric_humanoid, on_all_fours, options=STRICT)
+    done = STRICT.track(TrackingRequest(symmetric_humanoid, on_all_fours))
     assert not done.success or done.error_m > 0.02
 
 
@@ -125,18 +127,19 @@ def test_feet_of_a_lying_body_say_nothing_about_how_they_stand(
 
 def test_the_whole_chain_on_hands_and_knees(body_humanoid: Humanoid, on_all_fours: Array) -> None:
     joints = qpos_to_joints(body_humanoid, on_all_fours[:24])
-    done = correct_clip(joints, Request(tracker=STRICT))
+    done = correct_clip(joints, CorrectionOptions(controller=STRICT))
     assert done.success and done.contacts == "body"
     assert done.mpjpe_mm < 30.0 and done.residual_force_bw == 0.0
-    forced = correct_clip(joints, Request("refined", contacts="feet"))
-    own = correct_clip(joints, Request("refined"))
+    forced = correct_clip(joints, CorrectionOptions("refined", contacts="feet"))
+    own = correct_clip(joints, CorrectionOptions("refined"))
     assert forced.contacts == "feet"
     assert forced.unexplained_force_bw > 10 * own.unexplained_force_bw
 
 
 def test_an_upright_clip_is_on_its_feet_bit_for_bit(walk: NDArray[np.float32]) -> None:
     chosen, told = (
-        correct_clip(walk[:24], Request(contacts=contacts)) for contacts in ("auto", "feet")
+        correct_clip(walk[:24], CorrectionOptions(contacts=contacts))
+        for contacts in ("auto", "feet")
     )
     assert chosen.joints is not None and told.joints is not None
     np.testing.assert_array_equal(chosen.joints, told.joints)
@@ -154,8 +157,8 @@ def test_search_and_environment_take_such_a_body(
     for _ in range(8):
         seen, reward, failed, _, _ = env.step(np.zeros(ACTION))
         assert np.isfinite(seen).all() and reward > 0.9 and not failed
-    options = SearchOptions(samples=4, survivors=2)
-    found = search(body_humanoid, on_all_fours[:12], options)
+    options = Search(samples=4, survivors=2)
+    found = options.track(TrackingRequest(body_humanoid, on_all_fours[:12]))
     assert found.success and found.force_bw == 0.0
     goals = qpos_to_joints_zup(body_humanoid, on_all_fours[:12])
     assert np.abs(qpos_to_joints_zup(body_humanoid, found.qpos) - goals).max() < 0.05
@@ -163,4 +166,4 @@ def test_search_and_environment_take_such_a_body(
 
 def test_contacts_that_do_not_exist_are_refused() -> None:
     with pytest.raises(InvalidOptionError, match="contacts"):
-        Request(contacts="hands")  # type: ignore[arg-type]
+        CorrectionOptions(contacts="hands")  # type: ignore[arg-type]

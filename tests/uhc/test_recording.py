@@ -10,28 +10,31 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import uhc.controllers.cascade
-import uhc.controllers.search
 from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidOptionError, SimulationError
 from tests.uhc.bodies import all_fours, held
+from translation.humanml import FPS
 from uhc.control.reference import build_reference
 from uhc.control.simulation import Simulation
+from uhc.controllers.base import Tracking, TrackingRequest
+from uhc.controllers.cascade import Cascade
 from uhc.controllers.faithful.controller import Faithful
-from uhc.controllers.search import SearchOptions
-from uhc.controllers.tracker import TrackerOptions
+from uhc.controllers.policy import PolicyController
+from uhc.controllers.search import Search
+from uhc.controllers.tracker import Tracker
+from uhc.humanoid.fitting import fit_motion
 from uhc.humanoid.model import Humanoid, qpos_to_joints
-from uhc.pipeline import FPS, correct_clip, prepare
+from uhc.options import CorrectionOptions
+from uhc.pipeline import correct_clip
 from uhc.recording import Recording, record
-from uhc.refine.solve import RefineOptions, refine
-from uhc.request import Request
+from uhc.refine.solve import refine
 from uhc.rl.environment import ACTION
 from uhc.rl.observation import SIZE
 from uhc.rl.policy import Policy
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 SETTLED = slice(4, None)
-UNAIDED = TrackerOptions(ladder=(0.0,))
+UNAIDED = Tracker(levels_n=(0.0,))
 
 
 def swaying(frames: int = 24) -> np.ndarray:
@@ -67,8 +70,8 @@ def load(recorded: Recording, *names: str) -> float:
     return float(vertical) / recorded.humanoid.body_weight
 
 
-def help_bw(recorded: Recording) -> float:
-    """Mean vertical help from outside, body weights."""
+def residual_bw(recorded: Recording) -> float:
+    """Mean vertical residual force, body weights."""
     return recorded.residual_force[SETTLED, 2].mean() / recorded.humanoid.body_weight
 
 
@@ -78,14 +81,14 @@ def recorded() -> Recording:
 
 
 def test_poses_are_those_of_the_correction(recorded: Recording) -> None:
-    corrected = correct_clip(swaying(), Request())
+    corrected = correct_clip(swaying(), CorrectionOptions())
     assert corrected.success and corrected.joints is not None
     np.testing.assert_allclose(delivered(recorded), corrected.joints, atol=1e-6)
     assert recorded.clamp_n == corrected.clamp_n
 
 
 def test_the_floor_carries_the_weight_where_the_feet_are(recorded: Recording) -> None:
-    assert abs(load(recorded) + help_bw(recorded) - 1) < 0.05
+    assert abs(load(recorded) + residual_bw(recorded) - 1) < 0.05
     assert recorded.contact_forces[SETTLED, :, 2].min() >= 0
     assert not recorded.contact_forces[:, 2:].any()
     points = recorded.contact_points[SETTLED]
@@ -96,9 +99,9 @@ def test_the_floor_carries_the_weight_where_the_feet_are(recorded: Recording) ->
 
 def test_forces_are_those_of_every_physics_step(recorded: Recording) -> None:
     """Bit for bit what one sees who stops the tracker's simulation after each of its steps."""
-    options = TrackerOptions()
-    clip = prepare(check_joints(swaying()), None)
-    lowered = refine(clip.humanoid, clip.qpos, FPS, RefineOptions()).qpos.copy()
+    options = Tracker()
+    clip = fit_motion(check_joints(swaying()))
+    lowered = refine(clip.humanoid, clip.qpos, FPS).qpos.copy()
     lowered[:, 2] -= options.settle_m
     reference = build_reference(lowered, FPS)
     single = replace(reference, stride=1)
@@ -127,26 +130,26 @@ def test_forces_are_those_of_every_physics_step(recorded: Recording) -> None:
 
 
 def test_a_search_is_recorded_as_it_was_found_and_searched_once(
-    recorded: Recording, monkeypatch: pytest.MonkeyPatch
+    recorded: Recording,
 ) -> None:
     """The tracker is made to fail and the search not to try what the tracker does."""
-    draw = uhc.controllers.search._actions
-    monkeypatch.setattr(
-        uhc.controllers.search, "_actions", lambda rng, _, options: draw(rng, 0, options)
-    )
-    request = Request(
-        controller=SearchOptions(samples=4, survivors=2, steps=6),
-        tracker=replace(UNAIDED, failure_m=1e-4),
-    )
+    searched = []
+
+    class Restless(Search):
+        def _actions(self, rng: np.random.Generator, survivors: int) -> NDArray[np.float64]:
+            return super()._actions(rng, 0)
+
+        def track(self, request: TrackingRequest) -> Tracking:
+            searched.append(request)
+            return super().track(request)
+
+    search = Restless(samples=4, survivors=2, steps=6)
+    request = CorrectionOptions(controller=Cascade(search, replace(UNAIDED, failure_m=1e-4)))
     corrected = correct_clip(swaying(), request)
     assert corrected.success and corrected.joints is not None
-    calls = []
-    search = uhc.controllers.search.search
-    monkeypatch.setattr(
-        uhc.controllers.cascade, "search", lambda *a: calls.append(found := search(*a)) or found
-    )
+    searched.clear()
     found = record(swaying(), request)
-    assert len(calls) == 1
+    assert len(searched) == 1
     np.testing.assert_allclose(delivered(found), corrected.joints, atol=1e-6)
     assert np.abs(found.qpos - recorded.qpos).max() > 1e-3  # the tracker's would be another film
     assert found.clamp_n == 0.0 and not found.residual_force.any()
@@ -154,7 +157,7 @@ def test_a_search_is_recorded_as_it_was_found_and_searched_once(
 
 
 def test_a_policy_is_recorded(recorded: Recording) -> None:
-    request = Request(controller=faint_policy(), alone=True)
+    request = CorrectionOptions(controller=PolicyController(faint_policy()))
     found = record(swaying(), request)
     corrected = correct_clip(swaying(), request)
     assert corrected.success and corrected.joints is not None
@@ -164,10 +167,10 @@ def test_a_policy_is_recorded(recorded: Recording) -> None:
     assert abs(load(found) - 1) < 0.05
 
 
-def test_the_rung_that_was_kept_is_recorded_with_its_help() -> None:
+def test_the_level_that_was_kept_is_recorded_with_its_residual_force() -> None:
     rising = swaying()
     rising[:, :, 1] += 0.5 / (1 + np.exp(6 - np.arange(24) / 1.5))[:, None]
-    request = Request(tracker=TrackerOptions(ladder=(0.0, 50.0, 2000.0)))
+    request = CorrectionOptions(controller=Tracker(levels_n=(0.0, 50.0, 2000.0)))
     found, corrected = record(rising, request), correct_clip(rising, request)
     assert corrected.success and corrected.joints is not None
     np.testing.assert_allclose(delivered(found), corrected.joints, atol=1e-6)
@@ -183,7 +186,7 @@ def test_a_lying_body_is_carried_by_what_it_lies_on(
 ) -> None:
     found = record(qpos_to_joints(body_humanoid, lying[:24]))
     assert found.humanoid.contacts == "body"
-    assert abs(load(found) + help_bw(found) - 1) < 0.03
+    assert abs(load(found) + residual_bw(found) - 1) < 0.03
     trunk = [f"sphere_{s}" for s in (6, 7, 8, 9, 10)]  # pelvis, back, head, hips
     assert load(found, *trunk) > 0.6
     touched = np.isfinite(found.contact_points)
@@ -194,7 +197,7 @@ def test_hands_and_knees_carry_who_is_on_all_fours(body_humanoid: Humanoid) -> N
     found = record(qpos_to_joints(body_humanoid, held(body_humanoid, all_fours())[:24]))
     knees, hands = (load(found, f"sphere_{s}", f"sphere_{s + 1}") for s in (0, 4))
     assert knees > 0.4 and hands > 0.1
-    assert abs(load(found) + help_bw(found) - 1) < 0.03
+    assert abs(load(found) + residual_bw(found) - 1) < 0.03
 
 
 def test_a_body_that_is_meant_to_stand_shows_what_else_it_touches(
@@ -202,17 +205,19 @@ def test_a_body_that_is_meant_to_stand_shows_what_else_it_touches(
 ) -> None:
     """It has no spheres; its capsules touch the floor."""
     joints = qpos_to_joints(body_humanoid, lying[:24])
-    found = record(joints, Request(contacts="feet", tracker=TrackerOptions(ladder=(2000.0,))))
+    found = record(
+        joints, CorrectionOptions(contacts="feet", controller=Tracker(levels_n=(2000.0,)))
+    )
     assert found.humanoid.contacts == "feet"
     assert load(found) - load(found, "geom_7_0", "geom_8_0") > 0.5
-    assert abs(load(found) + help_bw(found) - 1) < 0.03
+    assert abs(load(found) + residual_bw(found) - 1) < 0.03
 
 
 def test_what_cannot_be_recorded_is_refused() -> None:
     nobody: Faithful = Faithful.__new__(Faithful)
     with pytest.raises(InvalidOptionError, match="tracker, search or policy"):
-        record(swaying(), Request(controller=nobody))
+        record(swaying(), CorrectionOptions(controller=nobody))
     jump = swaying()
     jump[12:, :, 1] += 0.7
     with pytest.raises(SimulationError, match="without forces"):
-        record(jump, Request(tracker=replace(UNAIDED, failure_m=0.01)))
+        record(jump, CorrectionOptions(controller=replace(UNAIDED, failure_m=0.01)))

@@ -21,9 +21,9 @@ from loop.errors import InvalidMotionError
 from translation.humanml import joints_to_vectors
 from uhc import correct as imitate
 from uhc import pipeline
-from uhc.controllers.tracker import TrackerOptions
+from uhc.controllers.tracker import Tracker
 from uhc.correct import correct_joints, correct_motions
-from uhc.request import METHODS, Method, Outcome
+from uhc.options import METHODS, CorrectionOptions, Method, Outcome
 
 Clip = NDArray
 
@@ -85,14 +85,16 @@ NO_NUMBERS: dict[str, object] = {
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_no_motion_fails_by_itself(name: str, method: Method) -> None:
     bad: Clip = NO_NUMBERS[name]  # type: ignore[assignment]
-    one, other = correct_joints([bad, standing_clip(4)[:, :, ::-1]], method, workers=1)
+    one, other = correct_joints(
+        [bad, standing_clip(4)[:, :, ::-1]], CorrectionOptions(method), workers=1
+    )
     assert not one.success and one.reason and one.joints is None
     assert judged(other, 4)
 
 
 def test_a_function_in_a_clip_does_not_have_to_travel_to_a_worker(good: Clip) -> None:
     bad = np.full((8, 22, 3), lambda: 0, dtype=object)
-    results = correct_joints([good, bad, good], "kinematic", workers=2)
+    results = correct_joints([good, bad, good], CorrectionOptions("kinematic"), workers=2)
     assert [result.success for result in results] == [True, False, True]
     assert "real numbers" in results[1].reason
 
@@ -115,7 +117,7 @@ BAD: dict[str, Callable[[Clip], Clip]] = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_motion_of_no_person_is_a_counted_failure(good: Clip, name: str) -> None:
-    result = correct_joints([BAD[name](good)], "simulated", workers=1)[0]
+    result = correct_joints([BAD[name](good)], CorrectionOptions(), workers=1)[0]
     assert not result.success and result.joints is None and result.reason
 
 
@@ -142,13 +144,13 @@ STRANGE: dict[str, Callable[[Clip], Clip]] = {
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_strange_motion_tracks_or_fails_and_stays_finite(good: Clip, name: str) -> None:
-    options = TrackerOptions(ladder=(0.0, 200.0))
-    result = correct_joints([STRANGE[name](good)], workers=1, tracker=options)[0]
+    options = CorrectionOptions(controller=Tracker(levels_n=(0.0, 200.0)))
+    result = correct_joints([STRANGE[name](good)], options, workers=1)[0]
     assert judged(result, 12) and result.joints is not None
 
 
 def test_the_type_and_layout_of_an_array_do_not_matter(good: Clip) -> None:
-    usual = correct_joints([good], "kinematic", workers=1)[0]
+    usual = correct_joints([good], CorrectionOptions("kinematic"), workers=1)[0]
     read_only = good.copy()
     read_only.setflags(write=False)
     for other in (
@@ -160,24 +162,27 @@ def test_the_type_and_layout_of_an_array_do_not_matter(good: Clip) -> None:
         good.tolist(),
         read_only,
     ):
-        assert same(usual, correct_joints([other], "kinematic", workers=1)[0])
-    half = correct_joints([good.astype(np.float16)], "kinematic", workers=1)[0]
+        assert same(usual, correct_joints([other], CorrectionOptions("kinematic"), workers=1)[0])
+    half = correct_joints([good.astype(np.float16)], CorrectionOptions("kinematic"), workers=1)[0]
     assert half.success and half.joints is not None and usual.joints is not None
     assert np.abs(half.joints - usual.joints).max() < 0.02
 
 
 def test_no_clip_is_no_work() -> None:
     for method in METHODS:
-        assert correct_joints([], method) == [] and correct_motions([], method) == []
+        assert (
+            correct_joints([], CorrectionOptions(method)) == []
+            and correct_motions([], CorrectionOptions(method)) == []
+        )
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_neighbour_changes_no_byte(good: Clip, workers: int) -> None:
-    alone = correct_joints([good], "refined", workers=1)[0]
+    alone = correct_joints([good], CorrectionOptions("refined"), workers=1)[0]
     bad = [BAD[name](good) for name in ("a hole", "teleport", "over single precision")]
     strange = STRANGE["shrinking to a point"](good)
     batch = correct_joints(
-        [bad[0], good, bad[1], strange, good, bad[2]], "refined", workers=workers
+        [bad[0], good, bad[1], strange, good, bad[2]], CorrectionOptions("refined"), workers=workers
     )
     assert alone.success and same(alone, batch[1]) and same(alone, batch[4])
     assert not any(batch[index].success for index in (0, 2, 5))
@@ -188,7 +193,7 @@ def test_one_bad_number_among_vectors_fails_alone(good: Clip, column: int) -> No
     vectors = joints_to_vectors(good)
     spoiled = vectors.copy()
     spoiled[6, column] = np.nan
-    one, other = correct_motions([spoiled, vectors], "kinematic", workers=1)
+    one, other = correct_motions([spoiled, vectors], CorrectionOptions("kinematic"), workers=1)
     assert other.success and other.vectors is not None and np.isfinite(other.vectors).all()
     assert not one.success and one.reason == "motion has values that are not finite"
     assert one.vectors is None and one.joints is None
@@ -205,7 +210,9 @@ def test_a_clip_too_long_for_memory_is_refused_at_once(monkeypatch: pytest.Monke
     assert not result.success and "too long" in result.reason and "windows" in result.detail
     assert time.monotonic() - started < 10.0
     monkeypatch.setattr(pipeline, "MAX_FRAMES", 6)
-    assert correct_joints([standing_clip(6), standing_clip(7)], "kinematic", workers=1)[0].success
+    assert correct_joints(
+        [standing_clip(6), standing_clip(7)], CorrectionOptions("kinematic"), workers=1
+    )[0].success
 
 
 def test_running_out_of_memory_costs_the_clip(monkeypatch: pytest.MonkeyPatch, good: Clip) -> None:
@@ -233,7 +240,7 @@ def test_a_worker_out_of_memory_costs_one_clip(good: Clip) -> None:
     clips = [np.concatenate([good, good[::-1]] * 3)] * 3
     with ThreadPoolExecutor(1) as pool:
         killed = pool.submit(kill_one)
-        results = correct_joints(clips, "refined", workers=2)
+        results = correct_joints(clips, CorrectionOptions("refined"), workers=2)
         assert killed.result()
     lost = [result for result in results if not result.success]
     assert [result.reason for result in lost] == ["the worker process crashed"]
@@ -246,7 +253,7 @@ def test_an_endless_clip_is_ended(monkeypatch: pytest.MonkeyPatch, good: Clip) -
     monkeypatch.setattr(imitate, "SECONDS_A_CLIP", 0.05)
     monkeypatch.setattr(imitate, "SECONDS_A_MOTION_SECOND", 0.0)
     started = time.monotonic()
-    results = correct_joints([good, good], "simulated", workers=2)
+    results = correct_joints([good, good], CorrectionOptions(), workers=2)
     assert [result.reason for result in results] == ["ran out of time"] * 2
     assert time.monotonic() - started < 20.0
 
@@ -294,8 +301,8 @@ def test_a_spoiled_walk_is_judged_and_its_neighbour_is_not_touched(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     bad = spoil(good, np.random.default_rng(seed))
-    options = TrackerOptions(ladder=(0.0, 200.0))
-    result = correct_joints([bad], method, workers=1, tracker=options)[0]
+    options = CorrectionOptions(method, Tracker(levels_n=(0.0, 200.0)))
+    result = correct_joints([bad], options, workers=1)[0]
     assert judged(result, len(bad))
 
 
@@ -319,7 +326,7 @@ def test_arrays_of_any_bytes_are_joints_or_an_error(data: bytes, kind: str) -> N
 def test_hundreds_of_spoiled_walks_by_every_method(walk: Clip, method: Method) -> None:
     """300 clips in one batch with good ones between; prints what became of them."""
     pieces = [walk[start : start + 12] for start in range(0, 48, 12)]
-    alone = [correct_joints([piece], method, workers=1)[0] for piece in pieces]
+    alone = [correct_joints([piece], CorrectionOptions(method), workers=1)[0] for piece in pieces]
     clips = []
     for seed in range(300):
         rng = np.random.default_rng(seed)
@@ -327,7 +334,7 @@ def test_hundreds_of_spoiled_walks_by_every_method(walk: Clip, method: Method) -
             [pieces[seed // 10 % 4]] if seed % 10 == 0 else []
         )
     started = time.monotonic()
-    results = correct_joints(clips, method, workers=2)
+    results = correct_joints(clips, CorrectionOptions(method), workers=2)
     seconds = time.monotonic() - started
     good_places = [place for place in range(len(clips)) if place % 11 == 1]
     reasons: dict[str, int] = {}

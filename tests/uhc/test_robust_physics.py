@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from uhc import pipeline
 from uhc.control.reference import build_reference
 from uhc.control.simulation import DIVERGED, Simulation
-from uhc.controllers.policy import follow
-from uhc.controllers.tracker import TrackerOptions
+from uhc.controllers.base import TrackingRequest
+from uhc.controllers.policy import PolicyController
+from uhc.controllers.tracker import Tracker
 from uhc.correct import correct_joints
 from uhc.rl.environment import ACTION, ReferenceClip, TrackingEnv
 from uhc.rl.observation import SIZE
@@ -25,7 +25,7 @@ from uhc.rl.policy import Policy
 def test_a_clip_that_diverges_is_stopped(
     symmetric_humanoid, standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is simulated after it: five rungs of one frame, whatever the length of the clip."""
+    """Nothing is simulated after it: five levels of one frame, whatever the length of the clip."""
     steps = []
     advance = Simulation.advance
 
@@ -35,7 +35,7 @@ def test_a_clip_that_diverges_is_stopped(
 
     monkeypatch.setattr(Simulation, "advance", counted)
     monkeypatch.setattr("uhc.control.simulation.MAX_SPEED", 0.0)
-    done = pipeline.track(symmetric_humanoid, standing)
+    done = Tracker().track(TrackingRequest(symmetric_humanoid, standing))
     assert done.reason == DIVERGED and steps == [0] * 5
 
 
@@ -47,14 +47,15 @@ def test_a_breakdown_inside_the_physics_is_a_divergence(
         raise error
 
     monkeypatch.setattr("uhc.control.simulation.computed_torque", broken)
-    done = pipeline.track(symmetric_humanoid, standing, dump_folder=tmp_path)
+    request = TrackingRequest(symmetric_humanoid, standing, dump_folder=tmp_path)
+    done = Tracker().track(request)
     assert not done.success and done.reason == DIVERGED and np.isfinite(done.qpos).all()
     assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_the_saved_state_can_be_looked_into(symmetric_humanoid, standing, tmp_path: Path) -> None:
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 25.0, TrackerOptions().gains)
+    simulation = Simulation(symmetric_humanoid, reference, 25.0, Tracker().gains)
     assert simulation.advance(0) == ""
     before = simulation.data.qpos.copy()
     push = np.full(symmetric_humanoid.nv, np.nan)
@@ -75,7 +76,7 @@ def test_a_state_that_cannot_be_saved_costs_a_warning(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 0.0, TrackerOptions().gains)
+    simulation = Simulation(symmetric_humanoid, reference, 0.0, Tracker().gains)
     simulation.dump(tmp_path / "file")
     assert "could not be saved" in caplog.text
 
@@ -91,7 +92,7 @@ def test_no_state_gets_past_the_simulation(
 ) -> None:
     """One spoiled number anywhere is a divergence, or is gone after a frame."""
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 200.0, TrackerOptions().gains)
+    simulation = Simulation(symmetric_humanoid, reference, 200.0, Tracker().gains)
     push = np.zeros(symmetric_humanoid.nv)
     target = push if where == "push" else getattr(simulation.data, where)
     target[place] = value
@@ -138,7 +139,8 @@ def policy_of(weight: float, bias: float, deviation: float = 1.0) -> Policy:
 def test_a_broken_policy_is_a_counted_failure(
     symmetric_humanoid, standing, tmp_path: Path, policy: Policy, reason: str
 ) -> None:
-    done = follow(symmetric_humanoid, standing, policy, dump_folder=tmp_path)
+    request = TrackingRequest(symmetric_humanoid, standing, dump_folder=tmp_path)
+    done = PolicyController(policy).track(request)
     assert not done.success and done.reason in ((reason,) if reason else (
         DIVERGED, "fell behind the reference"
     ))  # fmt: skip

@@ -4,10 +4,11 @@ The controller wants the acceleration `a* = a_ref + damping (v_ref - v) + stiffn
 Inverse dynamics say which generalised force that takes; what the six root coordinates need must
 come from the floor. Forces at the contacts that touch (foot corners, lowest points of spheres) are
 chosen by regularised non-negative least squares (friction pyramid), and a bounded wrench at the
-root makes up what it may. What nobody delivers, the body accelerates less: the root, and with it
-torso and arms, which move so as to keep the balance, as those of a person do who sways. Ideas:
-computed torque (Luh, Walker and Paul 1980), contact-force optimisation as in PhysCap (Shimada et
-al. 2020), residual forces (Yuan and Kitani 2020).
+root adds what its bound allows. Where both together fall short of the wrench that `a*` takes, the
+acceleration is reduced: that of the root, and with it those of torso and arms, which then move so
+as to keep the balance, as a person's do. Sources: computed torque (Luh, Walker and Paul 1980),
+contact-force optimisation as in PhysCap (Shimada et al. 2020), residual forces (Yuan and Kitani
+2020).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Spring(NamedTuple):
 
 
 class Gains(NamedTuple):
-    """How the controller follows; chosen on training clips, see results/uhc."""
+    """Gains of the tracking controller; chosen on training clips, see results/uhc."""
 
     horizontal: Spring = Spring(400.0, 60.0)
     """Of the root: overdamped, so that a body off its path slows down before it turns back."""
@@ -59,7 +60,7 @@ class Gains(NamedTuple):
 
 
 def yields(gains: Gains, nv: int) -> Array:
-    """(nv,) as `computed_torque` wants them."""
+    """Return how readily each coordinate gives up its acceleration (nv,), for `computed_torque`."""
     shares = np.full(nv, gains.upper_yield)
     shares[:6], shares[6 : 6 + 3 * LEG_BODIES] = 1.0, 0.0
     return shares
@@ -67,7 +68,7 @@ def yields(gains: Gains, nv: int) -> Array:
 
 @njit(cache=True)
 def rotation_error(quat: Array, goal: Array) -> Array:
-    """Rotation vector (3,) in the frame of `quat` that turns `quat` into `goal` (both wxyz)."""
+    """Return the rotation vector (3,), in the frame of `quat`, from `quat` to `goal` (wxyz)."""
     w = quat[0] * goal[0] + quat[1] * goal[1] + quat[2] * goal[2] + quat[3] * goal[3]
     x = quat[0] * goal[1] - quat[1] * goal[0] - quat[2] * goal[3] + quat[3] * goal[2]
     y = quat[0] * goal[2] - quat[2] * goal[0] - quat[3] * goal[1] + quat[1] * goal[3]
@@ -80,8 +81,8 @@ def rotation_error(quat: Array, goal: Array) -> Array:
 
 
 @njit(cache=True)
-def turn(rotvec: Array, vector: Array) -> Array:
-    """Vector (3,) turned by a rotation vector (3,): Rodrigues' formula."""
+def rotate_vector(rotvec: Array, vector: Array) -> Array:
+    """Rotate a vector (3,) by a rotation vector (3,), radians (Rodrigues' formula)."""
     angle = np.sqrt(rotvec[0] ** 2 + rotvec[1] ** 2 + rotvec[2] ** 2)
     if angle < 1e-9:
         return vector.copy()
@@ -105,7 +106,7 @@ def desired_acceleration(
     ref_qacc: Array,
     gains: Gains,
 ) -> Array:
-    """Acceleration (nv,) that springs to the moving reference ask for.
+    """Return the acceleration (nv,) that springs to the moving reference ask for.
 
     Positions, velocities and accelerations as MuJoCo has them. The reference's angular velocities
     and accelerations are turned into the body's present frame first.
@@ -125,8 +126,8 @@ def desired_acceleration(
         if ball > 0:
             spring = gains.legs if ball <= LEG_BODIES else gains.upper
         error = rotation_error(qpos[p : p + 4], ref_qpos[p : p + 4])
-        speed = turn(error, ref_qvel[v : v + 3]) - qvel[v : v + 3]
-        acceleration = turn(error, ref_qacc[v : v + 3])
+        speed = rotate_vector(error, ref_qvel[v : v + 3]) - qvel[v : v + 3]
+        acceleration = rotate_vector(error, ref_qacc[v : v + 3])
         want[v : v + 3] = acceleration + spring.damping * speed + spring.stiffness * error
     return want
 
@@ -178,7 +179,7 @@ def contact_forces(
 def _touching_columns(
     contacts: Array, root_position: Array, root_matrix: Array, weight: float
 ) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Root wrench (6, K) of each generator of the contacts that touch, its direction and its owner.
+    """Compute the root wrench (6, K) of each friction-pyramid edge that touches, and whose it is.
 
     Force rows in the world, torque rows in the root's frame (MuJoCo's free joint).
     """
@@ -224,7 +225,9 @@ def computed_torque(
     yields: Array,
     dual: Array,
 ) -> tuple[Array, Array]:
-    """Generalised force (nv,) to apply, and the dual of its contact problem (6,) for a warm start.
+    """Compute the generalised force (nv,) to apply, and the dual (6,) of its contact problem.
+
+    The dual is a warm start of the next step.
 
     Args:
         want: (nv,) desired acceleration.
@@ -271,7 +274,7 @@ def computed_torque(
             body = body_parents[body]
     delivered = np.minimum(np.maximum(applied[:6], -clamp), clamp)
     missing = applied[:6] - delivered
-    # What nobody delivers, the body accelerates less.
+    # The part of the root wrench that nothing delivers is taken out of the acceleration.
     root = np.ascontiguousarray(mass_matrix[:6])
     given_up = yields * (np.linalg.solve((root * yields) @ root.T, missing) @ root)
     applied -= mass_matrix @ given_up + implicit_damping * given_up

@@ -1,4 +1,4 @@
-"""A motion at the frame rate, made into what the tracker follows at every physics step."""
+"""Interpolation of a motion at the frame rate to the reference of every physics step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIN_FRAMES = 4
 
 @dataclass(frozen=True)
 class Reference:
-    """What to track at every physics step: (T, nq), (T, nv), (T, nv); frames are `stride` apart."""
+    """Reference at every physics step: (T, nq), (T, nv), (T, nv); `stride` steps are a frame."""
 
     qpos: Array
     qvel: Array
@@ -30,7 +30,7 @@ class Reference:
 
 
 def build_reference(qpos: NDArray[Any], fps: float, playback_rate: float = 1.0) -> Reference:
-    """Cubic interpolation of poses (F, nq) at `fps` to the physics rate.
+    """Interpolate poses (F, nq) at `fps` to the physics rate by cubic splines.
 
     `playback_rate` 1 simulates in real time; the published code plays 20 fps motion 1.5 times too
     fast. Raises InvalidOptionError unless a frame lasts a whole number of physics steps, and

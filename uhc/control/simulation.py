@@ -1,4 +1,4 @@
-"""MuJoCo's state and the controller's, stepped together."""
+"""Step MuJoCo and the computed-torque controller together."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 import mujoco as _mujoco
 import numpy as np
 
-from loop.errors import StorageError
+from loop.errors import ScscError, StorageError
 from loop.rundir.files import write_bytes
 from uhc.control.computed_torque import Gains, computed_torque, desired_acceleration, yields
 from uhc.control.reference import Reference
-from uhc.humanoid.model import Humanoid
+from uhc.humanoid.body import Humanoid
 from uhc.humanoid.segments import TIMESTEP_S
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
@@ -28,9 +28,14 @@ MAX_SPEED = 1000.0
 DIVERGED = "the simulation diverged"
 _BREAKDOWNS = (mujoco.FatalError, np.linalg.LinAlgError)
 
+CLIP_FAULTS = (
+    ScscError, mujoco.FatalError, np.linalg.LinAlgError, ArithmeticError, ValueError, MemoryError,
+)  # fmt: skip
+"""What a clip that no person made can raise on its way through geometry, optimiser and physics."""
+
 Observer: TypeAlias = Callable[[], None]
 """Called after every physics step of the simulation that it looks at."""
-Watch: TypeAlias = Callable[["Simulation"], Observer]
+ObserverFactory: TypeAlias = Callable[["Simulation"], Observer]
 """Makes the observer of a simulation that is about to begin."""
 
 
@@ -53,12 +58,14 @@ class Average:
 
     @property
     def mean(self) -> float:
-        """Mean of all values so far; 0 without any."""
+        """Return the mean of all values so far; 0 without any."""
         return self.total / max(self.count, 1)
 
 
 class Simulation:
-    """One body following one reference; the residual root wrench is bounded to `clamp_n` an axis.
+    """Simulate one body that tracks one reference, with a bounded residual root wrench.
+
+    The bound is `clamp_n` on each axis, N for the force and Nm for the torque.
 
     `force`, `torque` (of the residual root wrench) and `contact` (vertical) average newtons and
     newton metres over all physics steps so far. `shift` (2,) is by how much the reference has given
@@ -158,7 +165,7 @@ class Simulation:
         return force
 
     def _goal(self, step: int) -> np.ndarray:
-        """(nq,) the reference's pose, where it has given way to."""
+        """Return the reference's pose (nq,), shifted to where it has given way."""
         goal = self.reference.qpos[step].copy()
         apart = self.data.qpos[:2] - goal[:2]
         self.shift += self.gains.anchor * TIMESTEP_S * (apart - self.shift)
@@ -196,7 +203,7 @@ class Simulation:
 
 
 def _new_file(folder: Path) -> Path:
-    """An empty file that is ours alone: several workers may save at the same moment."""
+    """Create an empty file that is ours alone: several workers may save at the same moment."""
     for number in itertools.count(len(list(folder.glob("diverged_*.npz")))):
         path = folder / f"diverged_{number:03d}.npz"
         try:

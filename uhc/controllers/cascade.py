@@ -1,61 +1,47 @@
-"""Which controllers are tried on a motion, and in which order: the first that is close wins."""
+"""The order of attempts on a motion: the first that is close wins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from numpy.typing import NDArray
-
-from uhc.control.simulation import Watch
-from uhc.controllers.policy import follow
-from uhc.controllers.search import SearchOptions, search
-from uhc.controllers.tracker import TrackerOptions, Tracking, close, rank, track
-from uhc.humanoid.model import Humanoid
-from uhc.rl.policy import Policy
-
-Attempt = Callable[[], Tracking]
+from loop.errors import InvalidOptionError
+from uhc.controllers.base import Controller, Tracking, TrackingRequest
+from uhc.controllers.tracker import Tracker
 
 
-def track_with(
-    controller: SearchOptions | Policy,
-    humanoid: Humanoid,
-    qpos: NDArray[Any],
-    options: TrackerOptions,
-    dump_folder: Path | None = None,
-    watch: Watch | None = None,
-    alone: bool = False,
-) -> Tracking:
-    """Follow poses (F, nq) at 20 fps: the tracker without help, the controller, the tracker helped.
+@dataclass(frozen=True)
+class Cascade(Controller):
+    """Try the tracker without residual force, `controller`, then the tracker with residual force.
 
-    The tracker stays closest where it needs no help; where it does, a controller that never gets
-    any may find a way. With `alone` only that controller tries. Other arguments, and the result,
-    are as in `uhc.controllers.tracker.track`.
+    The tracker stays closest where it needs no residual force. Where it does, a controller that
+    never gets any may find a way. The first attempt within the tracker's `accept_error_m` is kept;
+    without one, the best of all.
     """
 
-    def tracked(ladder: tuple[float, ...]) -> Attempt:
-        rungs = replace(options, ladder=ladder)
-        return partial(track, humanoid, qpos, options=rungs, dump_folder=dump_folder, watch=watch)
+    controller: Controller
+    tracker: Tracker = field(default_factory=Tracker)
 
-    if isinstance(controller, SearchOptions):
-        unaided = partial(search, humanoid, qpos, controller, watch)
-    else:
-        unaided = partial(follow, humanoid, qpos, controller, dump_folder=dump_folder, watch=watch)
-    if alone:
-        return unaided()
-    help_n = tuple(clamp for clamp in options.ladder if clamp > 0.0)
-    helped = [tracked(help_n)] if help_n else []
-    return _first_close([tracked((0.0,)), unaided, *helped], options)
+    def __post_init__(self) -> None:
+        """Raise InvalidOptionError for a controller that is always alone."""
+        if not self.controller.capabilities.cascade:
+            raise InvalidOptionError(
+                "this controller is always alone: it is no attempt of a cascade",
+                found=type(self.controller).__name__,
+                expected="a controller with capabilities.cascade, such as policy or search",
+            )
 
+    def up_to(self, newtons: float) -> Cascade:
+        """Limit the residual force of all attempts."""
+        return Cascade(self.controller.up_to(newtons), self.tracker.up_to(newtons))
 
-def _first_close(attempts: Sequence[Attempt], options: TrackerOptions) -> Tracking:
-    """The first attempt within `options.accept_error_m`; without one, the best of all."""
-    done: list[Tracking] = []
-    for attempt in attempts:
-        done.append(attempt())
-        if close(done[-1], options):
-            return done[-1]
-    return max(done, key=rank)
+    def track(self, request: TrackingRequest) -> Tracking:
+        """Track one motion."""
+        attempts: list[Controller] = [replace(self.tracker, levels_n=(0.0,)), self.controller]
+        if levels := tuple(level for level in self.tracker.levels_n if level > 0.0):
+            attempts.append(replace(self.tracker, levels_n=levels))
+        done: list[Tracking] = []
+        for controller in attempts:
+            done.append(controller.track(request))
+            if done[-1].within(self.tracker.accept_error_m):
+                return done[-1]
+        return max(done, key=Tracking.rank)

@@ -1,79 +1,123 @@
-"""Who follows a refined motion in simulation: `tracker | search | policy | faithful`.
+"""The tracking controllers by name, each with a line of help; the classes load when asked for.
 
-`tracker` computes torques and needs no weights. Where it would need help, `policy` and `search` try
-without before it gets any: what was learned by `exp_scripts/train_uhc.sh`, and many small changes,
-which takes up to five times as long. `faithful` is the published controller on SMPL's robot, whose
-files each user has to bring. Which one is the default, and why: results/uhc.
+Which one is the default, and why: results/uhc.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from body_models.smpl import FOLDER
+import tyro
+
 from loop.errors import InvalidOptionError
+from loop.registry import Entry, Registry
 from loop.rundir.files import storage
-from uhc.controllers.faithful.controller import WEIGHTS as PUBLISHED_WEIGHTS
-from uhc.controllers.faithful.controller import load_faithful
-from uhc.controllers.search import SearchOptions
-from uhc.request import Controller
-from uhc.rl.policy import Policy
 
-Name = Literal["tracker", "search", "policy", "faithful"]
-
-DEFAULT: Name = "policy"
-"""Of the loop (but see `or_default`) and of the measurements."""
-WEIGHTS: dict[Name, Path] = {
-    "policy": Path(__file__).resolve().parents[2] / "results" / "uhc" / "policy.safetensors",
-    "faithful": PUBLISHED_WEIGHTS,
-}
-"""The policy that comes with this project, and where `prepare/download_uhc.sh` puts the other."""
+if TYPE_CHECKING:  # the classes need the simulator
+    from uhc.controllers.base import Controller
 
 
-def or_default(name: Name | None, faithful: bool) -> Name:
-    """The controller that was asked for; without one `DEFAULT`, or in faithful mode the tracker.
+CONTROLLERS = Registry(
+    "tracking controller",
+    {
+        "tracker": Entry(
+            "uhc.controllers.tracker:Tracker",
+            "computed torque, with the smallest residual-force level that suffices",
+        ),
+        "search": Entry(
+            "uhc.controllers.search:Search",
+            "the tracker, but before any residual force a sampling search is tried; slow",
+        ),
+        "policy": Entry(
+            "uhc.controllers.policy:PolicyController",
+            "the tracker, but before any residual force a learned policy is tried (its weights "
+            "come along; exp_scripts/train_uhc.sh trains your own)",
+        ),
+        "faithful": Entry(
+            "uhc.controllers.faithful.controller:Faithful",
+            "the published one on SMPL's robot; you bring its files (prepare/download_uhc.sh)",
+        ),
+    },
+)
+DEFAULT = "policy"
+"""Of the loop (but see `name_or_default`) and of the measurements."""
+ControllerName: TypeAlias = Annotated[
+    str, tyro.conf.arg(help=f"tracking controller of the simulation: {CONTROLLERS.help()}")
+]
+"""Type of a command's option that names a controller."""
 
-    Only the tracker plays motions faster and puts fallen bodies back, as the published code does.
+
+def name_or_default(name: str | None, faithful: bool) -> str:
+    """Return the controller that was asked for; without one `DEFAULT`, or, if faithful, `tracker`.
+
+    A policy neither plays motions faster nor puts fallen bodies back, as the published code does.
     """
     return name or ("tracker" if faithful else DEFAULT)
 
 
-def controller_named(
-    name: Name, weights: Path | None = None, bodies: Path = FOLDER
-) -> Controller | None:
-    """The controller of that name, ready to be handed to `uhc.correct`.
+def controller_class(name: str) -> type[Controller]:
+    """Import the class of a registered name or of `module:Name`.
+
+    Raises InvalidOptionError, with the list of what there is, where there is none.
+    """
+    found = CONTROLLERS.resolve(name)
+    if not (hasattr(found, "track") and hasattr(found, "capabilities")):
+        raise InvalidOptionError(
+            "this is no tracking controller",
+            found=name,
+            expected="a subclass of uhc.controllers.base.Controller",
+        )
+    return found
+
+
+def create_controller(
+    name: str,
+    weights: Path | None = None,
+    *,
+    alone: bool = False,
+    max_residual_force: float = float("inf"),
+) -> Controller:
+    """Make the controller of a name, ready for `uhc.options.CorrectionOptions`.
 
     Args:
-        name: `tracker`, `search`, `policy` or `faithful`.
-        weights: its weights; default: `WEIGHTS`.
-        bodies: folder of the user's SMPL files, for `faithful`.
+        name: a registered one, or `module:Name`.
+        weights: file of its weights; None for those that come along.
+        alone: leave the tracker's attempts before and after it out.
+        max_residual_force: largest residual force on each axis, N and Nm.
 
     Raises:
-        InvalidOptionError: weights for a controller that has none, or no such controller.
+        InvalidOptionError: no such controller, or an option that it does not have.
         MissingAssetError: a file is not there; says which command makes or fetches it.
         CorruptFileError: a file is damaged.
     """
-    if name in ("tracker", "search"):
-        if weights is not None:
-            raise InvalidOptionError(f"the controller {name} has no weights", found=weights)
-        return None if name == "tracker" else SearchOptions()
-    if name == "policy":
-        return Policy.load(weights or WEIGHTS[name])
-    if name == "faithful":
-        return load_faithful(bodies, weights or WEIGHTS[name])
-    raise InvalidOptionError("unknown controller", found=name, expected=get_args(Name))
+    from uhc.controllers.cascade import Cascade
+
+    found = controller_class(name)
+    able = found.capabilities
+    if weights is not None and not able.weights:
+        raise InvalidOptionError(f"the controller {name} has no weights", found=weights)
+    if alone and not able.cascade:
+        raise InvalidOptionError(
+            "this controller is always alone: the tracker's attempts go with a policy or a search",
+            found=name,
+            remedy="leave --alone out",
+        )
+    controller = found.load(weights)
+    if able.cascade and not alone:
+        controller = Cascade(controller)
+    return controller.up_to(max_residual_force)
 
 
-def described(name: Name, weights: Path | None) -> str:
-    """The controller's name and, where it has weights, which: results depend on their bytes.
+def describe_controller(name: str, weights: Path | None) -> str:
+    """Return the name and, where it has weights, which (args.json): results depend on their bytes.
 
     Raises StorageError when they cannot be read.
     """
-    if name not in WEIGHTS:
+    path = weights or controller_class(name).default_weights
+    if path is None:
         return name
-    path = weights or WEIGHTS[name]
     with storage(path):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{name} {digest[:16]}"

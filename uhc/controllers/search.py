@@ -1,10 +1,11 @@
-"""Tracking without any outside force by sampling: try many small changes, keep the best, go on.
+"""Tracking without residual force by sampling: try many small changes, keep the best, go on.
 
-A reference that the tracker cannot follow unaided can often be followed by a body that leans a
-little or steps a little elsewhere. Segment by segment, random offsets of the controller's targets
-are played in the simulator from the best states so far; the winner's whole sequence is then played
-once more, in one piece. As in sampling-based contact-rich motion control (Liu et al. 2010), around
-computed torque instead of PD control. A correction may do this because it knows the whole clip.
+A reference that the tracker cannot track without residual force can often be tracked by a body that
+leans a little or steps a little elsewhere. Segment by segment, random offsets of the controller's
+targets are played in the simulator from the best states so far; the winner's whole sequence is then
+played once more, in one piece. As in sampling-based contact-rich motion control (Liu et al. 2010),
+around computed torque instead of PD control. A correction may do this because it knows the whole
+clip.
 """
 
 from __future__ import annotations
@@ -15,31 +16,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from uhc.control.simulation import Watch
-from uhc.controllers.policy import follow
-from uhc.controllers.tracker import FAILURE_M, Tracking
-from uhc.humanoid.model import Humanoid
+from uhc.controllers.base import FAILURE_M, Capabilities, Controller, Tracking, TrackingRequest
+from uhc.controllers.policy import ActionSequence, play
 from uhc.rl.environment import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 
 Array = NDArray[np.float64]
 
 SPEED_WEIGHT_S, SPIN_WEIGHT_S = 0.1, 0.02
 """What a wrong velocity of the root counts beside metres of distance: errors to come."""
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """How hard to search."""
-
-    samples: int = 48
-    """tried in each segment"""
-    survivors: int = 12
-    """of them go on"""
-    steps: int = 4
-    """control steps (1/20 s) of a segment"""
-    deviation: float = 0.4
-    """of the random offsets, in units of the actions of `uhc.rl.environment.TrackingEnv`"""
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,49 +35,45 @@ class _Branch:
     actions: tuple[Array, ...]
 
 
-class _Sequence:
-    """A policy that plays given actions one after the other, then none."""
+@dataclass(frozen=True)
+class Search(Controller):
+    """Track by the best of many sampled sequences of actions, without residual force."""
 
-    hold: ClassVar[int] = 1
+    samples: int = 48
+    """tried in each segment"""
+    survivors: int = 12
+    """of them go on"""
+    steps: int = 4
+    """control steps (1/20 s) of a segment"""
+    deviation: float = 0.4
+    """of the random offsets, in units of the actions of `uhc.rl.environment.TrackingEnv`"""
+    seed: int = 0
 
-    def __init__(self, actions: tuple[Array, ...]) -> None:
-        self._actions, self._rest = iter(actions), np.zeros(ACTION)
+    capabilities: ClassVar[Capabilities] = Capabilities(cascade=True)
 
-    def act(self, observation: NDArray[Any]) -> Array:
-        """The next action, whatever is seen."""
-        return next(self._actions, self._rest)
+    def track(self, request: TrackingRequest) -> Tracking:
+        """Search, then play the winner from the start; the same clip gives the same result."""
+        clip = ReferenceClip("", np.asarray(request.qpos))
+        env = TrackingEnv(request.humanoid, [clip], EnvOptions(failure_m=FAILURE_M))
+        env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
+        rng = np.random.default_rng(self.seed)
+        front = [_Branch(0.0, env.state(), ())]
+        while len(front[0].actions) < env.window.last:
+            tried = [
+                _play(env, front[i % len(front)], action, self.steps)
+                for i, action in enumerate(self._actions(rng, len(front)))
+            ]
+            reached = [branch for branch in tried if branch is not None]
+            if not reached:
+                break
+            front = sorted(reached, key=lambda branch: branch.cost)[: self.survivors]
+        return play(request, ActionSequence(front[0].actions))
 
-
-def search(
-    humanoid: Humanoid, qpos: NDArray[Any], options: SearchOptions, watch: Watch | None = None
-) -> Tracking:
-    """Follow poses (F, nq) at 20 fps, z up, without help; the same clip gives the same result.
-
-    `watch` makes the observer of the winner, which is played once more from the start.
-    """
-    env = TrackingEnv(
-        humanoid, [ReferenceClip("", np.asarray(qpos))], EnvOptions(failure_m=FAILURE_M)
-    )
-    env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
-    rng = np.random.default_rng(options.seed)
-    front = [_Branch(0.0, env.state(), ())]
-    while len(front[0].actions) < env.window.last:
-        tried = [
-            _play(env, front[i % len(front)], action, options.steps)
-            for i, action in enumerate(_actions(rng, len(front), options))
-        ]
-        reached = [branch for branch in tried if branch is not None]
-        if not reached:
-            break
-        front = sorted(reached, key=lambda branch: branch.cost)[: options.survivors]
-    return follow(humanoid, qpos, _Sequence(front[0].actions), watch=watch)
-
-
-def _actions(rng: np.random.Generator, survivors: int, options: SearchOptions) -> Array:
-    """(samples, ACTION): nothing once for each survivor, then random offsets."""
-    actions = options.deviation * rng.normal(size=(options.samples, ACTION))
-    actions[:survivors] = 0.0
-    return actions
+    def _actions(self, rng: np.random.Generator, survivors: int) -> Array:
+        """Draw (samples, ACTION): nothing once for each survivor, then random offsets."""
+        actions = self.deviation * rng.normal(size=(self.samples, ACTION))
+        actions[:survivors] = 0.0
+        return actions
 
 
 def _play(env: TrackingEnv, start: _Branch, action: Array, steps: int) -> _Branch | None:
@@ -108,7 +88,7 @@ def _play(env: TrackingEnv, start: _Branch, action: Array, steps: int) -> _Branc
 
 
 def _cost(env: TrackingEnv) -> float:
-    """Mean distance of the bodies, metres, and what the root's velocity will add to it."""
+    """Return the mean distance of the bodies, metres, and what the root's velocity adds to it."""
     data, window = env.simulation.data, env.window
     wrong = data.qvel[:6] - window.qvel[env.place, :6]
     speed, spin = np.linalg.norm(wrong[:3]), np.linalg.norm(wrong[3:])

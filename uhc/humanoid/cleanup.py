@@ -6,19 +6,17 @@ frame rate, a floor at the wrong height), so that `uhc.refine.solve` starts near
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
+from uhc.humanoid.body import Humanoid
 from uhc.humanoid.kinematics import checked_qpos
 from uhc.humanoid.model import qpos_to_corners, qpos_to_joints_zup, qpos_to_spheres
 from uhc.humanoid.poses import qpos_difference, smooth_qpos
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
-
-if TYPE_CHECKING:
-    from uhc.humanoid.model import Humanoid
 
 Array = NDArray[np.float64]
 

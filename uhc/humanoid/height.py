@@ -7,17 +7,15 @@ motion that stands, whatever noise does to its feet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from uhc.humanoid.body import Humanoid
 from uhc.humanoid.cleanup import on_feet
 from uhc.humanoid.model import qpos_to_joints
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
-
-if TYPE_CHECKING:
-    from uhc.humanoid.model import Humanoid
 
 LOWEST_M, HIGHEST_M = -0.005, 0.01
 """Usual heights of the lowest joint of a motion that stands on its floor: from the tolerance of the
@@ -33,7 +31,7 @@ MIN_SHARE = 0.1
 def standing_joints(
     humanoid: Humanoid, qpos: NDArray[Any], given: NDArray[Any]
 ) -> NDArray[np.float32]:
-    """Joints (F, 22, 3), metres, y up, of poses (F, nq) at the mean root height of their input.
+    """Return joints (F, 22, 3), metres, y up, of poses (F, nq) at their input's mean root height.
 
     Where the lowest joint then usually is outside -5 to 10 mm, the input sank or floated, and the
     joints are moved there (an input that stands may keep feet that sink by 10 mm); an input that
@@ -57,7 +55,7 @@ def standing_joints(
 
 
 def standing_level(level: float, given: float) -> float:
-    """Height of the lowest joint of a result that has it at `level`, of an input at `given`, m."""
+    """Return how high (m) to put a lowest joint that is at `level`, of an input at `given`."""
     near = LOWEST_M - ASTRAY_M < level < HIGHEST_M + ASTRAY_M
     low = 2 * LOWEST_M if LOWEST_M <= given <= HIGHEST_M else LOWEST_M
     return float(np.clip(level, low, HIGHEST_M)) if near else 0.0

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.rotations import cross
-
-if TYPE_CHECKING:
-    from uhc.humanoid.model import Humanoid
+from uhc.humanoid.body import Humanoid
 
 Array = NDArray[np.float64]
 

@@ -7,20 +7,19 @@ Body frames coincide with the world at rest, so local rotations convert the same
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.skeleton import Skeleton
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.rotations import qrot
+from uhc.humanoid.body import N_JOINTS, Contacts, Humanoid
 from uhc.humanoid.poses import forward_kinematics
 from uhc.humanoid.segments import (
     ANKLES,
     FOOT_DROP_M,
-    GRAVITY,
     LEAVES,
     SPHERES,
     TORQUE_LIMIT_NM,
@@ -31,105 +30,7 @@ from uhc.humanoid.segments import (
     base_spec,
 )
 
-if TYPE_CHECKING:
-    from body_models.skeleton import Skeleton
-
 Array = NDArray[np.float64]
-
-N_JOINTS = 22
-Contacts: TypeAlias = Literal["feet", "body"]
-"""What of a body is meant to bear load: the soles, or knees, hands, elbows and trunk as well."""
-
-
-@dataclass(frozen=True)
-class Humanoid:
-    """A compiled body and the maps between its numbering and the 22 joints of the skeleton.
-
-    Bodies are numbered depth first without the world; `qpos` is [root position 3, root quaternion
-    wxyz 4, one local quaternion wxyz per further body], `qvel` is [root velocity 3 (world), then
-    three angular velocities (body frame) per body].
-    """
-
-    model: Any
-    """`mujoco.MjModel`, z up, metres, kilograms."""
-    body_joints: NDArray[np.int64]
-    """(17,) skeleton joint at the origin of each body."""
-    body_parents: NDArray[np.int64]
-    """(17,) index of the parent body; -1 for the root."""
-    body_offsets: Array
-    """(17, 3) origin of each body in its parent's frame, metres, z up (zero for the root)."""
-    joint_bodies: NDArray[np.int64]
-    """(22,) body that carries each skeleton joint."""
-    joint_offsets: Array
-    """(22, 3) skeleton joints in the frame of the body that carries them, metres, z up."""
-    corner_bodies: NDArray[np.int64]
-    """(8,) body of each foot corner: left foot's four, then right foot's four."""
-    corner_offsets: Array
-    """(8, 3) foot corners (on the sole) in the frame of their body, metres, z up."""
-    sphere_bodies: NDArray[np.int64]
-    """(S,) body of each sphere that may touch the floor besides the feet; none with `feet`."""
-    sphere_offsets: Array
-    """(S, 3) their centres in the frame of their body, metres, z up."""
-    sphere_radii: Array
-    """(S,) metres."""
-    torque_limits: Array
-    """(nv,) Nm; infinite for the six root coordinates, which no motor drives."""
-
-    @property
-    def nq(self) -> int:
-        """Number of position coordinates (71)."""
-        return int(self.model.nq)
-
-    @property
-    def nv(self) -> int:
-        """Number of velocity coordinates (54)."""
-        return int(self.model.nv)
-
-    @cached_property
-    def mass(self) -> float:
-        """Total mass in kilograms."""
-        return float(np.sum(self.model.body_mass))
-
-    @cached_property
-    def body_weight(self) -> float:
-        """Total weight in newtons: the unit of residual forces."""
-        return self.mass * GRAVITY
-
-    @property
-    def contacts(self) -> Contacts:
-        """What may bear load."""
-        return "body" if len(self.sphere_bodies) else "feet"
-
-    @cached_property
-    def contact_bodies(self) -> NDArray[np.int64]:
-        """(C,) body of each point that may touch the floor: foot corners, then spheres."""
-        return np.concatenate([self.corner_bodies, self.sphere_bodies])
-
-    @cached_property
-    def contact_offsets(self) -> Array:
-        """(C, 3) foot corners and centres of spheres in the frame of their body, metres."""
-        return np.concatenate([self.corner_offsets, self.sphere_offsets])
-
-    @cached_property
-    def contact_radii(self) -> Array:
-        """(C,) how far below these the body touches the floor, metres: 0 for corners."""
-        return np.concatenate([np.zeros(len(self.corner_bodies)), self.sphere_radii])
-
-    @cached_property
-    def contact_sites(self) -> NDArray[np.int64]:
-        """(C,) MuJoCo site of each of these."""
-        spheres = [self.model.site(f"sphere_{s}").id for s in range(len(self.sphere_bodies))]
-        return np.array([*self.corner_sites, *spheres])
-
-    @cached_property
-    def joint_sites(self) -> NDArray[np.int64]:
-        """(22,) MuJoCo site of each skeleton joint."""
-        return np.array([self.model.site(f"joint_{j}").id for j in range(N_JOINTS)])
-
-    @cached_property
-    def corner_sites(self) -> NDArray[np.int64]:
-        """(8,) MuJoCo site of each foot corner."""
-        return np.array([self.model.site(f"corner_{c}").id for c in range(len(self.corner_bodies))])
 
 
 def yup_to_zup(points_yup: NDArray[Any]) -> Array:

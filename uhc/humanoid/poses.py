@@ -6,16 +6,14 @@ tests compare with), but over all frames at once. Quaternions are wxyz, everythi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from translation.rotations import qinv, qmul, qrot
-
-if TYPE_CHECKING:
-    from uhc.humanoid.model import Humanoid
+from uhc.humanoid.body import Humanoid
 
 Array = NDArray[np.float64]
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError
 from translation.rotations import qmul, qrot
+from uhc.humanoid.body import GRAVITY
 
 Array = NDArray[np.float64]
 mujoco: Any = _mujoco  # its compiled parts carry no types
 
-GRAVITY = 9.81
 TOTAL_MASS_KG = 73.4
 TIMESTEP_S = 1.0 / 240.0
 ARMATURE = 0.01

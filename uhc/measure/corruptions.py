@@ -1,4 +1,4 @@
-"""Ways in which a reference can be bad, for training against them and for judging corrections.
+"""Corruptions of motions, for training against them and for judging corrections.
 
 Motions are joints (F, 22, 3), metres, y up, at 20 fps.
 """
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from loop.errors import InvalidOptionError
+from translation.humanml import FPS
 
 Array = NDArray[np.float64]
-FPS = 20.0
 UP = np.array([0.0, 1.0, 0.0])
 LEVEL = np.array([1.0, 0.0, 1.0])
 
@@ -26,30 +26,30 @@ STANCE_HEIGHT_M, STANCE_STEP_M = 0.03, 0.02
 
 
 def smooth_noise(joints: Array, rng: np.random.Generator) -> Array:
-    """Every joint wanders by 30 mm an axis, smooth over a frame."""
+    """Let every joint wander by 30 mm an axis, smooth over a frame."""
     noise = gaussian_filter1d(rng.normal(size=joints.shape), 1.0, axis=0)
     return joints + 0.03 * noise / noise.std()
 
 
 def height(joints: Array, rng: np.random.Generator) -> Array:
-    """The whole motion is 5 to 15 cm too high or too low."""
+    """Lift or lower the whole motion by 5 to 15 cm."""
     return joints + rng.uniform(0.05, 0.15) * rng.choice([-1.0, 1.0]) * UP
 
 
 def travel(joints: Array, rng: np.random.Generator) -> Array:
-    """The root travels 1.3 times as far, the steps stay as long: every foot slides."""
+    """Let the root travel 1.3 times as far with steps as long: every foot slides."""
     return joints + 0.3 * (joints[:, :1] - joints[:1, :1]) * LEVEL
 
 
 def shake(joints: Array, rng: np.random.Generator) -> Array:
-    """5 Hz jitter: every joint oscillates by 10 mm rms an axis, with a phase of its own."""
+    """Add 5 Hz jitter: every joint oscillates by 10 mm rms an axis, with a phase of its own."""
     t = np.arange(len(joints))[:, None, None] / FPS
     phase = rng.uniform(0.0, 2.0 * np.pi, (1, *joints.shape[1:]))
     return joints + 0.01 * np.sqrt(2.0) * np.sin(2.0 * np.pi * 5.0 * t + phase)
 
 
 def slide(joints: Array, rng: np.random.Generator) -> Array:
-    """One foot slides 8 to 15 cm through its longest stance; the knee goes half the way."""
+    """Slide one foot 8 to 15 cm through its longest stance; the knee goes half the way."""
     side = ("left", "right")[int(rng.integers(2))]
     toe = joints[:, LEG[side][2]]
     step = np.linalg.norm(np.diff(toe, axis=0, append=toe[-1:]) * LEVEL, axis=-1)
@@ -87,13 +87,22 @@ CORRUPTIONS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
 }
 
 
+CLEAN = "clean"
+"""The kind that changes nothing."""
+KINDS = (CLEAN, *CORRUPTIONS)
+WITHOUT_DRAWS = (CLEAN, travel.__name__)
+"""Kinds that are the same whatever the seed."""
+
+
 def corrupt(joints: NDArray[Any], kind: str, seed: int) -> Array:
-    """A motion made bad in a known way; the same seed gives the same fault.
+    """Corrupt a motion (F, 22, 3) in a known way; the same seed gives the same fault.
 
     Raises:
         InvalidOptionError: there is no corruption of that name.
     """
+    if kind == CLEAN:
+        return np.array(joints, dtype=np.float64)
     if kind not in CORRUPTIONS:
-        raise InvalidOptionError("unknown corruption", found=kind, expected=" | ".join(CORRUPTIONS))
+        raise InvalidOptionError("unknown corruption", found=kind, expected=" | ".join(KINDS))
     rng = np.random.default_rng([seed, list(CORRUPTIONS).index(kind)])
     return CORRUPTIONS[kind](np.asarray(joints, dtype=np.float64), rng)

@@ -27,7 +27,7 @@ RatioVariant = Literal["gmd", "kimodo"]
 def penetrate_mm(
     joints: NDArray[Any], floor: float = 0.0, *, variant: HeightVariant = "closd"
 ) -> float:
-    """Mean depth over frames of the lowest joint below the floor, mm.
+    """Measure the mean depth over frames of the lowest joint below the floor, mm.
 
     Variants: `plain` as PhysDiff words it; `closd` subtracts a tolerance of 5 mm; `scsc` counts the
     whole depth, but only where it exceeds 5 mm.
@@ -39,10 +39,10 @@ def penetrate_mm(
 def float_mm(
     joints: NDArray[Any], floor: float = 0.0, *, variant: HeightVariant = "closd"
 ) -> float:
-    """Mean height over frames of the lowest joint above the floor, mm; variants as in penetrate.
+    """Measure the mean height over frames of the lowest joint above the floor, mm.
 
-    `scsc` takes the lowest joint among those above the floor, so that a frame can both float and
-    penetrate. A jump floats by definition.
+    Variants as in `penetrate_mm`, but `scsc` takes the lowest joint among those above the floor, so
+    that a frame can both float and penetrate. A jump floats by definition.
     """
     if variant == "scsc":
         heights = _heights(joints) - floor
@@ -54,7 +54,7 @@ def float_mm(
 def skate_mm(
     joints: NDArray[Any], floor: float = 0.0, *, variant: SkateVariant = "toe_15mm"
 ) -> float:
-    """Horizontal slide of what touches the floor, mm per frame.
+    """Measure the horizontal slide of what touches the floor, mm per frame.
 
     Variants: `closd` follows the lowest joint: its displacement to the next frame where it is
     within 5 mm of the floor in both frames, else 0, averaged over *all* frames. `toe_15mm` (ours)
@@ -86,7 +86,7 @@ def foot_skating_ratio(
     variant: RatioVariant = "gmd",
     fps: float = 20.0,
 ) -> float:
-    """Share of frames in which a foot skates, 0 to 1.
+    """Measure the share of frames in which a foot skates, 0 to 1.
 
     `gmd` (GMD, OmniControl, MotionLCM, CLoSD): a toe joint is under 5 cm in two adjacent frames and
     moves horizontally faster than 0.5 m/s, both now and on average over 5 frames; over all frames,
@@ -110,7 +110,7 @@ def foot_skating_ratio(
 
 
 def jitter_mm(joints: NDArray[Any]) -> float:
-    """Mean third difference of all joints, mm per frame cubed; 0 under 4 frames."""
+    """Average the third difference of all joints, mm per frame cubed; 0 under 4 frames."""
     positions = check_joints(joints)
     if len(positions) < 4:
         return 0.0
@@ -118,7 +118,7 @@ def jitter_mm(joints: NDArray[Any]) -> float:
 
 
 def plausibility(joints: NDArray[Any], floor: float = 0.0) -> dict[str, float]:
-    """The columns that tables of this project show for a motion (F >= 2 frames)."""
+    """Measure the columns that tables of this project show for a motion (F >= 2 frames)."""
     return {
         "penetrate_mm": penetrate_mm(joints, floor, variant="closd"),
         "float_mm": float_mm(joints, floor, variant="closd"),
@@ -130,7 +130,7 @@ def plausibility(joints: NDArray[Any], floor: float = 0.0) -> dict[str, float]:
 
 
 def mpjpe_mm(joints: NDArray[Any], target: NDArray[Any], *, root_aligned: bool = False) -> float:
-    """Mean distance of joints (F, 22, 3) to a target, mm; `root_aligned`: pelvises at 0."""
+    """Average the distance of joints (F, 22, 3) to a target, mm; `root_aligned`: pelvises at 0."""
     first, second = check_joints(joints), check_joints(target)
     if root_aligned:
         first, second = first - first[:, :1], second - second[:, :1]
@@ -146,7 +146,7 @@ def _lowest(joints: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _beyond_tolerance(distance: NDArray[np.float64], variant: HeightVariant) -> float:
-    """Mean over frames of the positive part of `distance` (metres), in mm, by variant."""
+    """Average the positive part of `distance` (metres) over frames, in mm, by variant."""
     if variant == "plain":
         counted = np.maximum(distance, 0.0)
     elif variant == "closd":

@@ -14,20 +14,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from loop.errors import InvalidMotionError, SimulationError
+from uhc.humanoid.body import Humanoid
 from uhc.humanoid.kinematics import BodyTree, checked_qpos
 from uhc.humanoid.poses import qpos_integrate, smooth_qpos
 from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.objective import Evaluation, Objective, Weights
-
-if TYPE_CHECKING:
-    from uhc.humanoid.model import Humanoid
 
 Array = NDArray[np.float64]
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The tracking environment of the learned controller, `compact` variant (Gymnasium interface).
+"""The tracking environment in which the policy learns and acts (Gymnasium interface).
 
 As UHC's (Luo et al. 2021): the reference is played, the policy corrects where the controller pulls,
 the reward is high while the body is where the reference is, and an episode ends when it is not.
@@ -20,10 +20,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from loop.errors import InvalidMotionError
+from translation.humanml import FPS
 from uhc.control.computed_torque import LEG_BODIES, Gains
 from uhc.control.reference import Reference, build_reference
 from uhc.control.simulation import Simulation
-from uhc.humanoid.model import Humanoid
+from uhc.humanoid.body import Humanoid
 from uhc.humanoid.poses import forward_kinematics, qpos_difference
 from uhc.humanoid.segments import TIMESTEP_S
 from uhc.rl.observation import LOOKAHEAD, SIZE, heading, observe
@@ -31,7 +32,6 @@ from uhc.rl.observation import LOOKAHEAD, SIZE, heading, observe
 mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
-FPS = 20.0
 CONTROL_STEPS = 12
 """Physics steps of 1/240 s a control step: one decision a frame (UHC: 30 Hz, around a PD loop)."""
 END_EFFECTORS = (7, 8, 12, 18, 19)
@@ -39,7 +39,7 @@ END_EFFECTORS = (7, 8, 12, 18, 19)
 MAX_ACTION = 3.0
 VARIED_BODIES = 8
 """Bodies after the root whose targets an action moves: both legs and the lower spine. Arms and head
-follow the reference; to move them as well only makes learning and searching harder."""
+keep to the reference; to move them as well only makes learning and searching harder."""
 ACTION = 3 + 3 * VARIED_BODIES
 """Size of an action."""
 _LEG = (0.1, 0.3, 0.4)
@@ -88,12 +88,12 @@ class Window:
 
     @property
     def last(self) -> int:
-        """The last control step."""
+        """Return the last control step."""
         return len(self.qpos) - 1
 
 
 def window_of(humanoid: Humanoid, qpos: Array) -> Window:
-    """Poses (F, nq) at 20 fps, made ready to be tracked. Raises InvalidMotionError if too short."""
+    """Make poses (F, nq) at 20 fps ready to be tracked. Raises InvalidMotionError if too short."""
     lowered = np.array(qpos, dtype=np.float64)
     lowered[:, 2] -= SETTLE_M
     reference = build_reference(lowered, FPS)
@@ -103,7 +103,7 @@ def window_of(humanoid: Humanoid, qpos: Array) -> Window:
 
 
 class TrackingEnv(gymnasium.Env):
-    """One body that follows one window of one clip at a time.
+    """Let one body track one window of one clip at a time.
 
     Observation: `uhc.rl.observation.observe`. Action (ACTION,): offsets of the targets, root
     position in the heading frame, root rotation, rotations of joints, in units of `SCALES`. Zero
@@ -126,7 +126,7 @@ class TrackingEnv(gymnasium.Env):
         self._clip, self._step = 0, 0
 
     def _acceleration_gain(self) -> Array:
-        """(ACTION,): acceleration that an action of 1 asks for, the spring's pull on its offset."""
+        """Return what an action of 1 accelerates (ACTION,): the spring's pull on its offset."""
         gains = self.options.gains
         springs = [gains.horizontal] * 2 + [gains.vertical] + [gains.rotation] * 3
         springs += [gains.legs] * 3 * LEG_BODIES + [gains.upper] * 3
@@ -181,7 +181,7 @@ class TrackingEnv(gymnasium.Env):
         return observation, self._reward(), failed, ended and not failed, info
 
     def state(self) -> dict[str, Any]:
-        """The physics of this moment; with the options of the last `reset`, all of the state."""
+        """Return the physics of this moment; with the options of `reset`, all of the state."""
         data = self.simulation.data
         arrays = {name: getattr(data, name) for name in _STATE} | {
             "dual": self.simulation.dual, "shift": self.simulation.shift,
@@ -189,7 +189,7 @@ class TrackingEnv(gymnasium.Env):
         return {"step": [self._step]} | {name: value.tolist() for name, value in arrays.items()}
 
     def restore(self, state: dict[str, Any]) -> Array:
-        """Go on from `state()`, after the `reset` that it followed; returns what is seen there."""
+        """Go on from `state()`, after the `reset` before it; return the observation there."""
         self._step = int(state["step"][0])
         self.simulation.dual = np.array(state["dual"])
         self.simulation.shift = np.array(state["shift"])
@@ -207,20 +207,20 @@ class TrackingEnv(gymnasium.Env):
         )  # fmt: skip
 
     def _apart(self) -> Array:
-        """(17, 3) bodies' distances to where the reference has them now, metres."""
+        """Return the bodies' offsets (17, 3), metres, from where the reference has them now."""
         return self.simulation.data.xpos[1:] - self.window.bodies[self._step]
 
     @property
     def place(self) -> int:
-        """Control steps since the start of the window."""
+        """Return the control steps since the start of the window."""
         return self._step
 
     def distance(self) -> float:
-        """Mean distance of the bodies to the reference, metres."""
+        """Return the mean distance of the bodies to the reference, metres."""
         return float(np.linalg.norm(self._apart(), axis=-1).mean())
 
     def _reward(self) -> float:
-        """0 to 1; terms as in UHC (pose, velocity, end effectors, root), over global positions."""
+        """Score 0 to 1 by UHC's terms (pose, velocity, end effectors, root), global positions."""
         data, window, row = self.simulation.data, self.window, self._step
         turn = qpos_difference(data.qpos[None], window.qpos[row][None])[0]
         spin = data.qvel[6:] - window.qvel[row, 6:]

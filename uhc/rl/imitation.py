@@ -1,4 +1,4 @@
-"""What branches teach: improved actions, remembered, and a policy that is moved towards them."""
+"""The imitation buffer: improved actions, and a policy that is moved towards them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from uhc.rl.environment import ACTION
 from uhc.rl.observation import SIZE
 
 
-class Lessons:
-    """The last improved actions and where they were found; a policy learns their mean.
+class ImitationBuffer:
+    """Keeps the last improved actions and their observations; a policy learns their mean.
 
     Each is noisy, because few offsets were tried for it; what states have in common is not.
     """
 
     def __init__(self, policy: ActorCriticPolicy, size: int, batch_size: int) -> None:
-        """Of `policy` the layers that lead to the mean action learn; `size` lessons are kept."""
+        """Keep `size` actions; of `policy` the layers that lead to the mean action learn."""
         self._layers = torch.nn.Sequential(policy.mlp_extractor.policy_net, policy.action_net)
         self._optimizer = torch.optim.Adam(self._layers.parameters())
         self._size, self._batch_size = size, batch_size
@@ -28,15 +28,15 @@ class Lessons:
         self._improved = torch.empty((0, ACTION))
 
     def add(self, seen: NDArray[Any], improved: NDArray[Any]) -> None:
-        """Remember normalised observations (N, SIZE) and actions (N, ACTION); forget the oldest."""
+        """Add normalised observations (N, SIZE) and actions (N, ACTION); drop the oldest."""
         pairs = ((self._seen, seen), (self._improved, improved))
         self._seen, self._improved = (
             torch.cat([old, torch.from_numpy(new.astype(np.float32))])[-self._size :]
             for old, new in pairs
         )
 
-    def teach(self, learning_rate: float) -> float:
-        """Go through all lessons once, shuffled; how far the policy was from them (mean square)."""
+    def fit(self, learning_rate: float) -> float:
+        """Go through the buffer once, shuffled; return the policy's mean square distance to it."""
         if not len(self._seen):
             return float("nan")
         for group in self._optimizer.param_groups:
@@ -52,7 +52,7 @@ class Lessons:
         return total / len(self._seen)
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next pass depends on, but the policy."""
+        """Return everything that the next pass depends on, but the policy."""
         optimizer = self._optimizer.state_dict()
         return {"seen": self._seen, "improved": self._improved, "optimizer": optimizer}
 

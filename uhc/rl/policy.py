@@ -1,4 +1,4 @@
-"""The learned controller at work: the mean of a Gaussian policy, in numpy (workers need no torch).
+"""The policy at work: the mean of a Gaussian, in numpy (workers need no torch).
 
 As UHC's: a plain multilayer perceptron on normalised observations (running mean and deviation,
 clipped to +-5). Its weights are a safetensors file, which holds numbers and no code.
@@ -41,9 +41,9 @@ class Network:
     biases: tuple[Array, ...]
 
     def __call__(self, observation: NDArray[Any]) -> Array:
-        """(SIZE,) to (OUT,), or (N, SIZE) to (N, OUT)."""
+        """Map observations (SIZE,) to (OUT,), or (N, SIZE) to (N, OUT)."""
         last = len(self.weights) - 1
-        # What weights out of bounds give is no number, and a failure of the clip.
+        # Weights out of bounds give numbers that are not finite: a failure of the clip.
         with np.errstate(all="ignore"):
             x = np.clip((observation - self.mean) / self.deviation, -CLIP, CLIP)
             for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -59,7 +59,7 @@ class Policy(Network):
     hold: ClassVar[int] = DECISION_STEPS
 
     def act(self, observation: NDArray[Any]) -> Array:
-        """The mean action (ACTION,) for an observation (SIZE,), or (N, ACTION) for (N, SIZE)."""
+        """Return the mean action (ACTION,) for an observation (SIZE,), or (N, ACTION) for many."""
         return self(observation)
 
     def save(self, path: Path) -> None:

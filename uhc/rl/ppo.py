@@ -1,4 +1,4 @@
-"""Training the learned controller: PPO of stable-baselines3 on many tracking environments.
+"""Training of the policy: PPO of stable-baselines3 on many tracking environments.
 
 As in UHC: a Gaussian policy with running normalisation, reference-state initialisation, and clips
 drawn the more often the more they fail. Every iteration derives its random numbers from (seed,
@@ -24,10 +24,10 @@ from stable_baselines3.common.vec_env import VecNormalize
 from loop.errors import CorruptFileError
 from loop.rng import integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
-from uhc.humanoid.model import Humanoid
+from uhc.humanoid.body import Humanoid
 from uhc.rl.environment import DECISION_STEPS, EnvOptions, ReferenceClip
-from uhc.rl.imitation import Lessons
-from uhc.rl.improvement import BranchOptions, Guide
+from uhc.rl.imitation import ImitationBuffer
+from uhc.rl.improvement import ActionImprovement, VineOptions
 from uhc.rl.policy import CLIP, Network, Policy
 from uhc.rl.vector_environment import TrackingVecEnv
 
@@ -59,19 +59,19 @@ class PpoOptions:
     would stand, and so few steps are enough to leave the region that the samples speak of."""
     log_std: float = -2.3
     hidden: tuple[int, ...] = (256, 256)
-    branching: BranchOptions = field(default_factory=BranchOptions)
-    lesson_rate: float = 3e-4
-    """Learning rate of what branches teach, at first."""
-    lesson_halving: int = 20
-    """Iterations until it is half of that, as many more until a third and so on: lessons are noisy,
-    and what one rate learns of their noise goes on growing."""
-    lessons: int = 8192
-    """Improved actions that are remembered."""
+    vine: VineOptions = field(default_factory=VineOptions)
+    imitation_rate: float = 3e-4
+    """Learning rate of the imitation of improved actions, at first."""
+    imitation_halving: int = 20
+    """Iterations until it is half of that, as many more until a third and so on: improved actions
+    are noisy, and what one rate learns of their noise goes on growing."""
+    imitation_size: int = 8192
+    """Improved actions in the imitation buffer."""
     seed: int = 0
 
 
 class Progress(NamedTuple):
-    """What an iteration saw: means over its control steps and its finished episodes."""
+    """Means of an iteration over its control steps and its finished episodes."""
 
     iteration: int
     control_steps: int
@@ -84,16 +84,16 @@ class Progress(NamedTuple):
     action: float
 
 
-class Lesson(NamedTuple):
+class ImprovedAction(NamedTuple):
     """An action that was found to be better than the policy's, and where in the buffer."""
 
     step: int
     environment: int
-    improved: NDArray[np.float64]
+    action: NDArray[np.float64]
 
 
 class Trainer:
-    """Trains one policy; a context manager, because it owns processes."""
+    """Train one policy; a context manager, because it owns processes."""
 
     def __init__(
         self,
@@ -107,21 +107,20 @@ class Trainer:
         self._failure = np.ones(len(clips))
         duration = np.array([len(clip.qpos) for clip in clips], dtype=np.float64)
         self._by_duration = duration / duration.sum()
-        self._arenas = TrackingVecEnv(
+        self._environments = TrackingVecEnv(
             humanoid, clips, env_options or EnvOptions(), options.environments, workers,
             options.seed, reward_scale=1.0 - options.gamma,
         )  # fmt: skip
-        self._envs = VecNormalize(self._arenas, norm_reward=False, clip_obs=CLIP)
+        self._envs = VecNormalize(self._environments, norm_reward=False, clip_obs=CLIP)
         self._ppo = self._new_ppo()
         network = self._ppo.policy
         self._critic = torch.optim.Adam(
             [*network.mlp_extractor.value_net.parameters(), *network.value_net.parameters()],
             lr=options.critic_rate,
         )
-        self._lessons = Lessons(network, options.lessons, options.batch_size)
-        self._recorder = _Recorder()
-        self._arenas.set_weights(self._by_duration)
-        self._ppo._setup_learn(0, self._recorder)  # it resets the environments
+        self._buffer = ImitationBuffer(network, options.imitation_size, options.batch_size)
+        self._environments.set_weights(self._by_duration)
+        self._environments.reset()
 
     def _new_ppo(self) -> PPO:
         o = self.options
@@ -155,26 +154,24 @@ class Trainer:
         self._envs.close()
 
     def train(self) -> Progress:
-        """One iteration: play `environments` x `steps` control steps, then learn from them."""
+        """Play `environments` x `steps` decisions, then learn from them: one iteration."""
         seed = integer_seed(np.random.SeedSequence([self.options.seed, self.iteration]))
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002  (stable-baselines3 shuffles with it)
-        ppo, recorder = self._ppo, self._recorder
-        recorder.forget()
-        o = self.options
-        if self.iteration >= o.branching.after:
-            self._arenas.set_guide(Guide(self.policy(), self._value(), o.gamma, o.branching))
-        ppo.collect_rollouts(self._envs, recorder, ppo.rollout_buffer, self.options.steps)
-        self._remember(recorder.lessons)  # before the buffer is shuffled
-        ppo.train()
+        ppo, o, recorder = self._ppo, self.options, _Recorder(self._envs, self._buffer)
+        if self.iteration >= o.vine.after:
+            self._environments.set_improvement(
+                ActionImprovement(self.policy(), self._value(), o.gamma, o.vine)
+            )
+        ppo.learn(o.environments * o.steps, recorder, reset_num_timesteps=False)
         self._fit_critic()
-        self._lessons.teach(self._lesson_rate())
+        self._buffer.fit(self._imitation_rate())
         self.iteration += 1
         for clip, failed in recorder.episodes:
             self._failure[clip] = FORGET * self._failure[clip] + (1 - FORGET) * failed
         by_failure = self._by_duration * (self._failure + 1e-3)
         weights = FAILURE_SHARE * by_failure / by_failure.sum()
-        self._arenas.set_weights(weights + (1 - FAILURE_SHARE) * self._by_duration)
+        self._environments.set_weights(weights + (1 - FAILURE_SHARE) * self._by_duration)
         buffer = ppo.rollout_buffer
         ended = [failed for _, failed in recorder.episodes]
         return Progress(
@@ -199,31 +196,23 @@ class Trainer:
                 loss.backward()
                 self._critic.step()
 
-    def _remember(self, lessons: Sequence[Lesson]) -> None:
-        """Keep this iteration's improved actions."""
-        seen = self._ppo.rollout_buffer.observations
-        if lessons:
-            self._lessons.add(
-                np.array([seen[lesson.step, lesson.environment] for lesson in lessons]),
-                np.array([lesson.improved for lesson in lessons]),
-            )
-
-    def _lesson_rate(self) -> float:
-        taught = self.iteration - self.options.branching.after
-        return self.options.lesson_rate / (1.0 + max(0, taught) / self.options.lesson_halving)
+    def _imitation_rate(self) -> float:
+        imitated = self.iteration - self.options.vine.after
+        halvings = max(0, imitated) / self.options.imitation_halving
+        return self.options.imitation_rate / (1.0 + halvings)
 
     def policy(self) -> Policy:
-        """The present policy, without its noise."""
+        """Return the present policy, without its noise."""
         network = self._ppo.policy
         return Policy(*self._layers(network.mlp_extractor.policy_net, network.action_net))
 
     def _value(self) -> Network:
-        """The present value function."""
+        """Return the present value function."""
         network = self._ppo.policy
         return Network(*self._layers(network.mlp_extractor.value_net, network.value_net))
 
     def _layers(self, hidden: Iterable[torch.nn.Module], last: Any) -> tuple[Any, ...]:
-        """Fields of a `Network` that does as these layers do on normalised observations."""
+        """Return the fields of a `Network` that does as these layers do on observations."""
         statistics = self._envs.obs_rms
         layers = [module for module in hidden if isinstance(module, torch.nn.Linear)] + [last]
         return (
@@ -234,7 +223,7 @@ class Trainer:
         )
 
     def save(self, path: Path) -> None:
-        """Everything that the next iteration depends on. Raises StorageError."""
+        """Write everything that the next iteration depends on. Raises StorageError."""
         save_checkpoint(path, self._state())
 
     def _state(self) -> dict[str, Any]:
@@ -244,14 +233,12 @@ class Trainer:
             "network": ppo.policy.state_dict(),
             "optimizer": ppo.policy.optimizer.state_dict(),
             "critic": self._critic.state_dict(),
-            "lessons": self._lessons.state(),
+            "imitation": self._buffer.state(),
             "mean": torch.from_numpy(statistics.mean),  # type: ignore[union-attr]
             "variance": torch.from_numpy(statistics.var),  # type: ignore[union-attr]
             "count": float(statistics.count),  # type: ignore[union-attr]
             "failure": torch.from_numpy(self._failure),
-            "observation": torch.from_numpy(np.array(ppo._last_obs)),
-            "starts": torch.from_numpy(np.array(ppo._last_episode_starts)),
-            "arenas": self._arenas.states(),
+            "environments": self._environments.states(),
         }
 
     def load(self, path: Path) -> None:
@@ -269,32 +256,36 @@ class Trainer:
         ppo.policy.load_state_dict(stored["network"])
         ppo.policy.optimizer.load_state_dict(stored["optimizer"])
         self._critic.load_state_dict(stored["critic"])
-        self._lessons.restore(stored["lessons"])
+        self._buffer.restore(stored["imitation"])
         statistics.mean = stored["mean"].numpy()  # type: ignore[union-attr]
         statistics.var = stored["variance"].numpy()  # type: ignore[union-attr]
         statistics.count = stored["count"]  # type: ignore[union-attr]
         self._failure = stored["failure"].numpy()
-        ppo._last_obs = stored["observation"].numpy()
-        ppo._last_episode_starts = stored["starts"].numpy()
-        self._arenas.restore(stored["arenas"])
+        self._environments.restore(stored["environments"])
+        self._envs.training = False  # the present observations are in the statistics already
 
 
 class _Recorder(BaseCallback):
-    """Notes distances and ended episodes while environments are played."""
+    """Notes distances, ended episodes and improved actions while environments are played."""
 
-    def forget(self) -> None:
+    def __init__(self, envs: VecNormalize, buffer: ImitationBuffer) -> None:
+        super().__init__()
+        self._envs, self._buffer = envs, buffer
         self.distances: list[float] = []
         self.rewards: list[float] = []
         self.episodes: list[tuple[int, bool]] = []
         self.retries: list[bool] = []
-        self.lessons: list[Lesson] = []
+        self._improved: list[ImprovedAction] = []
+
+    def _on_rollout_start(self) -> None:
+        self._envs.training = True
 
     def _on_step(self) -> bool:
         # Here, because the buffer's rewards hold the values of states where episodes were cut, too.
         self.rewards.append(float(self.locals["rewards"].mean()))
         for env, info in enumerate(self.locals["infos"]):
             if "improved" in info:
-                self.lessons.append(Lesson(len(self.rewards) - 1, env, info["improved"]))
+                self._improved.append(ImprovedAction(len(self.rewards) - 1, env, info["improved"]))
             if np.isfinite(info["distance"]):
                 self.distances.append(info["distance"])
             if info.get("retried"):
@@ -302,6 +293,14 @@ class _Recorder(BaseCallback):
             elif "success" in info:
                 self.episodes.append((info["clip"], not info["success"]))
         return True
+
+    def _on_rollout_end(self) -> None:  # before learning shuffles the observations
+        seen = self.locals["rollout_buffer"].observations
+        if self._improved:
+            self._buffer.add(
+                np.array([seen[found.step, found.environment] for found in self._improved]),
+                np.array([found.action for found in self._improved]),
+            )
 
 
 def _numpy(tensor: Any) -> NDArray[np.float64]:

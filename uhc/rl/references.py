@@ -1,4 +1,4 @@
-"""Clips for the learned controller: motions brought to one body, cleaned and refined, and kept.
+"""References to learn from: motions fitted to one body, cleaned and refined, and kept in a file.
 
 References are refined first (`uhc.refine.solve`), because the same is done to what the controller
 will be asked to follow; noisy copies teach it what refinement makes of bad input.
@@ -21,14 +21,17 @@ from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import CorruptFileError, MissingAssetError
 from loop.progress import track
 from loop.rundir.files import storage
+from translation.humanml import FPS
 from translation.ik import solve_ik
-from uhc.clips import Clip
+from uhc.clips import MotionClip
+from uhc.control.simulation import CLIP_FAULTS
+from uhc.humanoid.body import Humanoid
 from uhc.humanoid.cleanup import clean
-from uhc.humanoid.model import Humanoid, build_humanoid, pose_to_qpos
-from uhc.measure.corruptions import corrupt
-from uhc.pipeline import CLIP_FAULTS, foot_drop
+from uhc.humanoid.fitting import foot_drop
+from uhc.humanoid.model import build_humanoid, pose_to_qpos
+from uhc.measure.corruptions import CLEAN, corrupt
 from uhc.refine.solve import refine
-from uhc.rl.environment import FPS, ReferenceClip
+from uhc.rl.environment import ReferenceClip
 from uhc.workers import run_batch
 
 logger = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ class Body:
     foot_drop: float
 
     def humanoid(self) -> Humanoid:
-        """Its simulated form."""
+        """Build its simulated form."""
         return build_humanoid(self.skeleton, self.foot_drop)
 
 
@@ -54,22 +57,19 @@ class _Task:
     noise: int | None
 
 
-def shared_body(clips: Sequence[Clip]) -> Body:
-    """The default skeleton with feet as high as these clips' resting feet."""
+def shared_body(clips: Sequence[MotionClip]) -> Body:
+    """Give the default skeleton feet as high as these clips' resting feet."""
     some = np.concatenate([clip.joints for clip in clips]).astype(np.float64)
     return Body(DEFAULT_SKELETON, foot_drop(some))
 
 
-CLEAN = "clean"
-"""After the ~ in the name of a reference without noise; the others have a number."""
-
-
 def build_references(
-    clips: Sequence[Clip], body: Body, noisy: int, workers: int
+    clips: Sequence[MotionClip], body: Body, noisy: int, workers: int
 ) -> list[ReferenceClip]:
-    """References of motions, and `noisy` copies of each with 30 mm of smooth noise before cleaning.
+    """Refine motions, and `noisy` copies of each with 30 mm of smooth noise before cleaning.
 
-    A clip that cannot be refined is left out and named in the log.
+    Names end with ~clean, or ~ and the number of the copy. A clip that cannot be refined is left
+    out and named in the log.
     """
     draws = [None, *range(noisy)]
     tasks = [_Task(clip.joints.astype(np.float64), draw) for clip in clips for draw in draws]
@@ -97,7 +97,7 @@ def _refined(task: _Task, body: Body) -> NDArray[np.float64] | Exception:
 
 
 def is_clean(reference: ReferenceClip) -> bool:
-    """Whether `build_references` added no noise."""
+    """Tell whether `build_references` added no noise."""
     return reference.name.endswith(f"~{CLEAN}")
 
 

@@ -1,4 +1,4 @@
-"""Many tracking environments, shared out over processes, as stable-baselines3 wants them.
+"""Many tracking environments in several processes, as a stable-baselines3 `VecEnv`.
 
 Each environment owns a random stream, so that nothing depends on the number of processes; and its
 whole state can be taken and put back, so that training resumes exactly.
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from uhc.humanoid.model import Humanoid
+from uhc.humanoid.body import Humanoid
 from uhc.rl.environment import DECISION_STEPS, EnvOptions, ReferenceClip, TrackingEnv
-from uhc.rl.improvement import Guide, improved
+from uhc.rl.improvement import ActionImprovement
 
 State = dict[str, Any]
 Start = dict[str, Any]
@@ -34,13 +34,13 @@ RETRY_FROM, RETRY_TO = 10, 40
 RETRY_STEPS = 60
 """Control steps after which a retry has succeeded."""
 KEPT_STARTS = 8
-"""Starts that an arena remembers."""
+"""Starts that an environment remembers."""
 SNAPSHOT_STEPS = 10
 """Control steps between the states that it might start from again."""
 
 
-class Arena:
-    """A tracking environment that starts over by itself, and holds actions `DECISION_STEPS` long.
+class RestartingEnv:
+    """Restart a tracking environment at its ends, and hold actions for `DECISION_STEPS`.
 
     Half of its episodes start on clips drawn with given weights, the other half from its own states
     before it failed, until it no longer does.
@@ -74,13 +74,17 @@ class Arena:
         self._start = {"clip": clip, "fraction": float(self._rng.random())}
         return self._env.reset(options=self._start)[0]
 
-    def step(self, action: NDArray[np.float32], guide: Guide | None = None) -> Reply:
-        """As `VecEnv` has it: at the end of an episode the observation is the next one's first.
+    def step(
+        self, action: NDArray[np.float32], improvement: ActionImprovement | None = None
+    ) -> Reply:
+        """Play a decision; at the end of an episode the observation is the next one's first.
 
-        `info["retried"]` tells whether the episode started before a failure and, with a `guide`,
-        `info["improved"]` which action would have been better.
+        `info["retried"]` tells whether the episode started before a failure and, with an
+        `improvement`, `info["improved"]` which action would have been better.
         """
-        lesson = {} if guide is None else {"improved": improved(self._env, guide, self._rng)}
+        better = {}
+        if improvement is not None:
+            better["improved"] = improvement.improve(self._env, self._rng)
         if self._env.place % SNAPSHOT_STEPS == 0:
             self._snapshots.append(self._start | {"env": self._env.state()})
         rewards = []
@@ -98,7 +102,7 @@ class Arena:
             info |= {"clip": info.get("clip", self._start["clip"]), "success": not failed}
             info |= {"retried": self._retry >= 0}
             observation = self.reset()
-        return observation, sum(rewards) / DECISION_STEPS, failed or cut, info | lesson
+        return observation, sum(rewards) / DECISION_STEPS, failed or cut, info | better
 
     def _learn_from(self, failed: bool) -> None:
         """Remember where a failure began; forget a start from which there was none."""
@@ -114,7 +118,7 @@ class Arena:
             self._failures = self._failures[-KEPT_STARTS:]
 
     def state(self) -> State:
-        """All that the next step depends on, as plain values."""
+        """Return all that the next step depends on, as plain values."""
         return {
             "start": self._start,
             "retry": self._retry,
@@ -125,18 +129,18 @@ class Arena:
             "weights": self.weights.tolist(),
         }
 
-    def restore(self, state: State) -> None:
-        """Go on from `state()`."""
+    def restore(self, state: State) -> NDArray[np.float64]:
+        """Go on from `state()`; return the present observation."""
         self._start, self._retry = state["start"], state["retry"]
         self._snapshots, self._failures = state["snapshots"], state["failures"]
         self._env.reset(options=self._start)
-        self._env.restore(state["env"])
         self._rng.bit_generator.state = state["rng"]
         self.weights = np.array(state["weights"])
+        return self._env.restore(state["env"])
 
 
 class TrackingVecEnv(VecEnv):
-    """`count` arenas in `workers` processes; close it to end them."""
+    """Run `count` restarting environments in `workers` processes; close it to end them."""
 
     def __init__(
         self,
@@ -163,12 +167,13 @@ class TrackingVecEnv(VecEnv):
             self._pipes.append(ours)
             self._processes.append(process)
         self._shares = shares
-        self._guide_every, self._turn = 0, 0
+        self._improve_every, self._turn = 0, 0
+        self._present: NDArray[np.float64] | None = None
         template = TrackingEnv(humanoid, clips, options)
         super().__init__(count, template.observation_space, template.action_space)
 
     def _ask(self, command: str, arguments: Sequence[Any]) -> list[Any]:
-        """One reply an environment; `arguments` holds one entry a process."""
+        """Return one reply an environment; `arguments` holds one entry a process."""
         for pipe, argument in zip(self._pipes, arguments, strict=True):
             pipe.send((command, argument))
         return [reply for pipe in self._pipes for reply in pipe.recv()]
@@ -177,45 +182,52 @@ class TrackingVecEnv(VecEnv):
         return self._ask(command, [argument] * len(self._pipes))
 
     def reset(self) -> NDArray[np.float64]:  # type: ignore[override]
-        """Start every environment anew; observations (count, size)."""
-        return np.stack(self._everybody("reset"))
+        """Return the present observations (count, size); the first call starts the environments.
+
+        They start over by themselves: a learner that goes on, and resets, disturbs no episode.
+        """
+        if self._present is None:
+            self._present = np.stack(self._everybody("reset"))
+        return self._present
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
-        """Send actions (count, nv) out."""
+        """Take actions (count, ACTION) for the next step."""
         self._actions = actions
 
     def step_wait(self) -> Any:
-        """Observations, rewards, ends, infos."""
-        guided = np.zeros(self.num_envs, dtype=bool)
-        if self._guide_every:  # in turns, so that processes have as much to do
-            guided[self._turn % self._guide_every :: self._guide_every] = True
+        """Return observations, rewards, ends and infos."""
+        improved = np.zeros(self.num_envs, dtype=bool)
+        if self._improve_every:  # in turns, so that processes have as much to do
+            improved[self._turn % self._improve_every :: self._improve_every] = True
             self._turn += 1
-        steps = [(self._actions[share], guided[share]) for share in self._shares]
+        steps = [(self._actions[share], improved[share]) for share in self._shares]
         replies: list[Reply] = self._ask("step", steps)
         observations, rewards, ends, infos = zip(*replies, strict=True)
+        self._present = np.stack(observations)
         return (
-            np.stack(observations),
+            self._present,
             self._scale * np.array(rewards, np.float32),
             np.array(ends),
             list(infos),
         )
 
     def set_weights(self, weights: NDArray[np.float64]) -> None:
-        """Probabilities of the clips from the next episodes on."""
+        """Set the probabilities of the clips from the next episodes on."""
         self._everybody("weights", weights)
 
-    def set_guide(self, guide: Guide) -> None:
-        """What improved actions are looked for with from the next decision on."""
-        self._guide_every, self._turn = guide.options.every, 0
-        self._everybody("guide", guide)
+    def set_improvement(self, improvement: ActionImprovement) -> None:
+        """Set what improves actions from the next decision on."""
+        self._improve_every, self._turn = improvement.options.every, 0
+        self._everybody("improvement", improvement)
 
     def states(self) -> list[State]:
-        """The state of every environment."""
+        """Return the state of every environment."""
         return self._everybody("state")
 
     def restore(self, states: Sequence[State]) -> None:
         """Put every environment back where `states()` found it."""
-        self._ask("restore", [[states[i] for i in share] for share in self._shares])
+        replies = self._ask("restore", [[states[i] for i in share] for share in self._shares])
+        self._present = np.stack(replies)
 
     def close(self) -> None:
         """End the processes."""
@@ -226,19 +238,19 @@ class TrackingVecEnv(VecEnv):
                 process.kill()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """Attributes live in other processes: only `render_mode`, which there is none of."""
+        """Return None: attributes live in other processes, and there is no `render_mode`."""
         return [None] * self.num_envs
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Not offered."""
+        """Raise: it is not offered."""
         raise NotImplementedError
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
-        """Not offered."""
+        """Raise: it is not offered."""
         raise NotImplementedError
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """No environment is."""
+        """Return False for each: no environment is wrapped."""
         return [False] * self.num_envs
 
 
@@ -249,8 +261,8 @@ def _serve(
     options: EnvOptions,
     seeds: Sequence[np.random.SeedSequence],
 ) -> None:
-    """A process's share of the environments; ends when the pipe closes."""
-    served = _Served([Arena(humanoid, clips, options, seed) for seed in seeds])
+    """Serve a process's share of the environments until the pipe closes."""
+    served = _Served([RestartingEnv(humanoid, clips, options, seed) for seed in seeds])
     try:
         while True:
             pipe.send(served.obey(*pipe.recv()))
@@ -259,29 +271,32 @@ def _serve(
 
 
 class _Served:
-    """Arenas of one process, and what they are guided by."""
+    """Environments of one process, and what improves their actions."""
 
-    def __init__(self, arenas: Sequence[Arena]) -> None:
-        self._arenas = arenas
-        self._guide: Guide | None = None
+    def __init__(self, environments: Sequence[RestartingEnv]) -> None:
+        self._environments = environments
+        self._improvement: ActionImprovement | None = None
 
     def obey(self, command: str, argument: Any) -> list[Any]:
-        """One reply an arena."""
-        arenas = self._arenas
+        """Carry a command out; return one reply an environment."""
+        environments = self._environments
         if command == "step":
-            guides = [self._guide if guided else None for guided in argument[1]]
+            improvements = [self._improvement if improved else None for improved in argument[1]]
             return [
-                arena.step(action, guide)
-                for arena, action, guide in zip(arenas, argument[0], guides, strict=True)
+                environment.step(action, improvement)
+                for environment, action, improvement in zip(
+                    environments, argument[0], improvements, strict=True
+                )
             ]
         if command == "reset":
-            return [arena.reset() for arena in arenas]
-        if command == "guide":
-            self._guide = argument
+            return [environment.reset() for environment in environments]
+        if command == "restore":
+            return [e.restore(state) for e, state in zip(environments, argument, strict=True)]
+        if command == "state":
+            return [environment.state() for environment in environments]
+        if command == "improvement":
+            self._improvement = argument
         elif command == "weights":
-            for arena in arenas:
-                arena.weights = argument
-        elif command == "restore":
-            for arena, state in zip(arenas, argument, strict=True):
-                arena.restore(state)
-        return [arena.state() if command == "state" else None for arena in arenas]
+            for environment in environments:
+                environment.weights = argument
+        return [None] * len(environments)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from body_models.skeleton import Skeleton
 from dataset.humanml3d import load_split
@@ -14,14 +14,16 @@ from domains.motion.correction import body_of
 from domains.motion.files import CORRECTED, SAMPLED
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from loop.rundir.read import arm_containing, read_settings
-from uhc.controllers.registry import Name, controller_named, described
-from uhc.recording import no_recording
-from uhc.request import Controller, Request
+from uhc.controllers.base import Controller
+from uhc.controllers.registry import controller_class, create_controller, describe_controller
+from uhc.options import CorrectionOptions
 
 logger = logging.getLogger("scsc")
 
 
-def request_at(path: Path, controller: str = "by_path", weights: Path | None = None) -> Request:
+def request_at(
+    path: Path, controller: str = "by_path", weights: Path | None = None
+) -> CorrectionOptions:
     """Build the request that corrects the motion of a file as the arm did that the file is in.
 
     Args:
@@ -38,14 +40,7 @@ def request_at(path: Path, controller: str = "by_path", weights: Path | None = N
     settings = _settings(path)
     asked: str = str(settings.get("controller", "tracker")) if controller == "by_path" else ""
     name = asked.split()[0] if asked else controller
-    if name not in get_args(Name):
-        raise CorruptFileError(
-            "this arm had a controller that does not exist",
-            path=arm_containing(path),
-            found=name,
-            expected=get_args(Name),
-        )
-    return Request(
+    return CorrectionOptions(
         controller=_controller(name, weights, asked, path),
         playback_rate=float(settings.get("protocol", {}).get("playback_rate", 1.0)),
         skeleton=_body(settings, path),
@@ -59,16 +54,26 @@ def sampled_at(path: Path) -> Path:
     return source if simulated and source.is_file() else path
 
 
-def _controller(name: Any, weights: Path | None, asked: str, path: Path) -> Controller | None:
+def _controller(name: str, weights: Path | None, asked: str, path: Path) -> Controller:
     """Load the controller; where an arm `asked` for weights, only with the very same."""
-    if name == "faithful":
-        raise no_recording()
-    controller = controller_named(name, weights)
-    if asked and (found := described(name, weights)) != asked:
+    try:
+        found = controller_class(name)
+    except InvalidOptionError as error:
+        if not asked:
+            raise
+        raise CorruptFileError(
+            "this arm had a controller that does not exist",
+            path=arm_containing(path),
+            found=name,
+            expected=error.expected,
+        ) from error
+    found.capabilities.check(recording=True)
+    controller = create_controller(name, weights)
+    if asked and (described := describe_controller(name, weights)) != asked:
         raise InvalidOptionError(
             "the weights of the controller are not those that corrected this arm",
             path=arm_containing(path),
-            found=found,
+            found=described,
             expected=asked,
             remedy="point to them with --controller-weights, or choose a --controller",
         )

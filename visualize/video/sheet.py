@@ -16,7 +16,7 @@ from visualize.arms import Colour
 from visualize.video.labels import INK, readout, title_strips
 
 if TYPE_CHECKING:
-    from uhc.request import Request
+    from uhc.options import CorrectionOptions
 
 GAP_PX = 4
 COLUMNS = 4
@@ -40,7 +40,7 @@ class Clip:
     title: str
     joints: ArrayLike
     colour: Colour | None = None
-    request: Request | None = None
+    request: CorrectionOptions | None = None
 
 
 def prepare(

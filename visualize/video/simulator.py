@@ -13,12 +13,13 @@ from PIL import Image
 
 from loop.errors import InvalidOptionError
 from loop.progress import track
-from translation.ik import solve_ik
-from uhc.humanoid.model import Contacts, Humanoid, build_humanoid, pose_to_qpos, qpos_to_joints
+from translation.humanml import FPS
+from uhc.humanoid.body import Contacts, Humanoid
+from uhc.humanoid.fitting import MAX_REST_TOE_M, inverse_kinematics
+from uhc.humanoid.model import qpos_to_joints
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
-from uhc.pipeline import FPS, MAX_REST_TOE_M, foot_drop
+from uhc.options import CorrectionOptions
 from uhc.recording import Recording, record
-from uhc.request import Request
 from visualize.arms import BODY_COLOURS, Colour
 from visualize.video.camera import Camera, View, follow_each
 from visualize.video.labels import legend_strip
@@ -40,7 +41,7 @@ LEAST_BODY_WEIGHTS = 0.02
 """Weaker forces get no arrow."""
 SIGNS = (
     ("floor pushes (0.6 m = body weight)", CONTACT, False),
-    ("help from outside (1.2 m = body weight)", RESIDUAL, False),
+    ("residual force (1.2 m = body weight)", RESIDUAL, False),
 )
 
 
@@ -59,10 +60,7 @@ def perform(joints: NDArray[Any]) -> Performance:
     Faults stay in sight: who floats or sinks does so here. Only the whole motion is raised by the
     thickness of the sole under a resting toe joint.
     """
-    solution = solve_ik([joints], threads=1)[0]
-    drop = min(foot_drop(joints), 0.6 * solution.skeleton.lengths[[10, 11]].min())
-    humanoid = build_humanoid(solution.skeleton, drop)
-    qpos = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
+    humanoid, qpos = inverse_kinematics(joints)
     qpos[:, 2] += SOLE_BELOW_TOE_M - resting_toe(joints)
     return Performance(humanoid, qpos)
 
@@ -109,7 +107,7 @@ def simulator_frames(
     return Sheet(clips, lengths, fps, size, columns, legend).frames(painters)
 
 
-def _recorded(joints: Array, fps: float, request: Request | None) -> Performance:
+def _recorded(joints: Array, fps: float, request: CorrectionOptions | None) -> Performance:
     if fps != FPS:
         raise InvalidOptionError("the simulator tracks 20 frames a second", found=fps)
     recording = record(joints, request)

@@ -19,6 +19,7 @@ import domains.motion.training
 from model.text_encoder import MiniLMEncoder
 from train.train_mdm_iterative_finetuning import main
 from uhc.correct import correct_motions
+from uhc.options import CorrectionOptions
 
 
 def warm_up() -> None:
@@ -28,7 +29,7 @@ def warm_up() -> None:
     MiniLMEncoder().encode(["a person walks"])
     still = np.zeros((40, 263), np.float32)
     still[:, 3] = 1.0
-    correct_motions([still], "simulated", workers=1)
+    correct_motions([still], CorrectionOptions(), workers=1)
 
 
 def run_arm(arguments: list[str], log: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,12 +11,11 @@ from body_models.skeleton import DEFAULT_SKELETON
 from dataset.humanml3d import Caption, MotionItem
 from domains.motion.correction import MotionCorrection
 from domains.motion.files import MotionBatch
-from domains.motion.presets import CORRECTED, FAITHFUL
-from loop.errors import InvalidOptionError
+from domains.motion.presets import OnFailure
 from loop.rng import Stream
+from uhc.controllers.tracker import Tracker
 from uhc.correct import CorrectionResult, correct_motions
-from uhc.rl.observation import SIZE
-from uhc.rl.policy import Policy
+from uhc.options import CorrectionOptions
 
 
 def motion(value: float) -> np.ndarray:
@@ -44,8 +44,8 @@ def asked(monkeypatch) -> dict:
     """Keeps the options that reach the physics, and answers with RESULTS."""
     seen: dict = {}
 
-    def correct(motions, method, **options):
-        seen.update(options, method=method, count=len(motions))
+    def correct(motions, options, **_):
+        seen.update(vars(options), count=len(motions))
         return RESULTS
 
     monkeypatch.setattr(domains.motion.correction, "correct_motions", correct)
@@ -58,41 +58,34 @@ def batch() -> MotionBatch:
     return MotionBatch(tuple(MotionItem(n, n, motion(i), captions) for i, n in enumerate("abcd")))
 
 
-def kept(protocol, batch: MotionBatch) -> list[tuple[str, float]]:
-    correction = MotionCorrection("simulated", protocol, 2, DEFAULT_SKELETON)
+BODY = CorrectionOptions(skeleton=DEFAULT_SKELETON)
+
+
+def kept(on_failure: OnFailure, batch: MotionBatch) -> list[tuple[str, float]]:
+    options = dataclasses.replace(BODY, teleport=on_failure == "teleport")
+    correction = MotionCorrection(options, 2, on_failure)
     items = correction.correct(batch, Stream(1)).batch.items
     assert all(item.captions == batch.items[0].captions for item in items)
     return [(item.id, float(item.vectors[0, 0])) for item in items]
 
 
 def test_failures_are_dropped_by_default_and_bad_motions_always(asked, batch) -> None:
-    assert kept(CORRECTED, batch) == [("a", 10), ("d", 13)]
-    keep = dataclasses.replace(CORRECTED, on_failure="keep")
-    assert kept(keep, batch) == [("a", 10), ("b", 11), ("d", 13)]
+    assert kept("drop", batch) == [("a", 10), ("d", 13)]
+    assert kept("keep", batch) == [("a", 10), ("b", 11), ("d", 13)]
     assert asked["teleport"] is False and asked["playback_rate"] == 1.0
 
 
-def test_faithful_plays_too_fast_and_teleports(asked, batch) -> None:
-    assert kept(FAITHFUL, batch) == [("a", 10), ("b", 11), ("d", 13)]
-    assert asked["teleport"] is True and asked["playback_rate"] == 1.5
-
-
-def test_controller_and_dump_folder_reach_the_physics(asked, batch, tmp_path) -> None:
-    policy = Policy(np.zeros(SIZE), np.ones(SIZE), (np.zeros((54, SIZE)),), (np.zeros(54),))
-    MotionCorrection(
-        "simulated", CORRECTED, 2, DEFAULT_SKELETON, controller=policy, dump_folder=tmp_path
-    ).correct(batch, Stream(1))
-    assert asked["controller"] is policy and asked["dump_folder"] == tmp_path
-
-
-def test_a_policy_that_cannot_play_as_published_is_refused_before_the_run() -> None:
-    policy = Policy(np.zeros(SIZE), np.ones(SIZE), (np.zeros((54, SIZE)),), (np.zeros(54),))
-    with pytest.raises(InvalidOptionError, match="only the tracker"):
-        MotionCorrection("simulated", FAITHFUL, 2, DEFAULT_SKELETON, controller=policy)
+def test_what_was_teleported_is_kept_and_options_reach_the_physics(asked, batch, tmp_path) -> None:
+    assert kept("teleport", batch) == [("a", 10), ("b", 11), ("d", 13)]
+    assert asked["teleport"] is True and asked["skeleton"] is DEFAULT_SKELETON
+    tracker = Tracker(levels_n=(0.0,))
+    options = dataclasses.replace(BODY, controller=tracker, dump_folder=tmp_path)
+    MotionCorrection(options, 2).correct(batch, Stream(1))
+    assert asked["controller"] is tracker and asked["dump_folder"] == tmp_path
 
 
 def test_the_report_hides_no_help_and_no_failure(asked, batch) -> None:
-    correction = MotionCorrection("simulated", CORRECTED, 2, DEFAULT_SKELETON)
+    correction = MotionCorrection(BODY, 2)
     report = correction.correct(batch, Stream(1)).report
     assert report["Attempted imitations_correction"] == 4
     assert report["Failed imitations_correction"] == 2
@@ -104,10 +97,8 @@ def test_the_report_hides_no_help_and_no_failure(asked, batch) -> None:
 
 
 def test_when_everything_fails_no_number_is_invented(asked, batch, monkeypatch) -> None:
-    monkeypatch.setattr(
-        domains.motion.correction, "correct_motions", lambda motions, method, **_: RESULTS[1:3]
-    )
-    correction = MotionCorrection("simulated", CORRECTED, 2, DEFAULT_SKELETON)
+    monkeypatch.setattr(domains.motion.correction, "correct_motions", lambda *_, **__: RESULTS[1:3])
+    correction = MotionCorrection(BODY, 2)
     corrected = correction.correct(batch.take(slice(0, 2)), Stream(1))
     assert len(corrected.batch) == 0
     assert corrected.report["Failed imitations_correction"] == 2
@@ -115,8 +106,8 @@ def test_when_everything_fails_no_number_is_invented(asked, batch, monkeypatch) 
 
 
 def test_a_filter_drops_what_fails_and_leaves_the_rest_as_drawn(asked, batch) -> None:
-    for protocol in (CORRECTED, FAITHFUL):  # whatever a correction does with failures
-        filters = MotionCorrection("simulated", protocol, 2, DEFAULT_SKELETON, filters=True)
+    for on_failure in get_args(OnFailure):  # whatever a correction does with failures
+        filters = MotionCorrection(BODY, 2, on_failure, filters=True)
         corrected = filters.correct(batch, Stream(1))
         assert corrected.batch.items == (batch.items[0], batch.items[3])
         assert corrected.report["Failed imitations_correction"] == 2
@@ -132,10 +123,15 @@ def test_an_interrupted_correction_goes_on_with_what_it_had_done(batch, tmp_path
             for item in batch.items
         )
     )
-    correction = MotionCorrection("kinematic", CORRECTED, 1, DEFAULT_SKELETON)
+    correction = MotionCorrection(CorrectionOptions("kinematic", skeleton=DEFAULT_SKELETON), 1)
     whole = correction.correct(moving, Stream(1))
     done = domains.motion.correction._Finished(tmp_path)
-    correct_motions([m.vectors for m in moving.items[:2]], "kinematic", workers=1, finished=done)
+    correct_motions(
+        [m.vectors for m in moving.items[:2]],
+        CorrectionOptions("kinematic"),
+        workers=1,
+        finished=done,
+    )
     assert sorted(done) == [0, 1]
     done[0] = dataclasses.replace(done[0], reason="kept from before", success=False)
     again = correction.correct(moving, Stream(1), tmp_path)

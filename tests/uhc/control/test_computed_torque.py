@@ -16,8 +16,8 @@ from uhc.control.computed_torque import (
     computed_torque,
     contact_forces,
     desired_acceleration,
+    rotate_vector,
     rotation_error,
-    turn,
     yields,
 )
 from uhc.humanoid.model import Humanoid
@@ -51,7 +51,7 @@ def test_rotations_agree_with_scipy() -> None:
     np.testing.assert_allclose(error, (first.inv() * second).as_rotvec(), atol=1e-12)
     vector = np.array([0.3, -1.0, 2.0])
     np.testing.assert_allclose(
-        turn(error, vector), Rotation.from_rotvec(error).apply(vector), atol=1e-12
+        rotate_vector(error, vector), Rotation.from_rotvec(error).apply(vector), atol=1e-12
     )
 
 

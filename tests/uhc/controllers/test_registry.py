@@ -1,4 +1,4 @@
-"""Choosing who follows: each controller by its name, and what it cannot do is said at once."""
+"""Choosing a controller by name; what it cannot do is said at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 
 from loop.errors import InvalidOptionError, MissingAssetError
-from uhc.controllers.registry import controller_named, described, or_default
-from uhc.controllers.tracker import TrackerOptions
-from uhc.correct import correct_joints, correct_motions
+from uhc.controllers.base import Controller, Tracking, TrackingRequest
+from uhc.controllers.cascade import Cascade
+from uhc.controllers.policy import PolicyController
+from uhc.controllers.registry import (
+    CONTROLLERS,
+    controller_class,
+    create_controller,
+    describe_controller,
+    name_or_default,
+)
+from uhc.controllers.tracker import Tracker
+from uhc.correct import correct_joints
 from uhc.evaluate import main
-from uhc.request import Request
+from uhc.options import CorrectionOptions
 from uhc.rl.environment import ACTION
 from uhc.rl.observation import SIZE
 from uhc.rl.policy import Policy
@@ -28,21 +37,28 @@ def zero_policy(bias: float = 0.0) -> Policy:
     )
 
 
+def cascade(bias: float = 0.0) -> Cascade:
+    return Cascade(PolicyController(zero_policy(bias)))
+
+
 def test_the_tracker_needs_nothing_and_refuses_weights(tmp_path: Path) -> None:
-    assert controller_named("tracker") is None
-    assert described("tracker", None) == "tracker"
+    assert create_controller("tracker") == Tracker()
+    assert create_controller("tracker", max_residual_force=50.0) == Tracker(
+        levels_n=(0.0, 25.0, 50.0)
+    )
+    assert describe_controller("tracker", None) == "tracker"
     with pytest.raises(InvalidOptionError, match="no weights"):
-        controller_named("tracker", tmp_path / "any")
+        create_controller("tracker", tmp_path / "any")
 
 
 def test_a_policy_is_described_by_its_weights(tmp_path: Path) -> None:
     path, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     zero_policy().save(path)
     zero_policy(1.0).save(other)
-    loaded = controller_named("policy", path)
-    assert isinstance(loaded, Policy) and loaded.mean.shape == (SIZE,)
-    assert described("policy", path) == described("policy", path)
-    assert described("policy", path) != described("policy", other)
+    loaded = create_controller("policy", path, alone=True)
+    assert isinstance(loaded, PolicyController) and loaded.policy.mean.shape == (SIZE,)
+    assert describe_controller("policy", path) == describe_controller("policy", path)
+    assert describe_controller("policy", path) != describe_controller("policy", other)
 
 
 @pytest.mark.parametrize(("name", "told"), [("policy", "train_uhc.sh"), ("faithful", "get_smpl")])
@@ -51,31 +67,58 @@ def test_missing_weights_say_which_command_makes_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingAssetError, match=told):
-        controller_named(name, Path("not_there"))  # type: ignore[arg-type]
+        create_controller(name, Path("not_there"))
 
 
 def test_the_policy_that_is_shipped_needs_no_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert isinstance(controller_named("policy"), Policy)
+    assert isinstance(create_controller("policy"), Cascade)
 
 
 def test_the_default_is_the_policy_but_only_the_tracker_is_faithful() -> None:
-    assert or_default(None, faithful=False) == "policy"
-    assert or_default(None, faithful=True) == "tracker"
-    assert or_default("search", faithful=True) == "search"  # which is refused with its reason
+    assert name_or_default(None, faithful=False) == "policy"
+    assert name_or_default(None, faithful=True) == "tracker"
+    assert name_or_default("search", faithful=True) == "search"  # which is refused with its reason
 
 
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(InvalidOptionError, match="controller"):
-        controller_named("puppeteer")  # type: ignore[arg-type]
+class Mine(Controller):
+    """A controller of a user's own, as far as it goes."""
+
+    def track(self, request: TrackingRequest) -> Tracking:
+        return Tracker(levels_n=(0.0,)).track(request)
+
+
+def test_a_controller_of_ones_own_corrects(walk: np.ndarray) -> None:
+    name = f"{__name__}:Mine"
+    own = create_controller(name)
+    assert type(own).__name__ == "Mine" and describe_controller(name, None) == name
+    (mine,) = correct_joints([walk[:20]], CorrectionOptions(controller=own), workers=1)
+    strict = CorrectionOptions(controller=Tracker(levels_n=(0.0,)))
+    (tracked,) = correct_joints([walk[:20]], strict, workers=1)
+    assert mine.joints is not None and tracked.joints is not None
+    np.testing.assert_array_equal(mine.joints, tracked.joints)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("puppeteer", "tracker: computed torque"), ("pathlib:Path", "a subclass of")],
+)
+def test_what_is_no_controller_is_refused(name: str, told: str) -> None:
+    with pytest.raises(InvalidOptionError, match=told):
+        create_controller(name)
+
+
+def test_every_registered_class_can_be_imported() -> None:
+    for name in CONTROLLERS.names:
+        assert Controller in controller_class(name).__mro__
 
 
 def test_an_idle_policy_is_the_tracker_without_help(walk: np.ndarray) -> None:
-    (policy,) = correct_joints([walk], workers=1, controller=zero_policy())
-    only_rung = TrackerOptions(ladder=(0.0,))
-    (tracker,) = correct_joints([walk], workers=1, tracker=only_rung)
+    (policy,) = correct_joints([walk], CorrectionOptions(controller=cascade()), workers=1)
+    strict = CorrectionOptions(controller=Tracker(levels_n=(0.0,)))
+    (tracker,) = correct_joints([walk], strict, workers=1)
     assert policy.success and tracker.success
     assert policy.method_used == "simulated" and policy.clamp_n == 0.0
     assert policy.residual_force_bw == 0.0
@@ -84,7 +127,7 @@ def test_an_idle_policy_is_the_tracker_without_help(walk: np.ndarray) -> None:
 
 
 def test_where_a_policy_falls_the_tracker_takes_over(walk: np.ndarray) -> None:
-    (fallen,) = correct_joints([walk], workers=1, controller=zero_policy(3.0))
+    (fallen,) = correct_joints([walk], CorrectionOptions(controller=cascade(3.0)), workers=1)
     (tracked,) = correct_joints([walk], workers=1)
     assert fallen.success and fallen.method_used == "simulated"
     assert fallen.joints is not None and tracked.joints is not None
@@ -93,8 +136,9 @@ def test_where_a_policy_falls_the_tracker_takes_over(walk: np.ndarray) -> None:
 
 def test_results_of_a_policy_do_not_depend_on_the_workers(walk: np.ndarray) -> None:
     clips = [walk, walk[::-1].copy()]
-    alone = correct_joints(clips, workers=1, controller=zero_policy())
-    shared = correct_joints(clips, workers=2, controller=zero_policy())
+    options = CorrectionOptions(controller=cascade())
+    alone = correct_joints(clips, options, workers=1)
+    shared = correct_joints(clips, options, workers=2)
     for one, two in zip(alone, shared, strict=True):
         assert one.joints is not None and two.joints is not None
         assert one.joints.tobytes() == two.joints.tobytes()
@@ -102,13 +146,15 @@ def test_results_of_a_policy_do_not_depend_on_the_workers(walk: np.ndarray) -> N
 
 def test_only_the_tracker_teleports_or_plays_faster() -> None:
     for options in ({"teleport": True}, {"playback_rate": 1.5}):
-        with pytest.raises(InvalidOptionError, match="only the tracker"):
-            correct_motions([], controller=zero_policy(), **options)  # type: ignore[arg-type]
+        for controller in (cascade(), cascade().controller):
+            with pytest.raises(InvalidOptionError, match="only the tracker"):
+                CorrectionOptions(controller=controller, **options)  # type: ignore[arg-type]
 
 
-def test_only_who_is_helped_can_be_left_alone() -> None:
-    with pytest.raises(InvalidOptionError, match="left alone"):
-        Request(alone=True)
+@pytest.mark.parametrize("name", ["tracker", "faithful"])
+def test_only_what_is_in_a_cascade_can_be_left_alone(name: str) -> None:
+    with pytest.raises(InvalidOptionError, match="always alone"):
+        create_controller(name, alone=True)
 
 
 def test_evaluate_judges_a_policy_and_the_tracker_without_help(
@@ -123,7 +169,7 @@ def test_evaluate_judges_a_policy_and_the_tracker_without_help(
         controller_weights=tmp_path / "policy.safetensors",
         workers=1,
     )
-    main(tmp_path, tmp_path / "tracker.csv", most_help=0.0, workers=1)
+    main(tmp_path, tmp_path / "tracker.csv", max_residual_force=0.0, workers=1)
     for name in ("policy", "tracker"):
         (row,) = csv.DictReader((tmp_path / f"{name}.csv").read_text().splitlines())
         assert (row["success"], float(row["clamp_n"])) == ("1", 0.0)

@@ -6,20 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from uhc.controllers.registry import controller_named
-from uhc.controllers.search import SearchOptions, _actions, _Branch, _play, search
-from uhc.controllers.tracker import TrackerOptions
+from uhc.controllers.base import TrackingRequest
+from uhc.controllers.cascade import Cascade
+from uhc.controllers.registry import create_controller
+from uhc.controllers.search import Search, _Branch, _play
+from uhc.controllers.tracker import Tracker
 from uhc.correct import correct_joints
+from uhc.options import CorrectionOptions
 from uhc.rl.environment import EnvOptions, ReferenceClip, TrackingEnv
 
-QUICK = SearchOptions(samples=6, survivors=2)
-UNAIDED = TrackerOptions(ladder=(0.0,))
+QUICK = Search(samples=6, survivors=2)
+UNAIDED = Tracker(levels_n=(0.0,))
 NEVER_CLOSE = replace(UNAIDED, accept_error_m=0.0)
 
 
 def test_a_search_is_one_unaided_motion_and_repeats_itself(symmetric_humanoid, standing) -> None:
     clip = standing[:24]
-    first, second = (search(symmetric_humanoid, clip, QUICK) for _ in range(2))
+    first, second = (QUICK.track(TrackingRequest(symmetric_humanoid, clip)) for _ in range(2))
     assert first.success and len(first.qpos) == len(clip)
     assert first.clamp_n == first.force_bw == first.torque_bwm == 0.0
     assert first.qpos.tobytes() == second.qpos.tobytes()
@@ -30,7 +33,7 @@ def test_branches_replay_to_the_state_they_stand_for(symmetric_humanoid, standin
     env = TrackingEnv(symmetric_humanoid, [ReferenceClip("", standing[:20])], EnvOptions())
     env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     start = _Branch(0.0, env.state(), ())
-    actions = _actions(np.random.default_rng(0), 1, QUICK)
+    actions = QUICK._actions(np.random.default_rng(0), 1)
     branch = start
     for action in actions[1:4]:
         _play(env, start, actions[5], 4)  # another branch in between
@@ -44,7 +47,7 @@ def test_branches_replay_to_the_state_they_stand_for(symmetric_humanoid, standin
 
 
 def test_a_correction_can_search(walk: np.ndarray) -> None:
-    chosen = controller_named("search")
-    assert isinstance(chosen, SearchOptions)
-    (done,) = correct_joints([walk], workers=1, controller=QUICK)
+    chosen = create_controller("search")
+    assert chosen == Cascade(Search())
+    (done,) = correct_joints([walk], CorrectionOptions(controller=Cascade(QUICK)), workers=1)
     assert done.success and done.method_used == "simulated" and done.clamp_n == 0.0

@@ -14,21 +14,21 @@ from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.ik import solve_ik
 from uhc.control.reference import build_reference
 from uhc.control.simulation import Simulation
-from uhc.controllers.tracker import TrackerOptions, simulate, track
+from uhc.controllers.base import TrackingRequest
+from uhc.controllers.tracker import Tracker
 from uhc.humanoid.cleanup import clean
 from uhc.humanoid.model import (
     Humanoid,
     build_humanoid,
     pose_to_qpos,
     qpos_to_corners,
-    qpos_to_joints_zup,
 )
 from uhc.humanoid.poses import qpos_difference
 from uhc.humanoid.segments import TIMESTEP_S
 from uhc.refine.solve import refine
 
 Poses = NDArray[np.float64]
-STRICT = TrackerOptions(ladder=(0.0,))
+STRICT = Tracker(levels_n=(0.0,))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def walking(walk: NDArray[np.float32]) -> tuple[Humanoid, Poses]:
 def test_standing_is_held_for_five_seconds_without_help(
     symmetric_humanoid: Humanoid, standing: Poses
 ) -> None:
-    done = track(symmetric_humanoid, standing, options=STRICT)
+    done = STRICT.track(TrackingRequest(symmetric_humanoid, standing))
     assert done.success
     assert done.force_bw < 1e-12 and done.torque_bwm < 1e-12
     assert done.contact_bw == pytest.approx(1.0, abs=0.01)
@@ -58,7 +58,7 @@ def test_above_the_floor_it_falls_as_bodies_fall(
     """Nothing holds it up: the pelvis follows g t^2 / 2 until the failure is called."""
     raised = standing.copy()
     raised[:, 2] += 1.0
-    done = track(symmetric_humanoid, raised, options=replace(STRICT, settle_m=0.0))
+    done = replace(STRICT, settle_m=0.0).track(TrackingRequest(symmetric_humanoid, raised))
     assert not done.success and done.reason == "fell behind the reference"
     assert done.failed_frame == len(done.qpos) == 7  # g t^2 / 2 passes 0.5 m in 0.32 s
     times = 0.05 * np.arange(len(done.qpos))
@@ -66,13 +66,13 @@ def test_above_the_floor_it_falls_as_bodies_fall(
     assert done.force_bw == 0.0 and done.contact_bw == 0.0
 
 
-def test_help_never_exceeds_the_clamp_and_is_measured(
+def test_residual_force_never_exceeds_the_clamp_and_is_measured(
     symmetric_humanoid: Humanoid, standing: Poses
 ) -> None:
     raised = standing[:20].copy()
     raised[:, 2] += 1.0
     reference = build_reference(raised, 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 40.0, TrackerOptions().gains)
+    simulation = Simulation(symmetric_humanoid, reference, 40.0, Tracker().gains)
     for frame in range(5):
         assert simulation.advance(frame * reference.stride) == ""
         assert np.abs(simulation.data.qfrc_applied[:6]).max() <= 40.0 + 1e-9
@@ -81,7 +81,7 @@ def test_help_never_exceeds_the_clamp_and_is_measured(
 
 def test_a_real_walk_is_tracked_closely(walking: tuple[Humanoid, Poses]) -> None:
     body, qpos = walking
-    done = track(body, qpos)
+    done = Tracker().track(TrackingRequest(body, qpos))
     assert done.success and done.clamp_n <= 50.0
     assert done.error_m < 0.03
     assert done.force_bw <= np.sqrt(3) * done.clamp_n / body.body_weight
@@ -95,7 +95,7 @@ def test_contacts_alone_carry_a_walk_and_change_its_momentum(
     """Newton: the impulse of the floor is that of gravity plus the change of momentum."""
     body, qpos = walking
     reference = build_reference(qpos, 20.0)
-    simulation = Simulation(body, reference, 0.0, TrackerOptions().gains)
+    simulation = Simulation(body, reference, 0.0, Tracker().gains)
     speeds = []
     for frame in range(40):
         mujoco.mj_forward(body.model, simulation.data)
@@ -110,33 +110,34 @@ def test_contacts_alone_carry_a_walk_and_change_its_momentum(
 
 def test_tracking_is_deterministic(walking: tuple[Humanoid, Poses]) -> None:
     body, qpos = walking
-    first, second = track(body, qpos[:20]), track(body, qpos[:20])
+    first, second = (Tracker().track(TrackingRequest(body, qpos[:20])) for _ in range(2))
     np.testing.assert_array_equal(first.qpos, second.qpos)
 
 
-def test_the_ladder_stops_at_the_first_rung_that_is_close_enough(
+def test_the_first_residual_force_level_that_is_close_enough_is_kept(
     walking: tuple[Humanoid, Poses],
 ) -> None:
     body, qpos = walking
     qpos = qpos[:30]
-    strict = TrackerOptions(ladder=(0.0, 50.0, 200.0), accept_error_m=0.0)
-    closest = track(body, qpos, options=strict)
+    strict = Tracker(levels_n=(0.0, 50.0, 200.0), accept_error_m=0.0)
+    closest = strict.track(TrackingRequest(body, qpos))
     assert closest.success
-    lenient = track(body, qpos, options=replace(strict, accept_error_m=1.0))
+    lenient = replace(strict, accept_error_m=1.0).track(TrackingRequest(body, qpos))
     assert lenient.success and lenient.clamp_n <= closest.clamp_n
     assert closest.error_m <= lenient.error_m
 
 
-def test_teleports_only_when_asked_and_only_after_every_rung_failed(
+def test_teleports_only_when_asked_and_only_after_every_level_failed(
     symmetric_humanoid: Humanoid, standing: Poses
 ) -> None:
     raised = standing[:40].copy()
     raised[:, 2] += 2.0
-    options = TrackerOptions(ladder=(0.0, 25.0), teleport=True)
-    done = track(symmetric_humanoid, raised, options=options)
+    tracker = Tracker(levels_n=(0.0, 25.0))
+    done = tracker.track(TrackingRequest(symmetric_humanoid, raised, teleport=True))
     assert not done.success and done.teleports >= 3
     assert len(done.qpos) == 40 and np.isfinite(done.qpos).all()
-    assert track(symmetric_humanoid, standing[:20], options=options).teleports == 0
+    request = TrackingRequest(symmetric_humanoid, standing[:20], teleport=True)
+    assert tracker.track(request).teleports == 0
 
 
 def test_a_diverging_simulation_stops_and_leaves_its_state(
@@ -145,15 +146,8 @@ def test_a_diverging_simulation_stops_and_leaves_its_state(
     reference = build_reference(standing[:20], 20.0)
     broken = reference.qacc.copy()
     broken[100:, 10] = np.nan
-    goals = qpos_to_joints_zup(symmetric_humanoid, standing[:20])
-    done = simulate(
-        symmetric_humanoid,
-        replace(reference, qacc=broken),
-        goals,
-        0.0,
-        TrackerOptions(),
-        dump_folder=tmp_path / "dumps",
-    )
+    request = TrackingRequest(symmetric_humanoid, standing[:20], dump_folder=tmp_path / "dumps")
+    done = Tracker().attempt(request, replace(reference, qacc=broken), 0.0)
     assert not done.success and done.reason == "the simulation diverged"
     assert done.failed_frame == 100 // reference.stride + 1
     assert np.isfinite(done.qpos).all()
@@ -169,7 +163,7 @@ def test_mujoco_writes_no_log_into_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     reference = build_reference(standing[:10], 20.0)
-    simulation = Simulation(symmetric_humanoid, reference, 0.0, TrackerOptions().gains)
+    simulation = Simulation(symmetric_humanoid, reference, 0.0, Tracker().gains)
     simulation.data.qvel[:] = 1e12
     assert simulation.advance(0)
     assert list(tmp_path.iterdir()) == []
@@ -195,6 +189,6 @@ def test_refuses_what_cannot_be_played(standing: Poses) -> None:
         build_reference(standing[:3], 20.0)
 
 
-def test_refuses_an_empty_ladder(symmetric_humanoid: Humanoid, standing: Poses) -> None:
-    with pytest.raises(InvalidOptionError, match="ladder"):
-        track(symmetric_humanoid, standing, options=TrackerOptions(ladder=()))
+def test_refuses_no_residual_force_level() -> None:
+    with pytest.raises(InvalidOptionError, match="residual-force level"):
+        Tracker().up_to(-1.0)

@@ -7,7 +7,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from loop.errors import InvalidMotionError
-from uhc.controllers.tracker import TrackerOptions, track
+from uhc.controllers.base import TrackingRequest
+from uhc.controllers.tracker import Tracker
 from uhc.humanoid.poses import rotvec_to_quat
 from uhc.rl.environment import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.rl.observation import NEXT, OWN, SIZE
@@ -42,7 +43,7 @@ def test_no_action_is_the_tracker_without_help(symmetric_humanoid, standing, env
         _, reward, failed, cut, info = env.step(np.zeros(ACTION))
         assert not failed
     assert cut and info["success"] and reward > 0.95
-    tracked = track(symmetric_humanoid, standing, options=TrackerOptions(ladder=(0.0,)))
+    tracked = Tracker(levels_n=(0.0,)).track(TrackingRequest(symmetric_humanoid, standing))
     np.testing.assert_array_equal(env.simulation.data.qpos, tracked.qpos[-1])
 
 

@@ -1,4 +1,4 @@
-"""Lessons: what is remembered, and that a policy learns what noisy lessons have in common."""
+"""The imitation buffer: what is kept; a policy learns what noisy actions have in common."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from uhc.rl.environment import ACTION
-from uhc.rl.imitation import Lessons
+from uhc.rl.imitation import ImitationBuffer
 from uhc.rl.observation import SIZE
 
 
@@ -36,10 +36,10 @@ def test_what_noisy_lessons_have_in_common_is_learned(policy):
     rng = np.random.default_rng(0)
     seen, noisy, _ = told(rng, 4096)
     fresh, _, right = told(rng, 512)
-    lessons = Lessons(policy, 4096, 256)
+    lessons = ImitationBuffer(policy, 4096, 256)
     lessons.add(seen, noisy)
     before = np.mean((mean_action(policy, fresh) - right) ** 2)
-    distances = [lessons.teach(3e-3) for _ in range(4)]
+    distances = [lessons.fit(3e-3) for _ in range(4)]
     after = np.mean((mean_action(policy, fresh) - right) ** 2)
     assert after < 0.3 * before
     assert distances[-1] < distances[0]
@@ -52,17 +52,17 @@ def test_values_and_noise_of_the_policy_stay(policy):
         for name, tensor in policy.state_dict().items()
         if "value" in name or name == "log_std"
     }
-    lessons = Lessons(policy, 64, 32)
+    lessons = ImitationBuffer(policy, 64, 32)
     lessons.add(*told(np.random.default_rng(0), 64)[:2])
-    lessons.teach(1e-2)
+    lessons.fit(1e-2)
     assert kept
     for name, tensor in kept.items():
         torch.testing.assert_close(policy.state_dict()[name], tensor, rtol=0, atol=0)
 
 
 def test_the_oldest_are_forgotten_and_none_is_no_lesson(policy):
-    lessons = Lessons(policy, 10, 4)
-    assert np.isnan(lessons.teach(1e-3))
+    lessons = ImitationBuffer(policy, 10, 4)
+    assert np.isnan(lessons.fit(1e-3))
     seen, noisy, _ = told(np.random.default_rng(0), 16)
     lessons.add(seen[:8], noisy[:8])
     lessons.add(seen[8:], noisy[8:])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from uhc.rl.environment import ACTION, DECISION_STEPS, EnvOptions, ReferenceClip, TrackingEnv
-from uhc.rl.improvement import BranchOptions, Guide, improved
+from uhc.rl.improvement import ActionImprovement, VineOptions
 from uhc.rl.observation import SIZE
 from uhc.rl.policy import Network, Policy
 
@@ -20,8 +20,10 @@ def layer(rows, bias=0.0):
     return np.zeros(SIZE), np.ones(SIZE), (np.zeros((rows, SIZE)),), (np.full(rows, bias),)
 
 
-def guide(options, action=0.0, value=0.0):
-    return Guide(Policy(*layer(ACTION, action)), Network(*layer(1, value)), GAMMA, options)
+def improvement(options, action=0.0, value=0.0):
+    return ActionImprovement(
+        Policy(*layer(ACTION, action)), Network(*layer(1, value)), GAMMA, options
+    )
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def earned(env, state, action, decisions=1):
 def test_trying_leaves_the_state_and_is_fixed_by_the_draw(env):
     state = env.state()
     first, second, other = (
-        improved(env, guide(BranchOptions()), np.random.default_rng(seed)) for seed in (1, 1, 2)
+        improvement(VineOptions()).improve(env, np.random.default_rng(seed)) for seed in (1, 1, 2)
     )
     assert env.state() == state
     np.testing.assert_array_equal(first, second)
@@ -51,16 +53,16 @@ def test_trying_leaves_the_state_and_is_fixed_by_the_draw(env):
 def test_what_a_bad_policy_is_taught_earns_more(env):
     """A policy that pushes everything by one unit is told to push less."""
     state = env.state()
-    teacher = guide(BranchOptions(pairs=32, step=1.0, contrast=0.0, decisions=1), action=1.0)
-    better = improved(env, teacher, np.random.default_rng(0))
+    teacher = improvement(VineOptions(pairs=32, step=1.0, contrast=0.0, decisions=1), action=1.0)
+    better = teacher.improve(env, np.random.default_rng(0))
     assert earned(env, state, better) > earned(env, state, np.ones(ACTION)) + 0.005
     assert better.mean() < 1.0
 
 
 def test_where_nothing_depends_on_the_action_little_is_taught(env):
-    options = BranchOptions()
-    plain = improved(env, guide(options), np.random.default_rng(0))
-    shy = improved(env, guide(replace(options, contrast=10.0)), np.random.default_rng(0))
+    options = VineOptions()
+    plain = improvement(options).improve(env, np.random.default_rng(0))
+    shy = improvement(replace(options, contrast=10.0)).improve(env, np.random.default_rng(0))
     assert 0.0 < np.abs(shy).max() < 0.01 * np.abs(plain).max()
     # Parallel: only the length of the improvement depends on what depends on it.
     np.testing.assert_allclose(shy / np.linalg.norm(shy), plain / np.linalg.norm(plain), atol=1e-9)
@@ -69,7 +71,7 @@ def test_where_nothing_depends_on_the_action_little_is_taught(env):
 def test_a_value_that_is_the_same_everywhere_changes_nothing(env):
     draws = [np.random.default_rng(3) for _ in range(2)]
     low, high = (
-        improved(env, guide(BranchOptions(), value=v), rng)
+        improvement(VineOptions(), value=v).improve(env, rng)
         for v, rng in zip((0, 0.9), draws, strict=True)
     )
     np.testing.assert_allclose(low, high, atol=1e-9)
@@ -82,11 +84,11 @@ def test_falling_forfeits_the_value_of_the_end(env):
     edge = replace(env.options, failure_m=env.distance() - 1e-6)  # the policy just falls
     strict = TrackingEnv(env._humanoid, env._clips, edge)
     strict.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
-    options = BranchOptions(pairs=32, decisions=1)
+    options = VineOptions(pairs=32, decisions=1)
 
     def gained(value):
         strict.restore(state)
-        better = improved(strict, guide(options, 1.0, value), np.random.default_rng(0))
+        better = improvement(options, 1.0, value).improve(strict, np.random.default_rng(0))
         return np.linalg.norm(better - pushed), better
 
     (without, _), (little, _), (much, better) = gained(0.0), gained(0.01), gained(1.0)

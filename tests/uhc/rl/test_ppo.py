@@ -10,12 +10,12 @@ import torch
 
 from loop.errors import CorruptFileError
 from uhc.rl.environment import DECISION_STEPS, ReferenceClip
-from uhc.rl.improvement import BranchOptions
+from uhc.rl.improvement import VineOptions
 from uhc.rl.ppo import PpoOptions, Trainer
 
-BRANCHING = BranchOptions(after=1, every=2, pairs=1, decisions=1)
+VINE = VineOptions(after=1, every=2, pairs=1, decisions=1)
 OPTIONS = PpoOptions(
-    environments=4, steps=8, batch_size=16, epochs=2, hidden=(16,), branching=BRANCHING, seed=3
+    environments=4, steps=8, batch_size=16, epochs=2, hidden=(16,), vine=VINE, seed=3
 )
 
 
@@ -46,7 +46,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(symmetric_humanoid, 
 
 
 def test_branches_change_what_is_learned_from_their_first_iteration_on(symmetric_humanoid, clips):
-    never = replace(OPTIONS, branching=replace(BRANCHING, after=99))
+    never = replace(OPTIONS, vine=replace(VINE, after=99))
     found = []
     for options in (OPTIONS, never):
         with Trainer(symmetric_humanoid, clips, options, workers=1) as trainer:
@@ -62,9 +62,9 @@ def test_the_checkpoint_of_an_older_trainer_is_refused(symmetric_humanoid, clips
     with Trainer(symmetric_humanoid, clips, OPTIONS, workers=1) as trainer:
         trainer.save(path)
         stored = torch.load(path, weights_only=True)
-        del stored["lessons"]
+        del stored["imitation"]
         torch.save(stored, path)
-        with pytest.raises(CorruptFileError, match="no lessons"):
+        with pytest.raises(CorruptFileError, match="no imitation"):
             trainer.load(path)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import CorruptFileError, MissingAssetError
-from uhc.clips import Clip, upright
+from uhc.clips import MotionClip, upright
 from uhc.rl.references import build_references, load_references, save_references, shared_body
 
 
@@ -15,7 +15,7 @@ from uhc.rl.references import build_references, load_references, save_references
 def clip():
     joints = np.repeat(DEFAULT_SKELETON.rest_joints[None].astype(np.float32), 24, axis=0)
     joints[..., 1] -= joints[..., 1].min()
-    return Clip("000001", joints)
+    return MotionClip("000001", joints)
 
 
 def test_upright_tells_floor_work(clip):
@@ -27,7 +27,7 @@ def test_upright_tells_floor_work(clip):
 
 def test_build_save_load(clip, tmp_path, caplog):
     body = shared_body([clip])
-    broken = Clip("000002", np.full((24, 22, 3), np.nan, np.float32))
+    broken = MotionClip("000002", np.full((24, 22, 3), np.nan, np.float32))
     references = build_references([clip, broken], body, noisy=1, workers=1)
     assert [r.name for r in references] == ["000001~clean", "000001~0"]
     assert "no reference of 000002~clean" in caplog.text

@@ -1,4 +1,4 @@
-"""Arenas: they start again before their failures, and their state is all there is."""
+"""Restarting environments: they start before their failures; their state is all there is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from uhc.rl.environment import ACTION, DECISION_STEPS, EnvOptions, ReferenceClip
-from uhc.rl.vector_environment import KEPT_STARTS, RETRY_FROM, RETRY_STEPS, RETRY_TO, Arena
+from uhc.rl.vector_environment import KEPT_STARTS, RETRY_FROM, RETRY_STEPS, RETRY_TO, RestartingEnv
 
 REST = np.zeros(ACTION, dtype=np.float32)
 
@@ -18,7 +18,7 @@ def falling(symmetric_humanoid, standing):
     away[40:, 0] += 0.3 * np.arange(len(away) - 40)
     clips = [ReferenceClip("leaves", away)]
     options = EnvOptions(failure_m=0.3, horizon=200)
-    return Arena(symmetric_humanoid, clips, options, np.random.SeedSequence(1))
+    return RestartingEnv(symmetric_humanoid, clips, options, np.random.SeedSequence(1))
 
 
 def until(arena, wanted, limit=400):
@@ -58,7 +58,7 @@ def test_starts_lie_between_half_a_second_and_two_before_the_failure(falling):
 
 def test_what_no_longer_fails_is_forgotten(symmetric_humanoid, standing):
     clips = [ReferenceClip("stands", standing)]
-    arena = Arena(symmetric_humanoid, clips, EnvOptions(), np.random.SeedSequence(2))
+    arena = RestartingEnv(symmetric_humanoid, clips, EnvOptions(), np.random.SeedSequence(2))
     arena.reset()
     state = arena.state()
     state["failures"] = [state["start"] | {"env": state["env"]}]

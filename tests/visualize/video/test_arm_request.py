@@ -16,22 +16,31 @@ from dataset.humanml3d import MotionItem, load_split
 from dataset.writer import DatasetClip, write_dataset
 from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.files import CORRECTED, FOLDER, SAMPLED, MotionBatch
-from domains.motion.presets import CORRECTED as PROTOCOL
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from loop.rng import Stream
 from tests.runs import write_settings
 from tests.uhc.test_recording import delivered, faint_policy, swaying
 from translation.humanml import joints_to_vectors, vectors_to_joints
-from uhc.controllers.registry import described
-from uhc.controllers.search import SearchOptions
+from uhc.controllers.cascade import Cascade
+from uhc.controllers.policy import PolicyController
+from uhc.controllers.registry import create_controller, describe_controller
+from uhc.controllers.search import Search
+from uhc.controllers.tracker import Tracker
+from uhc.options import CorrectionOptions
 from uhc.recording import record
-from uhc.request import Request
 from uhc.rl.policy import Policy
 from visualize.video.arm_request import request_at, sampled_at
 from visualize.visualizer import gather, main
 
 CAPTION = Caption("a person sways", ("a/DET", "person/NOUN", "sway/VERB"))
 Arm = Callable[..., Path]
+
+
+def policy_of(options: CorrectionOptions) -> Policy:
+    """The policy in a cascade."""
+    assert isinstance(options.controller, Cascade)
+    assert isinstance(options.controller.controller, PolicyController)
+    return options.controller.controller.policy
 
 
 @pytest.fixture
@@ -64,9 +73,10 @@ def arm(tmp_path: Path, dataset: Path) -> Arm:
 def test_the_film_is_what_the_arm_delivered(arm: Arm, dataset: Path, tmp_path: Path) -> None:
     weights = tmp_path / "policy.safetensors"
     faint_policy().save(weights)
-    sample = arm(controller=described("policy", weights))
+    sample = arm(controller=describe_controller("policy", weights))
     body = body_of(load_split(dataset, "train"))
-    correction = MotionCorrection("simulated", PROTOCOL, 1, body, controller=Policy.load(weights))
+    controller = create_controller("policy", weights)
+    correction = MotionCorrection(CorrectionOptions(controller=controller, skeleton=body), 1)
     batch = MotionBatch((MotionItem("000007", "000007", np.load(sample), (CAPTION,)),))
     corrected = correction.correct(batch, Stream(0)).batch.items[0].vectors
     result = sample.with_name(f"000007{CORRECTED}")
@@ -75,8 +85,8 @@ def test_the_film_is_what_the_arm_delivered(arm: Arm, dataset: Path, tmp_path: P
     assert [clip.title for clip in clips] == [sample.stem, result.stem]
     assert np.array_equal(clips[0].joints, clips[1].joints)  # both show what was simulated
     request = clips[1].request
-    assert request is not None and isinstance(request.controller, Policy)
-    np.testing.assert_array_equal(request.controller.weights[0], Policy.load(weights).weights[0])
+    assert request is not None
+    np.testing.assert_array_equal(policy_of(request).weights[0], Policy.load(weights).weights[0])
     for body_of_arm, same in ((request.skeleton, True), (None, False)):
         found = record(np.asarray(clips[1].joints), replace(request, skeleton=body_of_arm))
         shown = delivered(found)[:-1]
@@ -87,17 +97,17 @@ def test_the_film_is_what_the_arm_delivered(arm: Arm, dataset: Path, tmp_path: P
 
 def test_each_arm_has_its_own_controller(arm: Arm, dataset: Path, tmp_path: Path) -> None:
     request = request_at(arm(controller="search"))
-    assert request.controller == SearchOptions() and request.skeleton is not None
+    assert request.controller == Cascade(Search()) and request.skeleton is not None
     np.testing.assert_allclose(request.skeleton.lengths, 1.1 * DEFAULT_SKELETON.lengths, atol=2e-3)
     outside = tmp_path / "walk.npy"
-    assert request_at(outside) == Request()
-    assert request_at(outside, "search") == Request(controller=SearchOptions())
+    assert request_at(outside) == CorrectionOptions()
+    assert request_at(outside, "search") == CorrectionOptions(controller=Cascade(Search()))
 
 
 def test_an_arm_that_names_no_controller_had_the_tracker(arm: Arm) -> None:
     sample = arm(protocol={"playback_rate": 1.5})
     request = request_at(sample)
-    assert request.controller is None and request.playback_rate == 1.5
+    assert request.controller == Tracker() and request.playback_rate == 1.5
 
 
 def test_a_result_that_was_not_simulated_is_filmed_itself(arm: Arm) -> None:
@@ -115,7 +125,7 @@ def test_other_weights_than_the_arms_are_refused(arm: Arm, tmp_path: Path) -> No
     with pytest.raises(MissingAssetError):
         request_at(sample, weights=tmp_path / "nowhere.safetensors")
     other = request_at(sample, "policy", tmp_path / "other.safetensors")
-    assert isinstance(other.controller, Policy)  # who asks for it by name gets it
+    assert isinstance(policy_of(other), Policy)  # who asks for it by name gets it
 
 
 @pytest.mark.parametrize("controller", ["faithful 0123456789abcdef", "wizard"])

@@ -13,8 +13,8 @@ from tests.uhc.bodies import all_fours, held, symmetric_body
 from tests.uhc.test_recording import swaying
 from uhc.controllers.faithful.controller import Faithful
 from uhc.humanoid.model import qpos_to_joints, zup_to_yup
+from uhc.options import CorrectionOptions
 from uhc.recording import Recording, record
-from uhc.request import Request
 from visualize.video import offscreen
 from visualize.video.camera import VIEWS, follow_each
 from visualize.video.labels import TITLE_HEIGHT
@@ -75,6 +75,8 @@ def test_a_film_of_floor_work_shows_them(opengl, crawling: Recording, tmp_path: 
 
 
 def test_each_clip_is_corrected_as_its_request_says(opengl) -> None:
-    nobody = Clip("published", swaying(8), None, Request(controller=Faithful.__new__(Faithful)))
+    nobody = Clip(
+        "published", swaying(8), None, CorrectionOptions(controller=Faithful.__new__(Faithful))
+    )
     with pytest.raises(InvalidOptionError, match="forces are not recorded"):
         look_frames([Clip("a", swaying(8)), nobody], "simulator", size=64, forces=True).__next__()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import mujoco as _mujoco
 import numpy as np
@@ -19,14 +19,20 @@ from scipy.spatial.transform import Rotation, Slerp
 from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints
 from body_models.smpl import FOLDER, BodyModel, find_body_model, load_body_model, skin
 from loop.errors import InvalidMotionError, InvalidOptionError
-from translation.humanml import put_on_floor, uniform_skeleton
+from translation.humanml import FPS, put_on_floor, uniform_skeleton
 from translation.ik import solve_ik
 from uhc.control.reference import MIN_FRAMES
 from uhc.control.simulation import DIVERGED
+from uhc.controllers.base import (
+    FELL_BEHIND,
+    Capabilities,
+    Controller,
+    Tracking,
+    TrackingRequest,
+)
 from uhc.controllers.faithful.environment import FORCE_SCALE, FaithfulEnv, expert_of
 from uhc.controllers.faithful.humanoid import SmplHumanoid, build_smpl_humanoid, poses_to_qpos
 from uhc.controllers.faithful.weights import PublishedPolicy, load_published_policy
-from uhc.controllers.tracker import Tracking
 from uhc.humanoid.model import yup_to_zup, zup_to_yup
 from uhc.humanoid.segments import GRAVITY
 
@@ -35,38 +41,53 @@ Array = NDArray[np.float64]
 
 WEIGHTS = Path("UniversalHumanoidControl/results/motion_im/uhc_explicit/models/iter_5000.p")
 """Where `prepare/download_uhc.sh` puts them."""
-FPS, CONTROL_HZ = 20.0, 30.0
-BEHIND = "fell behind the reference"
+CONTROL_HZ = 30.0
 
 
 @dataclass(frozen=True)
-class Faithful:
-    """The published controller and its robot; can be sent to worker processes."""
+class Faithful(Controller):
+    """Track with the published controller on its robot; it tracks the source, not the poses."""
 
     body: BodyModel
     robot: SmplHumanoid
     policy: PublishedPolicy
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        playback_rate=True, teleport=True, humanoid=False, weights=True
+    )
+    default_weights: ClassVar[Path | None] = WEIGHTS
 
-def load_faithful(bodies: Path = FOLDER, weights: Path = WEIGHTS) -> Faithful:
-    """Read the user's SMPL body (neutral) and the published weights.
+    @classmethod
+    def load(cls, weights: Path | None = None, bodies: Path = FOLDER) -> Self:
+        """Read the user's SMPL body (neutral) and the published weights.
 
-    Raises:
-        MissingAssetError: one of them is not there; says where it is from and how to get it.
-        CorruptFileError: one of them is damaged.
-    """
-    body = load_body_model(find_body_model("smpl", folder=bodies))
-    return Faithful(body, build_smpl_humanoid(body), load_published_policy(weights))
+        Raises:
+            MissingAssetError: one of them is not there; says where it is from and how to get it.
+            CorruptFileError: one of them is damaged.
+        """
+        body = load_body_model(find_body_model("smpl", folder=bodies))
+        return cls(body, build_smpl_humanoid(body), load_published_policy(weights or WEIGHTS))
+
+    def up_to(self, newtons: float) -> Self:
+        """Refuse a limit: the published residual forces have none. Raises InvalidOptionError."""
+        if newtons < float("inf"):
+            raise InvalidOptionError("the published controller's residual forces have no bound")
+        return self
+
+    def track(self, request: TrackingRequest) -> Tracking:
+        """Track the source joints of a request; see `track_published`."""
+        rate, again = request.playback_rate, request.teleport
+        return track_published(request.source_joints(), self, rate, again, request.skeleton)
 
 
-def follow_faithful(
+def track_published(
     joints: NDArray[Any],
     faithful: Faithful,
     playback_rate: float = 1.0,
     teleport: bool = False,
     skeleton: Skeleton | None = None,
-) -> tuple[NDArray[np.float32], Tracking]:
-    """Follow joints (F, 22, 3), metres, y up, 20 fps, with the published controller.
+) -> Tracking:
+    """Track joints (F, 22, 3), metres, y up, 20 fps, with the published controller.
 
     Args:
         joints: the motion.
@@ -79,11 +100,11 @@ def follow_faithful(
             leaves it SMPL's.
 
     Returns:
-        The joints reached (N, 22, 3), y up, 20 fps, the lowest at height 0; and how it went. At
-        rate 1.5, N is F and one more for each teleport; at other rates control steps are resampled.
-        `qpos` (76 numbers a state) and `failed_frame` count control steps, `clamp_n` is infinite
-        (nothing bounds the published help), and `force_bw` and `torque_bwm` are means of the summed
-        sizes of all 24 residual forces and torques.
+        How it went, with the joints reached (N, 22, 3), the lowest at height 0. At rate 1.5, N is F
+        and one more for each teleport; at other rates control steps are resampled. `qpos` (76
+        numbers a state) and `failed_frame` count control steps, `clamp_n` is infinite (nothing
+        bounds the published forces), and `force_bw` and `torque_bwm` are means of the summed sizes
+        of all 24 residual forces and torques.
 
     Raises:
         InvalidMotionError: no motion, or fewer than 4 frames.
@@ -112,7 +133,7 @@ def follow_faithful(
         # Published: what fails in the very last step has reached the end.
         if failed and not (teleport and ended):
             failures.append(len(states.places))
-            reason = reason or (BEHIND if np.isfinite(info["distance"]) else DIVERGED)
+            reason = reason or (FELL_BEHIND if np.isfinite(info["distance"]) else DIVERGED)
             if not teleport:
                 break
             states.record()
@@ -126,8 +147,9 @@ def follow_faithful(
         found = np.concatenate([found, found[-1:]])
     if skeleton is not None:
         found = uniform_skeleton(found, skeleton)
-    return put_on_floor(found).astype(np.float32), Tracking(
+    return Tracking(
         qpos=np.array(states.qpos),
+        joints=put_on_floor(found).astype(np.float32),
         success=not failures,
         reason=reason,
         failed_frame=failures[0] if failures else -1,

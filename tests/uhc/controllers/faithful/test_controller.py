@@ -14,13 +14,18 @@ from uhc.control.simulation import DIVERGED
 from uhc.controllers.faithful.controller import (
     Faithful,
     _joints,
-    follow_faithful,
-    load_faithful,
     reference_qpos,
+    track_published,
 )
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION, expert_of
 from uhc.controllers.faithful.humanoid import build_smpl_humanoid, qpos_to_poses
 from uhc.controllers.faithful.weights import PublishedPolicy
+
+
+def follow_faithful(*arguments, **options):
+    """The joints reached, and how it went."""
+    done = track_published(*arguments, **options)
+    return done.joints, done
 
 
 def constant(bias):
@@ -146,7 +151,7 @@ def test_a_broken_network_is_a_counted_failure(faithful, waving, value):
 
 def test_what_is_missing_or_no_motion_is_named(faithful, tmp_path):
     with pytest.raises(MissingAssetError, match=r"get_smpl_data\.sh"):
-        load_faithful(tmp_path, tmp_path / "iter_5000.p")
+        Faithful.load(tmp_path / "iter_5000.p", tmp_path)
     with pytest.raises(InvalidMotionError):
         follow_faithful(np.full((8, 22, 3), np.nan), faithful)
     with pytest.raises(InvalidMotionError, match="short"):
