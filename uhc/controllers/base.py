@@ -95,7 +95,7 @@ class TrackingRequest:
         return qpos_to_joints(self.humanoid, self.qpos)
 
     def reached_joints(self, qpos: Array) -> NDArray[np.float32]:
-        """Return joints (N, 22, 3), metres, y up, of simulated poses (N, nq) at the source's height."""
+        """Return joints (N, 22, 3), metres, y up, of poses (N, nq) at the source's height."""
         return standing_joints(self.humanoid, qpos, self.source_joints())
 
 
