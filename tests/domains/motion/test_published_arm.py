@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from body_models.skeleton import DEFAULT_SKELETON
+from domains.motion.arguments import Arguments
+from domains.motion.arm import run
 from tests.body_models.bodies import clouds_content, write_npz
 from tests.uhc.controllers.faithful.test_weights import Network, write, zfilter  # noqa: F401
-from train.train_mdm_iterative_finetuning import Arguments, run
 from translation.humanml import joints_to_vectors
 from uhc.controllers.faithful.environment import OBSERVATION
 
