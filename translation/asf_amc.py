@@ -159,7 +159,10 @@ def _parse_asf(lines: list[list[str]]) -> Asf:
             channels = tuple(channel.lower() for channel in fields.get("dof", []))
             if odd := set(channels) - {"rx", "ry", "rz"}:
                 raise ValueError(f"bone {fields['name'][0]} has channels {sorted(odd)}")
-            vector = _numbers(fields["direction"], 3) * float(fields["length"][0])
+            direction = _numbers(fields["direction"], 3)
+            if abs(np.linalg.norm(direction) - 1) > 0.1:
+                raise ValueError(f"bone {fields['name'][0]}: {direction} is no direction")
+            vector = direction * float(fields["length"][0])
             read[fields["name"][0]] = (vector, frame, channels)
             fields = {}
         else:
