@@ -24,7 +24,7 @@ from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError
 
 ACTIONS = ("waves slowly", "waves quickly", "leans over")
 TINY = replace(
-    PRESETS["demo"], movement=24, motion_hidden=24, text_hidden=24, embedding=8, steps=60
+    PRESETS["demo"], movement=24, motion_hidden=24, text_hidden=24, embedding=8, steps=150
 )
 
 
