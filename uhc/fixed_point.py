@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from eval.metrics.frechet import fid
 from eval.metrics.kid import kid
 from eval.metrics.motion_spaces import MotionDistances, motion_spaces
+from eval.metrics.samples import Features
 from eval.metrics.statistics import Blocks
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
@@ -139,8 +140,8 @@ def distances(windows: Windows, *, seed: int = 0) -> list[Row]:
 
 def _distribution_row(
     measure: str,
-    tables: dict[str, Array],
-    distance: Callable[[Array, Array], float],
+    tables: dict[str, Features],
+    distance: Callable[[Features, Features], float],
     splits: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
 ) -> Row:
     found = {
@@ -168,6 +169,7 @@ def _spectra_rows(
                 ratio = ratios[method][place]
                 within = (ratio >= low[place]) & (ratio <= high[place])
                 row[method] = int(within.sum())
+                row[f"{method} outside"] = " ".join(map(str, np.flatnonzero(~within)))
                 if within.all():
                     inside.append(method)
             median = {

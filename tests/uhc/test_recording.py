@@ -14,7 +14,7 @@ from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidOptionError, SimulationError
 from tests.uhc.bodies import all_fours, held
 from translation.humanml import FPS
-from uhc.control.reference import build_reference
+from uhc.control.reference import build_reference, steady_root
 from uhc.control.simulation import Simulation
 from uhc.controllers.base import Tracking, TrackingRequest
 from uhc.controllers.cascade import Cascade
@@ -101,7 +101,7 @@ def test_forces_are_those_of_every_physics_step(recorded: Recording) -> None:
     """Bit for bit what one sees who stops the tracker's simulation after each of its steps."""
     options = Tracker()
     clip = fit_motion(check_joints(swaying()))
-    lowered = refine(clip.humanoid, clip.qpos, FPS).qpos.copy()
+    lowered = steady_root(refine(clip.humanoid, clip.qpos, FPS).qpos, FPS)
     lowered[:, 2] -= options.settle_m
     reference = build_reference(lowered, FPS)
     single = replace(reference, stride=1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter1d
 
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.humanoid.poses import qpos_difference, same_hemisphere
@@ -17,6 +18,8 @@ Array = NDArray[np.float64]
 
 MIN_FRAMES = 4
 """Fewer poses than this cannot be interpolated by a cubic."""
+ROOT_SIGMA_S = 0.02
+"""Width of the Gaussian by which a root is steadied before it is followed."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,19 @@ class Reference:
     qvel: Array
     qacc: Array
     stride: int
+
+
+def steady_root(qpos: NDArray[Any], fps: float) -> Array:
+    """Poses (F, nq) whose root is smoothed in time; joints keep all that they had.
+
+    A root's acceleration has to come from the floor: what shakes at the frame rate asks for forces
+    that feet cannot give, and costs help.
+    """
+    steady = same_hemisphere(qpos)
+    sigma = ROOT_SIGMA_S * fps
+    steady[:, :7] = gaussian_filter1d(steady[:, :7], sigma, axis=0, mode="nearest")
+    steady[:, 3:7] /= np.linalg.norm(steady[:, 3:7], axis=1, keepdims=True)
+    return steady
 
 
 def build_reference(qpos: NDArray[Any], fps: float, playback_rate: float = 1.0) -> Reference:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from loop.errors import InvalidOptionError
 from translation.humanml import FPS
 from uhc.control.computed_torque import Gains
-from uhc.control.reference import Reference, build_reference
+from uhc.control.reference import Reference, build_reference, steady_root
 from uhc.control.simulation import Simulation
 from uhc.controllers.base import (
     FAILURE_M,
@@ -73,7 +73,7 @@ class Tracker(Controller):
             InvalidOptionError: a playback rate at which frames do not last whole physics steps.
             InvalidMotionError: fewer than 4 frames.
         """
-        lowered = np.array(request.qpos, dtype=np.float64)
+        lowered = steady_root(request.qpos, FPS)
         lowered[:, 2] -= self.settle_m
         reference = build_reference(lowered, FPS, request.playback_rate)
         attempts: list[Tracking] = []

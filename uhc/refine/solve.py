@@ -35,7 +35,9 @@ SOFT_START = {"effort": 4.0, "slip": 0.1, "height": 0.3}
 """Factors on the weights of the soft iterations: forces spread, contacts are still negotiable."""
 
 
-DIAGNOSIS = Weights(effort=0.05)
+DIAGNOSIS = Weights(
+    effort=0.05, effort_height=0.02, effort_speed=0.5, slip=3.0, creep=0.0, height=100.0
+)
 """How `unexplained_force` weighs contacts: cheap forces, but only of feet that stand still."""
 
 
@@ -58,6 +60,8 @@ class RefineOptions:
     damping: float = 1e-4
     """Levenberg's term, to begin with."""
     steady_s: float = STEADY_S
+    """Contacts have to explain the motion smoothed by this, seconds, and not what is faster: that
+    moves no body far, and a refinement that takes it away smooths real motion."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,10 @@ def refine(
 def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
     """(F,) root force in BW that friction at the contacts does not explain, of any motion (F, nq).
 
-    The best forces within the friction pyramid are dear far from the floor and on what moves
-    (`DIAGNOSIS`), so that a foot in the air cannot carry. First and last frame repeat their
-    neighbour. Raises as `refine`, and InvalidMotionError below three frames.
+    The motion is smoothed by `STEADY_S` first: capture shakes at the frame rate. The best forces
+    within the friction pyramid are dear far from the floor and on what moves (`DIAGNOSIS`), so that
+    a foot in the air cannot carry. First and last frame repeat their neighbour. Raises as `refine`,
+    and InvalidMotionError below three frames.
     """
     qpos = checked_qpos(humanoid, qpos, fps)
     if len(qpos) < 3:
