@@ -42,7 +42,7 @@ class LoopSettings:
 
     Attributes:
         seed: fixes every random draw of the run.
-        arm: name of the arm; part of the key of every random stream.
+        arm: name of the arm, for the log: random streams do not depend on it.
         generations: the last generation to make.
         ratio: lambda, samples drawn in each generation over real ones; 0 is the baseline, which
             goes on training on the real data alone.
@@ -138,7 +138,7 @@ def run_generation(
     domain: Domain[BatchT], settings: LoopSettings, run: Run[BatchT], generation: int
 ) -> Metrics:
     """Make generation `generation` from the one before; returns its metrics."""
-    streams = Streams(settings.seed, settings.arm)
+    streams = Streams(settings.seed)
     generator = domain.generator
     sampled: BatchT | None = None
     corrected: Corrected[BatchT] | None = None

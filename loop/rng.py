@@ -14,18 +14,18 @@ Stream = np.random.SeedSequence
 
 @dataclass(frozen=True)
 class Streams:
-    """The random streams of one arm of one run.
+    """The random streams of a run.
 
-    Every (seed, arm, generation, stage) owns a stream of its own, so that a resumed run draws what
-    the unbroken one would have drawn, whichever stages it could skip.
+    Every (seed, generation, stage) owns a stream of its own, so that a resumed run draws what the
+    unbroken one would have drawn, whichever stages it could skip. The arm is no part of the key:
+    arms that start alike draw the same prompts and noise, and their differences are paired.
     """
 
     seed: int
-    arm: str
 
     def at(self, generation: int, stage: str) -> Stream:
-        """Seed sequence of one stage; the same arguments give the same numbers on every machine."""
-        key = (zlib.crc32(self.arm.encode()), generation, zlib.crc32(stage.encode()))
+        """Return the seed sequence of a stage; equal arguments give equal numbers everywhere."""
+        key = (generation, zlib.crc32(stage.encode()))
         return np.random.SeedSequence(entropy=self.seed, spawn_key=key)
 
 
@@ -35,22 +35,22 @@ def generation_of(stream: Stream) -> int:
     Raises:
         InvalidOptionError: the stream is no such one, or a part of one.
     """
-    if len(stream.spawn_key) != 3:
+    if len(stream.spawn_key) != 2:
         raise InvalidOptionError(
             "not the random stream of a stage",
             found=stream.spawn_key,
             expected="what Streams.at(generation, stage) gives",
         )
-    return stream.spawn_key[1]
+    return stream.spawn_key[0]
 
 
 def integer_seed(stream: Stream) -> int:
-    """A non-negative 63-bit seed for libraries that take an integer (torch.Generator)."""
+    """Return a non-negative 63-bit seed for libraries that take an integer (torch.Generator)."""
     return int(stream.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def item_seeds(stream: Stream, count: int) -> list[int]:
-    """One seed an item, so that what an item draws does not depend on how items are batched.
+    """Return one seed an item, so that what an item draws does not depend on how items are batched.
 
     Item i keeps its seed when `count` grows.
     """

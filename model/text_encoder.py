@@ -203,7 +203,8 @@ class CachedTextEncoder:
         keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
         if new:
-            fresh = self._encoder.encode(list(new.values()))
+            # One by one: in a batch, rounding would depend on what else is asked for.
+            fresh = torch.cat([self._encoder.encode([text]) for text in new.values()])
             self._vectors.update(zip(new, fresh, strict=True))
             self._write(self._vectors)
         if not keys:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import numpy as np
 import tyro
@@ -89,7 +90,21 @@ def _build(options: Options, words: list[str]) -> Domain[Any]:
     names = inspect.signature(target).parameters
     if "seed" in names and not any(word.startswith("--seed") for word in words):
         words = [*words, "--seed", str(options.seed)]
-    return tyro.cli(target, args=words, prog=f"python -m scsc --domain {options.domain} --")
+    prog = f"python -m scsc --domain {options.domain} --"
+    return tyro.cli(_as_function(target), args=words, prog=prog)
+
+
+def _as_function(target: Callable[..., Domain[Any]]) -> Callable[..., Domain[Any]]:
+    """Return a function with the parameters of `target`; tyro would take inherited fields."""
+
+    def build(**values: Any) -> Domain[Any]:
+        return target(**values)
+
+    hints = get_type_hints(target.__init__ if isinstance(target, type) else target)
+    build.__signature__ = inspect.signature(target)  # type: ignore[attr-defined]
+    build.__annotations__ = {name: hint for name, hint in hints.items() if name != "return"}
+    build.__doc__ = target.__doc__
+    return build
 
 
 def main() -> None:

@@ -20,11 +20,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     with command():
         words = translate(sys.argv[1:] if arguments is None else arguments)
+    if "--explain" in words:
+        from domains.motion.deviations import explain
+
+        sys.stdout.write(explain() + "\n")
+        return
     options = tyro.cli(
         Arguments,
         prog="python -m train.train_mdm_iterative_finetuning",
         description=f"{Arguments.__doc__} What became of published options that are not listed "
-        "here: `python -m train.published_flags`.",
+        "here: `python -m train.published_flags`. In which points --faithful differs from the "
+        "published code: --faithful --explain.",
         args=words,
         use_underscores=True,
     )

@@ -190,7 +190,8 @@ def check_decoded(
     _warn_of_jumps(joints, lengths, path)
     # The steps of the joints are stored twice: in their positions and root, and in [193:259].
     half_yaw = np.concatenate([[0.0], np.cumsum(vectors[:-1, 0], dtype=np.float64)])
-    steps = yaw_rotate(half_yaw[:-1, None], np.diff(joints.astype(np.float64), axis=0))
+    moved = np.diff(np.asarray(joints, dtype=np.float64), axis=0)
+    steps = yaw_rotate(half_yaw[:-1, None], moved)
     off = np.abs(steps - vectors[:-1, STEPS].reshape(-1, 22, 3)).max(axis=(1, 2))
     if len(off) and off.max() > MOST_JUMP_M:
         said = "%s: positions and velocities differ by %.2f m in frame %d"

@@ -10,7 +10,7 @@ of the splits fall.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +140,7 @@ def distances(windows: Windows, *, seed: int = 0) -> list[Row]:
 
 def _distribution_row(
     measure: str,
-    tables: dict[str, Features],
+    tables: Mapping[str, Features],
     distance: Callable[[Features, Features], float],
     splits: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
 ) -> Row:

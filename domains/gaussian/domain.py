@@ -112,7 +112,7 @@ def correction_named(name: CorrectionName, gammas: Sequence[float]) -> Correctio
 
 def draw_real(settings: GaussianSettings) -> np.ndarray:
     """Real points (S, n, d) of N(0, I); every arm of a seed sees the same."""
-    rng = np.random.default_rng(Streams(settings.seed, ARM).at(0, "real"))
+    rng = np.random.default_rng(Streams(settings.seed).at(0, "real"))
     return rng.standard_normal((settings.seeds, settings.n, settings.dimension))
 
 

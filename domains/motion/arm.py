@@ -12,7 +12,7 @@ from typing import Any
 
 from domains.motion.arguments import Arguments
 from domains.motion.distributed import TorchDistributed, device_named, joined_processes
-from domains.motion.domain import MotionExperiment, build_domain
+from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain
 from domains.motion.files import LARGE_FILES
 from domains.motion.generator import read_checkpoints
 from loop.arm import Arm, run_arm
@@ -47,6 +47,7 @@ def run(arguments: Arguments) -> None:
             loop=_loop_settings(arguments, experiment),
             read_back=read_checkpoints,
             large=LARGE_FILES,
+            later=(FINGERPRINT,),
             start_from=arguments.start_from,
             start_remedy="bash exp_scripts/train_generation_0.sh DATASET",
             model_settings=MODEL_SETTINGS,

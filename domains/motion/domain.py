@@ -15,12 +15,14 @@ from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.distributed import TorchDistributed
 from domains.motion.evaluation import MotionEvaluation
-from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator
+from domains.motion.evaluator.choice import EvaluatorKind, evaluator_identity, motion_evaluator
 from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
 from domains.motion.generator import MotionGenerator
 from domains.motion.presets import CORRECTED, MotionPreset, Protocol, preset_named
+from domains.motion.published_evaluation import PublishedEvaluation
 from domains.motion.registries import CORRECTIONS, EVALUATORS
 from domains.motion.repeated_evaluation import RepeatedEvaluation
+from loop.arm import Built
 from loop.errors import InvalidOptionError
 from loop.interfaces import Correction, Domain, Evaluator, NoCorrection
 from loop.registry import construct
@@ -30,6 +32,8 @@ from uhc.controllers.base import Controller
 from uhc.controllers.tracker import Tracker
 from uhc.options import CorrectionOptions, Method
 
+FINGERPRINT = "evaluator_fingerprint"
+"""Name in args.json of what the metrics stand on."""
 DIVERGED = "diverged"
 """Folder beside the arms for the states of simulations that diverged, to look into."""
 
@@ -75,8 +79,8 @@ def build_domain(
     workers: int,
     device: torch.device,
     distributed: TorchDistributed | None = None,
-) -> Domain[MotionBatch]:
-    """Everything `loop.cycle` needs; trains the evaluator where it is not cached yet.
+) -> Built[MotionBatch]:
+    """Put together what the loop needs; trains the evaluator where it is not cached yet.
 
     Args:
         experiment: what decides the result.
@@ -102,7 +106,7 @@ def build_domain(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
     )
     generator = MotionGenerator(denoiser, train, preset, protocol, experiment.seed, distributed)
-    return Domain(
+    return Built(
         real=MotionBatch(train.items),
         generator=generator,
         correction=_correction(experiment, workers, train),
@@ -114,6 +118,7 @@ def build_domain(
         reserve=reserve,
         large=LARGE_FILES,
         synthetic_count=lambda ratio, _: synthetic_count(ratio, generator.prompts),
+        later={FINGERPRINT: _fingerprint(experiment)},
     )
 
 
@@ -167,7 +172,22 @@ def _evaluation(
         device=device,
         skip_damaged=experiment.protocol.skip_damaged,
     )
+    if experiment.protocol.two_passes:
+        return PublishedEvaluation(denoiser, test, evaluator, preset.eval_samples, experiment.seed)
     return MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples)
+
+
+def _fingerprint(experiment: MotionExperiment) -> str:
+    """Name what the metrics stand on: equal in all arms, sizes and seeds of a family of data."""
+    kind = experiment.evaluator
+    if kind not in EVALUATORS.names:
+        return kind
+    return evaluator_identity(
+        cast(EvaluatorKind, kind),
+        trained_on=experiment.dataset,
+        preset=experiment.preset.evaluator,
+        skip_damaged=experiment.protocol.skip_damaged,
+    )
 
 
 def _reserve(dataset: Path, used: MotionSet) -> MotionBatch:

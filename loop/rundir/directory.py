@@ -10,6 +10,7 @@ beside them, what `loop.rundir.stage` keeps of the generation in progress
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from loop.rundir.stage import PARTIAL, WORK, WorkFolder, needed, nothing_lost
 from loop.rundir.versions import record_versions
 
 Value = TypeVar("Value")
+logger = logging.getLogger("scsc.loop")
 
 
 class Work(Protocol[BatchT]):
@@ -223,8 +225,13 @@ class RunDirectory(Generic[BatchT]):
         added, stored = _as_json(settings), read_json(self.folder / ARGUMENTS)
         if any(name in stored for name in added):
             self._require_equal({name: stored.get(name) for name in added}, added)
-        else:
-            write_json(self.folder / ARGUMENTS, {**stored, **added})
+            return
+        if any(self.generations()):  # generation 0 alone may have been copied here
+            logger.warning(
+                "%s did not record %s when it was begun; what is measured from here on may not "
+                "compare with its earlier generations", self.folder, ", ".join(added),
+            )  # fmt: skip
+        write_json(self.folder / ARGUMENTS, {**stored, **added})
 
     def _tidy(self) -> None:
         """Remove what processes that were killed left between two renames."""

@@ -8,6 +8,7 @@ import pytest
 
 from loop.cycle import LoopSettings, run_generations
 from loop.errors import InvalidOptionError, MissingAssetError, RunLockedError, RunStateError
+from loop.interfaces import NoCorrection
 from loop.rundir.directory import MemoryRun, RunDirectory
 from loop.rundir.generation_0 import copy_generation_0
 from tests.loop.toy import MeanModel, toy_domain
@@ -116,13 +117,22 @@ def test_the_baseline_never_synthesises(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("sampled.npy"))
 
 
-def test_arms_and_seeds_draw_different_numbers() -> None:
-    means = set()
-    for seed, arm in ((3, "a"), (3, "b"), (4, "a")):
-        memory: MemoryRun = MemoryRun()
-        run_generations(toy_domain(MeanModel()), LoopSettings(seed, arm, 1, 0.5), memory)
-        means.add(memory.metrics[-1]["mean"])
-    assert len(means) == 3
+def test_arms_draw_the_same_numbers_and_seeds_different_ones() -> None:
+    """Raw and corrected arms are paired: what they sample, and are measured with, is equal."""
+    found: dict[tuple, list] = {}
+    for seed, arm, corrects in ((3, "raw", False), (3, "corrected", True), (4, "raw", False)):
+        domain, memory = toy_domain(MeanModel()), MemoryRun()
+        if not corrects:
+            domain = domain.with_parts(correction=NoCorrection())
+        sampled: list[np.ndarray] = []
+        domain.generator.watch = sampled.append
+        run_generations(domain, LoopSettings(seed, arm, 2, 0.5), memory)
+        found[seed, arm] = [sampled, [metrics["noise"] for metrics in memory.metrics]]
+    (raw, raw_noise), (corrected, corrected_noise) = found[3, "raw"], found[3, "corrected"]
+    assert np.array_equal(raw[0], corrected[0]), "generation 1 is sampled from the same model"
+    assert not np.array_equal(raw[1], corrected[1]), "generation 2 is not"
+    assert raw_noise == corrected_noise
+    assert not np.array_equal(raw[0], found[4, "raw"][0][0])
 
 
 def test_hand_over_starts_an_arm_from_generation_0(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class MeanModel:
     mean: float = 0.0
     seen: list[list[int]] = field(default_factory=list)
     die_in: str = ""
+    watch: Callable[[np.ndarray], object] = lambda values: None
 
     def _maybe_die(self, stage: str) -> None:
         if self.die_in == stage:
@@ -37,7 +39,9 @@ class MeanModel:
 
     def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> Numbers:
         self._maybe_die("synthesise")
-        return Numbers(self.mean + np.random.default_rng(stream).standard_normal(count))
+        values = self.mean + np.random.default_rng(stream).standard_normal(count)
+        self.watch(values)
+        return Numbers(values)
 
     def fit(
         self, training_set: Mixture[Numbers], generation: int, stream: Stream, scratch: Path | None

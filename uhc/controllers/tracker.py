@@ -103,22 +103,24 @@ class Tracker(Controller):
         goals = qpos_to_joints_zup(humanoid, request.qpos)
         simulation = Simulation(humanoid, reference, clamp_n, self.gains)
         simulation.observe = None if request.observe is None else request.observe(simulation)
-        poses = np.empty((len(goals), humanoid.nq))
         simulation.data.qpos[2] += self.start_lift_m
-        poses[0] = simulation.data.qpos
+        poses = [simulation.data.qpos.copy()]
         errors = np.zeros(len(goals))
         reason, failed_frame, teleports, frame = "", -1, 0, 0
         for frame in range(1, len(goals)):
             trouble = simulation.advance((frame - 1) * reference.stride)
             if not trouble:
-                poses[frame] = simulation.data.qpos
-                joints = qpos_to_joints_zup(humanoid, poses[frame : frame + 1])[0]
+                pose = simulation.data.qpos.copy()
+                joints = qpos_to_joints_zup(humanoid, pose[None])[0]
                 distance = np.linalg.norm(joints - goals[frame], axis=-1)
                 errors[frame] = distance.mean()
                 if distance[list(BODIES)].mean() <= self.failure_m:
+                    poses.append(pose)
                     continue
                 trouble = FELL_BEHIND
-            elif request.dump_folder is not None and not teleport:
+            else:
+                pose = poses[-1]  # where it diverged is no pose
+            if trouble != FELL_BEHIND and request.dump_folder is not None and not teleport:
                 simulation.dump(request.dump_folder)
             if not reason:
                 reason, failed_frame = trouble, frame
@@ -126,11 +128,12 @@ class Tracker(Controller):
                 break
             teleports += 1
             simulation.restart(frame * reference.stride)
-            poses[frame] = simulation.data.qpos
+            poses += [pose, simulation.data.qpos.copy()]  # both are recorded, as published
         reached = frame if reason and not teleport else len(goals)
+        tracked = np.array(poses)
         return Tracking(
-            qpos=poses[:reached],
-            joints=request.reached_joints(poses[:reached]),
+            qpos=tracked,
+            joints=request.reached_joints(tracked),
             success=not reason,
             reason=reason,
             failed_frame=failed_frame,

@@ -30,7 +30,8 @@ def spectrum(joints: NDArray[Any], kind: str, fps: float = FPS) -> tuple[Array, 
     window = np.hanning(len(values))[:, None, None]
     found = np.fft.rfft((values - values.mean(axis=0)) * window, axis=0)
     power = 2.0 * (np.abs(found) ** 2).sum(axis=-1) / (fps * (window**2).sum())
-    return np.asarray(np.fft.rfftfreq(len(values), 1.0 / fps), dtype=np.float64), power
+    frequency = np.fft.rfftfreq(len(values), 1.0 / fps)
+    return np.asarray(frequency, dtype=np.float64), np.asarray(power, dtype=np.float64)
 
 
 def band_power(joints: NDArray[Any], kind: str, fps: float = FPS) -> Array:

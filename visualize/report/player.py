@@ -131,7 +131,7 @@ def _group(
         except ScscError as error:
             missing.append(f"{clip.sampled} cannot be shown: {str(error).splitlines()[0]}.")
     faults = [sum(motion["physics"][key] for key in list(PHYSICS)[:3]) for _, motion in read]
-    shown = choose(faults, count, Streams(0, arm.name.folder).at(generation, "report"))
+    shown = choose(faults, count, Streams(0).at(generation, "report"))
     captions = _captions(clips[0].sampled.parent / "prompts.json", missing)
     corrected = any(clip.corrected for clip in clips)
     corrects = corrected or arm.settings.get("correction", "none") != "none"

@@ -81,12 +81,10 @@ class TrainedEvaluator:
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings (N, D) float32 of captions; each distinct one is computed once."""
-        new = sorted(set(texts) - self._texts.keys())
-        for start in range(0, len(new), BATCH_SIZE):
-            chosen = new[start : start + BATCH_SIZE]
-            tokens, lengths = self._encoder.encode_tokens(chosen)
-            embedded = self._network.embed_texts(tokens, lengths).numpy()
-            self._texts.update(zip(chosen, embedded, strict=True))
+        for text in sorted(set(texts) - self._texts.keys()):
+            # One by one: in a batch, rounding would depend on what was embedded before.
+            tokens, lengths = self._encoder.encode_tokens([text])
+            self._texts[text] = self._network.embed_texts(tokens, lengths)[0].numpy()
         if not texts:
             return np.empty((0, self.dim), np.float32)
         return np.stack([self._texts[text] for text in texts])

@@ -85,36 +85,34 @@ def test_lambda_counts_listed_clips(make) -> None:
 
 def test_all_arms_draw_the_same_prompts_and_noise(make) -> None:
     arms = ["synthetic_percent_050_iterative_finetuning", "other_with_correction"]
-    first, second = (
-        make().synthesise(4, Streams(42, arm).at(3, "synthesise")).items for arm in arms
-    )
+    first, second = (make().synthesise(4, Streams(42).at(3, "synthesise")).items for arm in arms)
     assert [item.id for item in first] == [item.id for item in second]
     for one, other in zip(first, second, strict=True):
         assert one.vectors.tobytes() == other.vectors.tobytes()
     expected = random.Random(3 * 42).sample(list(FRAMES), 4)  # the published draw
     assert [item.id for item in first] == expected
-    later = make().synthesise(4, Streams(42, arms[0]).at(4, "synthesise")).items
+    later = make().synthesise(4, Streams(42).at(4, "synthesise")).items
     assert [item.id for item in later] == random.Random(4 * 42).sample(list(FRAMES), 4)
 
 
 def test_lengths_stay_as_they_are(make) -> None:
-    drawn = make().synthesise(6, Streams(42, "arm").at(1, "synthesise")).items
+    drawn = make().synthesise(6, Streams(42).at(1, "synthesise")).items
     frames = {"000001": 45, "000002": 61, "000003": 196, "M000004": 40, "000005": 77}
     assert {item.id: len(item.vectors) for item in drawn} == frames | {"000006": 196}
 
 
 def test_a_stream_of_no_stage_is_refused(make) -> None:
-    assert generation_of(Streams(1, "arm").at(7, "fit")) == 7
+    assert generation_of(Streams(1).at(7, "fit")) == 7
     with pytest.raises(InvalidOptionError, match=r"Streams\.at"):
         make().synthesise(1, Stream(1))
     with pytest.raises(InvalidOptionError, match="at most 6"):
-        make().synthesise(7, Streams(1, "arm").at(1, "synthesise"))
+        make().synthesise(7, Streams(1).at(1, "synthesise"))
 
 
 def test_samples_of_clips_that_are_not_trained_on_are_not_either(make, listed, monkeypatch) -> None:
     """The published loader puts a sample beside its clip; where that is left out, so is it."""
     generator = make()
-    drawn = generator.synthesise(6, Streams(42, "arm").at(1, "synthesise"))
+    drawn = generator.synthesise(6, Streams(42).at(1, "synthesise"))
     seen = []
     monkeypatch.setattr(
         "domains.motion.generator.TrainingBatches",
@@ -122,7 +120,7 @@ def test_samples_of_clips_that_are_not_trained_on_are_not_either(make, listed, m
     )
     mixture = Mixture(MotionBatch(listed.items), (drawn,), slice(None), (slice(None),))
     with pytest.raises(_Stopped):
-        generator.fit(mixture, 1, Streams(42, "arm").at(1, "fit"), None)
+        generator.fit(mixture, 1, Streams(42).at(1, "fit"), None)
     synthetic = [item for item in seen[0] if any(item is one for one in drawn.items)]
     assert {item.id for item in synthetic} == {"000001", "000002", "000005", "000006"}
     assert len(seen[0]) == len(listed.items) + 4 and seen[1] == {"drop_incomplete": True}
@@ -180,7 +178,7 @@ def test_the_ground_truth_is_two_passes_with_fresh_crops(make_denoiser, real) ->
     evaluation = PublishedEvaluation(make_denoiser(FAITHFUL), real, judge, 8, seed=42)
     report = MotionBatch(()), {"Kept motions_correction": 1.0}
     found = [
-        evaluation.evaluate(None, None, _Corrected(*report), Streams(42, arm).at(g, "evaluate"))
+        evaluation.evaluate(None, None, _Corrected(*report), Streams(42).at(g, "evaluate"))
         for arm, g in (("a", 1), ("b", 2))
     ]
     assert found[0] == found[1]  # published processes start from one seed
