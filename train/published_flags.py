@@ -74,7 +74,7 @@ FLAGS: Mapping[str, Answer] = {
     "no_fixseed": Rejected("a run is fixed by its seed, or it could not be resumed; vary --seed"),
     "batch_size": Supported(),
     "use_wandb": _switch(
-        "eval_dict.json has the metrics, and this copies them", "--sinks", "wandb"
+        "eval_dict.json has the metrics, and this copies them", "--loggers", "wandb"
     ),
     "filter_dataset_by_keyword": Implied(
         "nothing is filtered; `exp_scripts/filter_dataset.py --ids` makes a data set of some clips",
@@ -99,8 +99,8 @@ FLAGS: Mapping[str, Answer] = {
     "save_dir": Supported(),
     "overwrite": Implied("a folder that exists is gone on with; what is finished is never redone"),
     "train_platform_type": Mapped(
-        "metrics are the eval_dict.json of each generation; --sinks tensorboard copies them",
-        {"NoPlatform": (), "TensorboardPlatform": ("--sinks", "tensorboard")},
+        "metrics are the eval_dict.json of each generation; --loggers tensorboard copies them",
+        {"NoPlatform": (), "TensorboardPlatform": ("--loggers", "tensorboard")},
     ),
     "lr": Supported(),
     "weight_decay": Supported(),

@@ -222,6 +222,7 @@ def _correction(
         protocol.on_failure == "teleport",
         skeleton=body_of(real),
         dump_folder=experiment.cache.parent / DIVERGED,
+        keep_heading=protocol.keep_heading,
     )
     return MotionCorrection(options, workers, protocol.on_failure, experiment.filters)
 

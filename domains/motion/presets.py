@@ -43,6 +43,8 @@ class Protocol:
             more where its steps are whole epochs; epochs drop their incomplete batch (published).
         two_passes: a generation is measured as published: two passes over the test split with
             fresh crops and captions (`domains.motion.published_evaluation`), else by ours.
+        keep_heading: a corrected motion is encoded in the heading of the sample it came from;
+            else in a heading of its own (published), which is ill-conditioned.
     """
 
     mask_padding: bool
@@ -57,6 +59,7 @@ class Protocol:
     skip_damaged: bool = False
     whole_epochs: bool = False
     two_passes: bool = False
+    keep_heading: bool = True
 
 
 FAITHFUL = Protocol(
@@ -72,6 +75,7 @@ FAITHFUL = Protocol(
     skip_damaged=True,
     whole_epochs=True,
     two_passes=True,
+    keep_heading=False,
 )
 CORRECTED = Protocol(
     mask_padding=True,

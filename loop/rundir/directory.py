@@ -204,7 +204,16 @@ class RunDirectory(Generic[BatchT]):
 
     def _require_equal(self, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         names = sorted(stored.keys() | wanted.keys())
-        changed = [n for n in names if stored.get(n) != wanted.get(n)]
+        unrecorded = {n: _unrecorded(stored.get(n), wanted.get(n)) for n in names}
+        changed = [
+            n for n in names if {**_group(stored.get(n)), **unrecorded[n]} != _group(wanted.get(n))
+        ]
+        since = [f"{n}.{inner}" for n in names if n not in changed for inner in unrecorded[n]]
+        if since:
+            logger.warning(
+                "%s was begun by an older version, which did not record %s; from here on this "
+                "version decides", self.folder, ", ".join(since),
+            )  # fmt: skip
         if changed:
             raise RunStateError(
                 "this folder holds a run with other settings",
@@ -293,6 +302,18 @@ class RunDirectory(Generic[BatchT]):
         if self._distributed.leads:
             folders = [(number, self.generation(number)) for number in older]
             prune(folders, self.generation(newest), large, models, samples, finished)
+
+
+def _group(value: Any) -> dict[str, Any]:
+    """Return a group of settings as it is, and a single one as a group of its own."""
+    return value if isinstance(value, dict) else {"": value}
+
+
+def _unrecorded(stored: Any, wanted: Any) -> dict[str, Any]:
+    """Return those settings of a recorded group that the version that recorded it did not know."""
+    if not isinstance(stored, dict) or not isinstance(wanted, dict):
+        return {}
+    return {name: value for name, value in wanted.items() if name not in stored}
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:

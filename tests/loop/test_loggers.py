@@ -21,11 +21,11 @@ from tests.loop.folders import SETTINGS, results, run
 from tests.loop.toy import MeanModel, toy_domain
 
 
-def run_with(folder: Path, sinks: Sequence[LoggerName], last: int = 2) -> None:
+def run_with(folder: Path, names: Sequence[LoggerName], last: int = 2) -> None:
     settings = dataclasses.replace(SETTINGS, generations=last)
     with (
         RunDirectory(folder, {"seed": SETTINGS.seed}) as directory,
-        open_loggers(sinks, directory) as report,
+        open_loggers(names, directory) as report,
     ):
         run_generations(toy_domain(MeanModel()), settings, directory, report)
 
