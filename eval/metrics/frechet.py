@@ -79,7 +79,17 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Features, Features]:
 
 
 def _fid(first: Features, second: Features) -> float:
-    return frechet_distance(*_moments(first), *_moments(second))
+    if max(len(first), len(second)) >= first.shape[1]:
+        return frechet_distance(*_moments(first), *_moments(second))
+    # Fewer samples than dimensions: the centred samples are factors of their covariances already,
+    # which saves the decomposition of (D, D) matrices in every resample of a bootstrap.
+    if np.array_equal(first, second):
+        return 0.0
+    factors = [(part - part.mean(axis=0)) / np.sqrt(len(part) - 1) for part in (first, second)]
+    root_trace = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()
+    traces = sum(float((factor**2).sum()) for factor in factors)
+    shift = np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2)
+    return max(float(shift + traces - 2.0 * root_trace), 0.0)
 
 
 def _moments(features: Features) -> tuple[Features, Features]:

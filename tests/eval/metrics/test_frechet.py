@@ -155,3 +155,13 @@ def test_bad_samples_are_refused() -> None:
         frechet_distance(np.zeros(2), np.eye(2), np.zeros(3), np.eye(3))
     with pytest.raises(InvalidSamplesError, match="two resamples"):
         fid_interval(good, good, np.random.default_rng(0), resamples=1)
+
+
+def test_fewer_samples_than_dimensions_give_the_same_distance() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(12, 40)), 0.5 + 2 * rng.normal(size=(20, 40))
+    moments = [part for x in (a, b) for part in (x.mean(axis=0), np.cov(x, rowvar=False))]
+    assert fid(a, b) == pytest.approx(
+        frechet_distance(*moments), rel=1e-7
+    )  # roots of rounding in singular ones
+    assert fid(a, a.copy()) == 0.0
