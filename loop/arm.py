@@ -100,7 +100,7 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
             return
         with _leader_first(arm.distributed):
             if arm.distributed.leads:
-                set_damage_aside(directory, arm.read_back, discard=arm.discard_damaged)
+                _set_damage_aside(arm, directory)
                 if arm.start_from is not None:
                     copy_generation_0(arm.start_from, arm.folder)
         _check_start(arm, directory)
@@ -119,7 +119,7 @@ def run_loop(
     generations: int = 8,
     ratio: float = 1.0,
     seed: int = 0,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     *,
     corrected: bool = True,
     mixing: str = "latest",
@@ -157,7 +157,7 @@ def run_loop(
         return memory.metrics
     same = {"seed": seed, "ratio": ratio, "corrected": corrected, "mixing": mixing}
     same |= {"start_weights": start_weights, **(settings or {})}
-    with RunDirectory(folder, same) as directory:
+    with RunDirectory(Path(folder), same) as directory:
         run_generations(domain, loop, directory)
         return [read_metrics(directory.generation(g)) for g in range(generations + 1)]
 
@@ -188,6 +188,14 @@ def _is_finished(arm: Arm, directory: RunDirectory[Any]) -> bool:
             if finished and arm.distributed.leads:
                 prune_run(arm.large, arm.loop, directory, last)
     return finished
+
+
+def _set_damage_aside(arm: Arm, directory: RunDirectory[Any]) -> None:
+    last = directory.last()
+    newest = None if last is None else directory.generation(last)
+    if newest and not arm.discard_damaged and not _matches(newest, arm.large.training):
+        arm.read_back(newest, True)  # an arm that finished let go of it: the error says why
+    set_damage_aside(directory, arm.read_back, discard=arm.discard_damaged)
 
 
 def _matches(folder: Path, patterns: Sequence[str]) -> bool:

@@ -169,7 +169,7 @@ WAYS: dict[str, Callable[[list[str]], None]] = {
 }
 
 
-AWAITED = {"faithful.md"}
+AWAITED: set[str] = set()
 """Documents of other work on the way, linked already."""
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from uhc.request import Request
 
 from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import InvalidOptionError, MissingAssetError
@@ -17,6 +16,7 @@ from model.ik import ik_named, joints_to_poses
 from model.vposer import VPoser, fit_poses, load_vposer
 from tests.model.test_vposer import lightning, motion, published_state, write
 from translation.ik import solve_ik
+from uhc.options import CorrectionOptions
 from uhc.pipeline import correct_clip
 
 
@@ -46,8 +46,8 @@ def test_a_clip_is_corrected_by_way_of_the_prior(network: VPoser) -> None:
         pose, _ = motion(network, frames=1, seed=5)
     joints = np.repeat(pose, 12, axis=0)
     joints[..., 1] -= joints[..., 1].min()
-    found = correct_clip(joints, Request("kinematic", ik="vposer"))
-    ours = correct_clip(joints, Request("kinematic"))
+    found = correct_clip(joints, CorrectionOptions("kinematic", ik="vposer"))
+    ours = correct_clip(joints, CorrectionOptions("kinematic"))
     assert found.success and ours.success and found.joints is not None
     assert found.root_aligned_mm < 40
     assert not np.array_equal(found.joints, ours.joints)
@@ -58,6 +58,6 @@ def test_what_is_not_there_is_told_before_any_clip(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingAssetError, match=r"get_smpl_data\.sh"):
-        Request(ik="vposer")
+        CorrectionOptions(ik="vposer")
     with pytest.raises(InvalidOptionError, match="analytic"):
         ik_named("lbfgs")

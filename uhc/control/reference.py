@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter1d
 
 from loop.errors import InvalidMotionError, InvalidOptionError
-from uhc.humanoid.poses import qpos_difference, same_hemisphere
+from uhc.humanoid.poses import filter_in_time, qpos_difference, same_hemisphere
 from uhc.humanoid.segments import TIMESTEP_S
 
 Array = NDArray[np.float64]
@@ -40,7 +39,7 @@ def steady_root(qpos: NDArray[Any], fps: float) -> Array:
     """
     steady = same_hemisphere(qpos)
     sigma = ROOT_SIGMA_S * fps
-    steady[:, :7] = gaussian_filter1d(steady[:, :7], sigma, axis=0, mode="nearest")
+    steady[:, :7] = filter_in_time(steady[:, :7], sigma)
     steady[:, 3:7] /= np.linalg.norm(steady[:, 3:7], axis=1, keepdims=True)
     return steady
 

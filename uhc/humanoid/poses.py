@@ -90,8 +90,32 @@ def same_hemisphere(qpos: NDArray[Any]) -> Array:
     return qpos
 
 
+def filter_in_time(values: Array, sigma_frames: float) -> Array:
+    """Filter rows (F, N) by a narrow Gaussian of `sigma_frames` (below a frame or so) in time.
+
+    Beyond its ends the motion is taken to go on as a parabola, so that the acceleration of a free
+    flight stays what it is, up to the first and last frame.
+    """
+    reach, known = int(4.0 * sigma_frames + 0.5), min(len(values), 5)
+    if reach == 0 or known < 3:
+        return values.copy()
+    before = np.vander(np.arange(-reach, 0), 3) @ np.polyfit(np.arange(known), values[:known], 2)
+    last = np.polyfit(np.arange(known), values[-known:], 2)
+    after = np.vander(np.arange(known, known + reach), 3) @ last
+    padded = np.concatenate([before, values, after])
+    return gaussian_filter1d(padded, sigma_frames, axis=0)[reach : reach + len(values)]
+
+
+def steady_qpos(qpos: NDArray[Any], sigma_frames: float) -> Array:
+    """Return poses (F, nq) without what shakes at the frame rate; see `filter_in_time`."""
+    steady = filter_in_time(same_hemisphere(qpos), sigma_frames)
+    quats = steady[:, 3:].reshape(len(steady), -1, 4)
+    quats /= np.linalg.norm(quats, axis=-1, keepdims=True)
+    return steady
+
+
 def smooth_qpos(qpos: NDArray[Any], sigma_frames: float) -> Array:
-    """Poses (F, nq) filtered in time by a Gaussian of `sigma_frames` frames."""
+    """Return poses (F, nq) filtered in time by a Gaussian of `sigma_frames` frames."""
     smooth = gaussian_filter1d(same_hemisphere(qpos), sigma_frames, axis=0, mode="nearest")
     quats = smooth[:, 3:].reshape(len(smooth), -1, 4)
     quats /= np.linalg.norm(quats, axis=-1, keepdims=True)

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from loop.errors import InvalidMotionError, SimulationError
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.kinematics import BodyTree, checked_qpos
-from uhc.humanoid.poses import qpos_integrate, smooth_qpos
+from uhc.humanoid.poses import qpos_integrate, steady_qpos
 from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.objective import Evaluation, Objective, Weights
 
@@ -114,7 +114,7 @@ def refine(
     if len(qpos) < 3:
         still = np.zeros((len(qpos), len(humanoid.contact_bodies), 3))
         return RefinedMotion(qpos, still, np.zeros(len(qpos)), 0, True, ())
-    steady = smooth_qpos(qpos, options.steady_s * fps) if options.steady_s > 0 else None
+    steady = steady_qpos(qpos, options.steady_s * fps) if options.steady_s > 0 else None
     tree = BodyTree.from_humanoid(humanoid)
     objective = Objective(tree, qpos, 1.0 / fps, options.weights, steady)
     # BLAS threads would change the last bits, and lose more than they win on blocks of 54.
@@ -144,7 +144,7 @@ def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0)
         raise InvalidMotionError(
             "A force needs an acceleration, that is three frames.", found=f"{len(qpos)} frames"
         )
-    steady = smooth_qpos(qpos, STEADY_S * fps)
+    steady = steady_qpos(qpos, STEADY_S * fps)
     objective = Objective(BodyTree.from_humanoid(humanoid), qpos, 1.0 / fps, DIAGNOSIS, steady)
     at = objective.evaluate(np.zeros(objective.shape))
     return _with_ends(np.linalg.norm(at.contact.unexplained[:, :3], axis=-1))

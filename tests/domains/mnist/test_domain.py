@@ -105,7 +105,8 @@ def test_faithful_epochs_are_measured_as_published(options, tmp_path: Path) -> N
     first, both = (json.loads((arm / "00" / "eval_dict.json").read_text()) for arm in (one, two))
     assert list(both) == ["0"] and list(both["0"]) == ["0", "1"]
     assert set(both["0"]["0"]) == {"FID", "Diversity"} < set(both["0"]["1"])
-    assert both["0"]["0"]["FID"] == pytest.approx(first["0"]["0"]["FID"], rel=1e-6)
+    # The same weights, measured on other noise: published processes set no seed.
+    assert both["0"]["0"]["FID"] == pytest.approx(first["0"]["0"]["FID"], rel=0.05)
     assert both["0"]["0"]["FID"] != pytest.approx(both["0"]["1"]["FID"], rel=1e-3)
     sheets = sorted(path.name for path in (two / "00").glob("*.png"))
     assert sheets == ["image_ep0_w0.5.png", "image_ep1_w0.5.png"]

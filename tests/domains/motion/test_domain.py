@@ -92,7 +92,7 @@ def test_arms_are_measured_as_their_generation_0_was(
     given = replace(
         arguments(published_root, smooth_data, tmp_path / "arm"), start_from=arm / "generation_0"
     )
-    with pytest.raises(RunStateError, match="another evaluator"):
+    with pytest.raises(RunStateError, match="measured by others"):
         run(replace(given, evaluator="trained"))
     with pytest.raises(RunStateError, match="another model"):
         run(replace(given, text_encoder="minilm", text_encoder_source=None))

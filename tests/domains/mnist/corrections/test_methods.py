@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from dataset.mnist import Digits
-from domains.mnist.corrections.methods import NAMES, correction_named, write_centroids
+from domains.mnist.corrections.methods import correction_named, write_centroids
 from domains.mnist.corrections.projections import (
     ConvexMixture,
     LocalPlane,
@@ -25,6 +25,7 @@ from domains.mnist.corrections.projections import (
     plane_foot,
     with_grey_values,
 )
+from domains.mnist.registries import CORRECTIONS
 from eval.metrics.neighbours import image_memorisation
 from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.rng import Stream
@@ -52,7 +53,7 @@ def _rows(digits: Digits) -> np.ndarray:
 REAL, SAMPLES = _strokes(400, 0), _strokes(50, 1, noise=40.0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CORRECTIONS.names)
 def test_labels_order_and_range_are_kept(name: str) -> None:
     corrected = correction_named(name, REAL, 4).correct(SAMPLES, STREAM)
     assert corrected.batch.images.dtype == np.uint8
