@@ -74,7 +74,7 @@ def note(
 
 
 def outcome_of(job: Job) -> Outcome | None:
-    """The last attempt, "stopped" where it was killed before it could say so; None for none."""
+    """Read the last attempt, "stopped" where it was killed without a word; None for none."""
     try:
         outcome = Outcome(**read_json(_record(job)))
     except (ScscError, TypeError):  # absent, or of another version: the run directory tells enough
