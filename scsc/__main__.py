@@ -101,7 +101,7 @@ def _as_function(target: Callable[..., Domain[Any]]) -> Callable[..., Domain[Any
         return target(**values)
 
     hints = get_type_hints(target.__init__ if isinstance(target, type) else target)
-    build.__signature__ = inspect.signature(target)  # type: ignore[attr-defined]
+    build.__signature__ = inspect.signature(target)
     build.__annotations__ = {name: hint for name, hint in hints.items() if name != "return"}
     build.__doc__ = target.__doc__
     return build

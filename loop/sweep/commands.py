@@ -163,7 +163,7 @@ def main() -> None:
     if "--" in words:
         place = words.index("--")
         words, extra = words[:place], words[place + 1 :]
-    choice = tyro.cli(Choice, prog="python -m loop.sweep", args=words)  # type: ignore[call-overload]
+    choice = tyro.cli(Choice, prog="python -m loop.sweep", args=words)
     with command(interrupted="stopped; finished work is kept, the same command goes on"):
         choice.do(choice.plan(extra))
 
