@@ -1,6 +1,6 @@
 """What goes wrong inside numpy, scipy, torch, pickle and zipfile when a file is damaged.
 
-None of them promises which errors it raises; these are those that spoiled bytes were seen to cause.
+None of them promises which errors it raises; these are those that corrupt bytes were seen to cause.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ what is generated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ class Arm:
     large: LargeFiles = field(default_factory=LargeFiles)
     later: tuple[str, ...] = ()
     start_from: Path | None = None
-    model_settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    model_settings: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     start_remedy: str = "train generation 0 first"
     start_at: int = 0
     discard_damaged: bool = False
@@ -70,7 +70,7 @@ class Arm:
 class Built(Domain[BatchT]):
     """A domain, and the settings that only its data tell (those named in `Arm.later`)."""
 
-    later: Mapping[str, Any] = field(default_factory=dict)
+    later: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
@@ -157,13 +157,13 @@ def run_loop(
         return memory.metrics
     same = {"seed": seed, "ratio": ratio, "corrected": corrected, "mixing": mixing}
     same |= {"start_weights": start_weights, **(settings or {})}
-    with RunDirectory(Path(folder), same) as directory:
+    with RunDirectory[BatchT](Path(folder), same) as directory:
         run_generations(domain, loop, directory)
         return [read_metrics(directory.generation(g)) for g in range(generations + 1)]
 
 
 @contextmanager
-def _leader_first(distributed: DistributedContext) -> Iterator[None]:
+def _leader_first(distributed: DistributedContext) -> Generator[None]:
     """Let the first process go through a block alone, and then the others."""
     if not distributed.leads:
         distributed.wait()

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -21,7 +21,7 @@ REQUESTS = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 @contextmanager
-def command(interrupted: str = "stopped") -> Iterator[None]:
+def command(interrupted: str = "stopped") -> Generator[None]:
     """Run the body of a command; exits 1 on an error of ours, 130 on Ctrl-C or one of REQUESTS.
 
     Args:
@@ -52,7 +52,7 @@ def _leave(interrupted: str) -> NoReturn:
 
 
 @contextmanager
-def _requests_as_interrupts() -> Iterator[None]:
+def _requests_as_interrupts() -> Generator[None]:
     """Let a request to end put work away as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield

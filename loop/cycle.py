@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal
@@ -27,6 +27,7 @@ from loop.interfaces import (
     Metrics,
     Mixture,
 )
+from loop.lazy import LazySequence
 from loop.mixing import ONLY_NEWEST, POLICIES, fresh_data, policy_named
 from loop.rng import Streams
 from loop.rundir.arrays import with_array_codecs
@@ -94,7 +95,7 @@ def run_generations(
     """
     _check_reserve(domain, settings)
     domain = with_array_codecs(domain)
-    inherits_reset = getattr(type(domain.generator), "reset", None) is Generator.reset
+    inherits_reset = getattr(type(domain.generator), "reset", None) is Generator[BatchT].reset
     if settings.start_weights == "scratch" and inherits_reset:
         domain.generator.remember_untrained()
     last = run.last()
@@ -217,37 +218,21 @@ def _mix(
     streams: Streams,
 ) -> Mixture[BatchT]:
     earlier = run.history(domain) if corrected is not None else ()
-    history = _Appended(earlier, corrected.batch) if corrected is not None else ()
+    history = _appended(earlier, corrected.batch) if corrected is not None else ()
     policy = policy_named(settings.mixing)
-    rows = policy(len(domain.real), _Sizes(history), streams.at(generation, "mix"))
+    rows = policy(len(domain.real), _sizes(history), streams.at(generation, "mix"))
     return Mixture(domain.real, history, rows.real, rows.synthetic, domain.reserve, rows.reserve)
 
 
-class _Appended(Sequence[BatchT]):
-    """A sequence and one more item, without copying or loading the sequence."""
-
-    def __init__(self, earlier: Sequence[BatchT], newest: BatchT) -> None:
-        self._earlier, self._newest = earlier, newest
-        self._count = len(earlier)
-
-    def __len__(self) -> int:
-        return self._count + 1
-
-    def __getitem__(self, index):
-        return self._newest if index == self._count else self._earlier[index]
+def _appended(earlier: Sequence[BatchT], newest: BatchT) -> Sequence[BatchT]:
+    """Return a sequence and one more item, without copying or loading the sequence."""
+    count = len(earlier)
+    return LazySequence(count + 1, lambda index: newest if index == count else earlier[index])
 
 
-class _Sizes(Sequence[int]):
-    """Sizes of stored sets, looked up only when a policy asks (a set may have to be loaded)."""
-
-    def __init__(self, sets: Sequence[BatchT]) -> None:
-        self._sets = sets
-
-    def __len__(self) -> int:
-        return len(self._sets)
-
-    def __getitem__(self, index):
-        return len(self._sets[index])
+def _sizes(sets: Sequence[Sized]) -> Sequence[int]:
+    """Return sizes of stored sets, looked up only when a policy asks (a set may be loaded)."""
+    return LazySequence(len(sets), lambda index: len(sets[index]))
 
 
 @dataclass(frozen=True)

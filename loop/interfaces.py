@@ -58,7 +58,7 @@ class Corrected(Generic[BatchT]):
     """
 
     batch: BatchT
-    report: Metrics = field(default_factory=dict)
+    report: Metrics = field(default_factory=dict[str, Metric])
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ class Domain(Generic[BatchT]):
     real: BatchT
     generator: Generator[BatchT]
     evaluator: Evaluator[BatchT]
-    correction: Correction[BatchT] = field(default_factory=NoCorrection)
+    correction: Correction[BatchT] = field(default_factory=NoCorrection[BatchT])
     samples: Codec[BatchT] | None = None
     corrections: Codec[Corrected[BatchT]] | None = None
     reserve: BatchT | None = None

@@ -11,7 +11,7 @@ import importlib.util
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -41,12 +41,12 @@ class TensorBoard:
     """Event files in `tensorboard/` of the arm; those of an earlier start are replaced."""
 
     def __init__(self, arm: Path) -> None:
-        from tensorboard.summary import Writer
+        from tensorboard.summary import Writer  # pyright: ignore[reportMissingTypeStubs]
 
         folder = arm / "tensorboard"
         if folder.exists():
             shutil.rmtree(folder)
-        self._writer = Writer(str(folder))
+        self._writer: Any = Writer(str(folder))
 
     def record(self, generation: int, numbers: Mapping[str, float]) -> None:
         for name, value in numbers.items():
@@ -65,19 +65,20 @@ class WeightsAndBiases:
     """
 
     def __init__(self, arm: Path) -> None:
-        import wandb  # pyright: ignore[reportMissingImports]  (optional)
+        import wandb as package  # pyright: ignore[reportMissingImports]  (optional)
 
+        wandb: Any = package
         mode = os.environ.get("WANDB_MODE")
         if mode is None and not wandb.login(prompt=False):
             mode = "offline"  # instead of asking at the keyboard, where nobody may be
-        self._run: Any = wandb.init(
+        self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "scsc"),
             dir=arm,
             id=hashlib.blake2b(str(arm.resolve()).encode(), digest_size=8).hexdigest(),
             name=f"{arm.parent.name}/{arm.name}",
             config=read_settings(arm),
             resume="allow",
-            mode=mode,  # type: ignore[arg-type]
+            mode=mode,
             settings=wandb.Settings(console="off", init_timeout=60),
         )
 
@@ -110,7 +111,7 @@ def check_loggers(names: Sequence[LoggerName]) -> None:
 
 
 @contextmanager
-def open_loggers(names: Sequence[LoggerName], run: RunDirectory[Any]) -> Iterator[Report]:
+def open_loggers(names: Sequence[LoggerName], run: RunDirectory[Any]) -> Generator[Report]:
     """Fill the loggers with the finished generations of `run`; yields the call for new ones."""
     with ExitStack() as stack:
         guarded = [stack.enter_context(_guarded(name, run.folder)) for name in names]
@@ -126,7 +127,7 @@ def open_loggers(names: Sequence[LoggerName], run: RunDirectory[Any]) -> Iterato
 
 
 @contextmanager
-def _guarded(name: LoggerName, arm: Path) -> Iterator[Report]:
+def _guarded(name: LoggerName, arm: Path) -> Generator[Report]:
     """Open a logger that gives up at its first error."""
     receiver: list[Logger] = []
 

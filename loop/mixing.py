@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from loop.interfaces import Rows
+from loop.lazy import LazySequence
 from loop.registry import Entry, Registry
 from loop.rng import Stream
 
@@ -36,12 +37,12 @@ Policy = Callable[[int, Sequence[int], Stream], Selection]
 
 
 def latest(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
-    """All real rows and the newest synthetic set (published code, MNIST and motion)."""
+    """Take all real rows and the newest synthetic set (published code, MNIST and motion)."""
     return Selection(ALL, _newest_only(sizes))
 
 
 def replace(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
-    """The newest synthetic set alone: the fully synthetic loop (Alemohammad et al., 2307.01850).
+    """Take the newest synthetic set alone, the fully synthetic loop (arXiv 2307.01850).
 
     With no synthetic set yet there is only the real one to train on.
     """
@@ -49,35 +50,22 @@ def replace(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
 
 
 def accumulate(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
-    """All real rows and all synthetic sets (Gerstgrasser et al., arXiv 2404.01413)."""
+    """Take all real rows and all synthetic sets (Gerstgrasser et al., arXiv 2404.01413)."""
     return Selection(ALL, [ALL] * len(sizes))
 
 
 def triangular(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
-    """All real rows; of G stored sets, the first int((j+1)/G n_j) rows of set j (j = 0 the oldest).
+    """Take all real rows and, of G sets, the first int((j+1)/G n_j) rows of set j (0 the oldest).
 
     The newest set enters whole, the oldest fades out (published Gaussian experiment).
     """
-    return Selection(ALL, _Fading(sizes))
-
-
-class _Fading(Sequence[Rows]):
-    """Slices of the triangular rule, worked out when asked for: a size may cost a read from disk,
-    and a long history costs nothing to those who ask for few of its sets."""
-
-    def __init__(self, sizes: Sequence[int]) -> None:
-        self._sizes = sizes
-
-    def __len__(self) -> int:
-        return len(self._sizes)
-
-    def __getitem__(self, index):
-        place = range(len(self))[index]
-        return slice(0, int((place + 1) / len(self) * self._sizes[place]))
+    count = len(sizes)
+    # A long history costs nothing to those who ask for few of its sets.
+    return Selection(ALL, LazySequence(count, lambda j: slice(0, int((j + 1) / count * sizes[j]))))
 
 
 def accumulate_subsample(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
-    """As many rows as there are real ones, drawn without replacement from all rows ever made.
+    """Draw as many rows as there are real ones, without replacement, from all rows ever made.
 
     The fixed-budget policy of Kazdan et al. (arXiv 2410.16713).
     """
@@ -90,7 +78,7 @@ def accumulate_subsample(n_real: int, sizes: Sequence[int], stream: Stream) -> S
 
 
 def fresh_data(n_real: int, sizes: Sequence[int], stream: Stream) -> Selection:
-    """Real rows that no earlier generation saw, and the newest synthetic set.
+    """Take real rows that no earlier generation saw, and the newest synthetic set.
 
     The fresh-data loop of Alemohammad et al. (arXiv 2307.01850). Real data held back from
     generation 0 are dealt out in their order, as many a generation as generation 0 had: generation

@@ -15,6 +15,8 @@ from body_models.damage import DAMAGE
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.rundir.files import write_bytes
 
+CHECKPOINT_INTERVAL_S = 30.0
+"""Wall time between checkpoints inside a training stage; no result depends on it."""
 SHOWN_NAMES = 4
 
 

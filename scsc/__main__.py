@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_type_hints
 
 import numpy as np
 import tyro
@@ -84,9 +84,9 @@ def run(options: Options, words: list[str]) -> None:
 
 
 def _build(options: Options, words: list[str]) -> Domain[Any]:
-    target = DOMAINS.resolve(options.domain)
+    target: Callable[..., Domain[Any]] = DOMAINS.resolve(options.domain)
     if isinstance(target, Domain):
-        return target
+        return cast(Domain[Any], target)
     names = inspect.signature(target).parameters
     if "seed" in names and not any(word.startswith("--seed") for word in words):
         words = [*words, "--seed", str(options.seed)]
@@ -101,7 +101,7 @@ def _as_function(target: Callable[..., Domain[Any]]) -> Callable[..., Domain[Any
         return target(**values)
 
     hints = get_type_hints(target.__init__ if isinstance(target, type) else target)
-    build.__signature__ = inspect.signature(target)  # type: ignore[attr-defined]
+    build.__signature__ = inspect.signature(target)
     build.__annotations__ = {name: hint for name, hint in hints.items() if name != "return"}
     build.__doc__ = target.__doc__
     return build

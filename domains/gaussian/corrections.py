@@ -21,7 +21,7 @@ MOST_CANDIDATES = 2**20
 
 
 def mixing_weight(gammas: np.ndarray) -> np.ndarray:
-    """t = γ / (1 + γ), the weight of p* in π_γ p; 1 for γ = ∞.
+    """Return t = γ / (1 + γ), the weight of p* in π_γ p; 1 for γ = ∞.
 
     Raises:
         InvalidOptionError: a γ is negative or not a number.

@@ -21,11 +21,11 @@ class Wasserstein(NamedTuple):
 def wasserstein_2(
     mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray
 ) -> Wasserstein:
-    """W₂² = |m₁-m₂|² + tr(C₁ + C₂ - 2 (C₂^½ C₁ C₂^½)^½) (Givens & Shortt 1984; Gelbrich 1990).
+    """Measure W₂² = |m₁-m₂|² + tr(C₁ + C₂ - 2 (C₂^½ C₁ C₂^½)^½) between Gaussians.
 
-    The last trace is the sum of the square roots of eigenvalues of a symmetric positive
-    semi-definite matrix: real for every rank. Near 0 the distance is exact to 1e-8 √tr C; for
-    equal arguments it is 0.
+    Source: Givens & Shortt 1984; Gelbrich 1990. The last trace is the sum of the square roots
+    of eigenvalues of a symmetric positive semi-definite matrix: real for every rank. Near 0 the
+    distance is exact to 1e-8 √tr C; for equal arguments it is 0.
 
     mean: (..., d); cov: (..., d, d), symmetric; leading axes broadcast.
     Raises InvalidSamplesError for values that are not finite.

@@ -95,7 +95,7 @@ class DistanceToTarget:
 
 
 def correction_named(name: CorrectionName, gammas: Sequence[float]) -> Correction[Points]:
-    """The correction function of an experiment; `none` is the identity whatever the gammas.
+    """Return the correction function of an experiment; `none` is the identity whatever the gammas.
 
     Raises:
         InvalidOptionError: there is no correction of that name.
@@ -111,7 +111,7 @@ def correction_named(name: CorrectionName, gammas: Sequence[float]) -> Correctio
 
 
 def draw_real(settings: GaussianSettings) -> np.ndarray:
-    """Real points (S, n, d) of N(0, I); every arm of a seed sees the same."""
+    """Return real points (S, n, d) of N(0, I); every arm of a seed sees the same."""
     rng = np.random.default_rng(Streams(settings.seed).at(0, "real"))
     return rng.standard_normal((settings.seeds, settings.n, settings.dimension))
 
@@ -139,7 +139,7 @@ def run_gaussian(settings: GaussianSettings, real: np.ndarray | None = None) -> 
 
 
 def gaussian_domain(settings: GaussianSettings, real: np.ndarray) -> Domain[Points]:
-    """What the loop needs to know, with real points (S, n, d) shared by all arms."""
+    """Return what the loop needs to know, with real points (S, n, d) shared by all arms."""
     arms, expected = len(settings.gammas), (settings.seeds, settings.n, settings.dimension)
     if real.shape != expected:
         raise InvalidOptionError("real points", found=real.shape, expected=expected)

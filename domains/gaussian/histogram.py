@@ -39,7 +39,7 @@ class Histograms(NamedTuple):
 
     @classmethod
     def of(cls, points: np.ndarray) -> Histograms:
-        """Histograms with `BINS` equal bins an axis over the range of points (P, n, d)."""
+        """Count points (P, n, d) in `BINS` equal bins an axis over their range."""
         sets, count, dimension = points.shape
         if sets * BINS**dimension > np.iinfo(np.int64).max:
             raise InvalidOptionError(
@@ -75,13 +75,13 @@ class Histograms(NamedTuple):
         )
 
     def pick(self, sets: np.ndarray, share: np.ndarray) -> np.ndarray:
-        """A point of each set, by `share` in [0, 1) of the mass of its bin's reach; both (P, B)."""
+        """Pick points by `share` in [0, 1) of the mass of their bin's reach; both (P, B)."""
         count = self.bins.shape[1]
         place = np.searchsorted(self.ends, sets + share, side="right") - sets * count
         return place.clip(0, count - 1)  # set + share may round up to the next set
 
     def lookup(self, sets: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Density (K,) of set sets[k] at points[k]; sets: (K,), points: (K, d)."""
+        """Look up the density (K,) of set sets[k] at points[k]; sets: (K,), points: (K, d)."""
         bins = np.trunc((points - self.low[sets]) / self.width[sets])
         inside = np.all((bins >= 0) & (bins < BINS), axis=1)
         wanted = _keys(sets, np.where(inside[:, np.newaxis], bins, 0))

@@ -32,12 +32,12 @@ class Points:
         return self.values.shape[2]
 
     def take(self, rows: Rows) -> Points:
-        """The chosen points of every set."""
+        """Return the chosen points of every set."""
         return Points(self.values[:, :, rows])
 
 
 def real_points(values: np.ndarray) -> Points:
-    """Real data from outside as (A, S, n, d) points.
+    """Check real data from outside and return them as points (A, S, n, d).
 
     Raises:
         InvalidSamplesError: wrong number of axes, fewer than two points, or values not finite.
@@ -62,7 +62,7 @@ class Moments:
 
     @classmethod
     def of(cls, values: np.ndarray) -> Moments:
-        """Moments of points (A, S, n, d)."""
+        """Compute the moments of points (A, S, n, d)."""
         # einsum without BLAS: the order of additions must not depend on the number of threads
         second = np.einsum("asni,asnj->asij", values, values)
         return cls(values.shape[2], values.sum(axis=2), second)
@@ -94,7 +94,7 @@ class RunningPool:
         self._first_set: list[int] = []
 
     def moments(self, training_set: Mixture[Points]) -> Moments:
-        """Moments of the chosen synthetic points."""
+        """Compute the moments of the chosen synthetic points."""
         history, rows = training_set.history, training_set.synthetic_rows
         if not len(history):
             return NO_POINTS
@@ -151,14 +151,14 @@ class GaussianModel(Generator[Points]):
     def fit(
         self, training_set: Mixture[Points], generation: int, stream: Stream, scratch: Path | None
     ) -> None:
-        """Maximum likelihood, in closed form: mean and biased covariance, plus `REG_COVAR`."""
+        """Fit by maximum likelihood in closed form: mean, biased covariance plus `REG_COVAR`."""
         total = self._real_moments(training_set) + self._pool.moments(training_set)
         self.mean = total.first / total.count
         outer = self.mean[..., :, None] * self.mean[..., None, :]
         self.cov = total.second / total.count - outer + REG_COVAR * np.eye(self.mean.shape[-1])
 
     def reset(self) -> None:
-        """Nothing of a model outlives its `fit`, which is in closed form."""
+        """Do nothing: nothing of a model outlives its `fit`, which is in closed form."""
 
     def _real_moments(self, training_set: Mixture[Points]) -> Moments:
         real, rows = training_set.real, training_set.real_rows
@@ -181,12 +181,12 @@ class GaussianModel(Generator[Points]):
 
 
 def standard_model(arms: int, seeds: int, dimension: int) -> GaussianModel:
-    """N(0, I) for every arm and seed."""
+    """Return N(0, I) for every arm and seed."""
     cov = np.broadcast_to(np.eye(dimension), (arms, seeds, dimension, dimension))
     return GaussianModel(np.zeros((arms, seeds, dimension)), cov)
 
 
 def psd_root(cov: np.ndarray) -> np.ndarray:
-    """Symmetric square root of symmetric positive semi-definite matrices (..., d, d), any rank."""
+    """Return the symmetric square root of positive semi-definite matrices (..., d, d), any rank."""
     values, vectors = np.linalg.eigh(cov)
     return (vectors * np.sqrt(values.clip(min=0.0))[..., None, :]) @ vectors.swapaxes(-1, -2)

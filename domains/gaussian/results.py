@@ -30,19 +30,19 @@ class Band(NamedTuple):
 
 
 def band(values: np.ndarray) -> Band:
-    """95 % band over seeds (the last axis)."""
+    """Return the 95 % band over seeds (the last axis)."""
     low, median, high = np.quantile(values, [0.025, 0.5, 0.975], axis=-1)
     return Band(median, low, high)
 
 
 def final_distance(result: GaussianResult) -> np.ndarray:
-    """W₂ of each arm and seed, averaged over the last `LAST` generations: (A, S)."""
+    """Average W₂ of each arm and seed over the last `LAST` generations: (A, S)."""
     trained = result.distance[1:] if len(result.distance) > 1 else result.distance
     return trained[-LAST:].mean(axis=0)
 
 
 def order_by_gamma(result: GaussianResult) -> list[dict[str, Any]]:
-    """For each two neighbouring γ: by how much W₂ falls, paired over seeds, with 95 % interval."""
+    """Measure how far W₂ falls between neighbouring γ, paired over seeds, with 95 % interval."""
     order = np.argsort(result.settings.gammas, kind="stable")
     final = final_distance(result)
     return [
@@ -89,7 +89,7 @@ def write_result(stem: Path, result: GaussianResult, contraction: Contraction) -
 
 
 def contraction_table(contraction: Contraction) -> list[dict[str, Any]]:
-    """Measured factor beside the Gaussian's own and the theorem's bound, for each λ and γ."""
+    """Tabulate the measured factor, the Gaussian's own and the theorem's bound for each λ and γ."""
     return [
         {
             "lambda": float(ratio),

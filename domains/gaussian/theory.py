@@ -52,24 +52,24 @@ MAP_WEIGHTS = np.linspace(0.0, 1.0, 11)
 
 
 def theorem_constant(ratio: Any, epsilon: float = 0.0, lipschitz: float = 0.0, alpha: float = 1.0):
-    """c = λ (1 + ε L / α); with L = 0, as for the Gaussian in natural parameters, c = λ."""
+    """Return c = λ (1 + ε L / α); with L = 0, as for the Gaussian in natural parameters, c = λ."""
     return np.asarray(ratio, dtype=np.float64) * (1.0 + epsilon * lipschitz / alpha)
 
 
 def rho(c: Any, gamma: Any) -> np.ndarray:
-    """The theorem's factor c / ((1+γ)(1-c)) a generation, ∞ where c >= 1; it bounds only if < 1."""
+    """Return the theorem's factor c / ((1+γ)(1-c)), ∞ where c >= 1; it bounds only if < 1."""
     c, gamma = np.broadcast_arrays(np.asarray(c, dtype=np.float64), np.asarray(gamma, dtype=float))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(c < 1.0, c / ((1.0 + gamma) * (1.0 - c)), np.inf)
 
 
 def border(gamma: Any) -> np.ndarray:
-    """The largest c for which rho < 1: (1+γ)/(2+γ); 1/2 at γ = 0 (Bertrand et al., 2310.00429)."""
+    """Return the largest c for which rho < 1: (1+γ)/(2+γ); 1/2 at γ = 0 (arXiv 2310.00429)."""
     return 1.0 - 1.0 / (2.0 + np.asarray(gamma, dtype=np.float64))
 
 
 def gaussian_factor(ratio: Any, gamma: Any) -> np.ndarray:
-    """The Gaussian's own factor λ / ((1+λ)(1+γ)) a generation, exact for unlimited samples."""
+    """Return the Gaussian's own factor λ / ((1+λ)(1+γ)), exact for unlimited samples."""
     ratio, gamma = np.asarray(ratio, dtype=np.float64), np.asarray(gamma, dtype=np.float64)
     return ratio / ((1.0 + ratio) * (1.0 + gamma))
 
@@ -89,7 +89,7 @@ class Contraction:
 
 
 def well_apart(gammas: Iterable[float], count: int = 4) -> tuple[float, ...]:
-    """At most `count` of the γ, their factors 1/(1+γ) as evenly apart as may be; ascending."""
+    """Choose at most `count` γ, their factors 1/(1+γ) as evenly apart as may be; ascending."""
     ordered = np.array(sorted(gammas))
     shares = 1.0 / (1.0 + ordered)
     wanted = np.linspace(shares[0], shares[-1], count)
@@ -144,7 +144,7 @@ def _displaced_run(settings: GaussianSettings) -> np.ndarray:
         evaluator=MomentError(),
     )
     run: MemoryRun[Points] = MemoryRun()
-    # generation 0 is handed over as it is, not trained
+    # generation 0 is measured as it is, not trained
     run.commit(None, domain.evaluator.evaluate(domain.generator, None, None, Stream(0)))
     run_generations(domain, loop_settings(settings), run)
     errors = [metrics["error"] for metrics in run.metrics]
@@ -176,7 +176,7 @@ def _slopes(errors: np.ndarray) -> np.ndarray:
 
 
 def whiten(points: np.ndarray) -> np.ndarray:
-    """Points (..., n, d) moved and sheared so that their mean is 0 and biased covariance I."""
+    """Move and shear points (..., n, d) so that their mean is 0 and their biased covariance I."""
     centred = points - points.mean(axis=-2, keepdims=True)
     cov = centred.swapaxes(-1, -2) @ centred / points.shape[-2]
     return np.linalg.solve(psd_root(cov), centred.swapaxes(-1, -2)).swapaxes(-1, -2)

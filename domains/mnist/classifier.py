@@ -51,7 +51,7 @@ class ClassifierSettings:
 
 
 def classifier_settings(preset: MnistPreset, protocol: MnistProtocol) -> ClassifierSettings:
-    """Settings of a preset. Their seed is not the arm's: all seeds share one feature space."""
+    """Return the settings of a preset. Their seed is not the arm's: all seeds share one space."""
     return ClassifierSettings(
         epochs=preset.classifier_epochs,
         rate=preset.classifier_rate,
@@ -63,7 +63,7 @@ def classifier_settings(preset: MnistPreset, protocol: MnistProtocol) -> Classif
 def train_or_load_classifier(
     folder: Path, settings: ClassifierSettings, train: Digits, test: Digits
 ) -> LeNetFeatures:
-    """The classifier in `folder`; trained first where there is none yet.
+    """Load the classifier in `folder`; train it first where there is none yet.
 
     Processes that ask at the same time wait for the one that trains it.
 
@@ -109,7 +109,7 @@ def train_or_load_classifier(
 def train_classifier(
     settings: ClassifierSettings, train: Digits, test: Digits
 ) -> tuple[LeNet, list[float]]:
-    """A trained network, and its test accuracy (0..1) after each epoch."""
+    """Train a network; returns it, and its test accuracy (0..1) after each epoch."""
     network = seeded(LeNet, settings.seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.rate, fused=True)
     images, labels = torch.from_numpy(resize(train.images)), torch.from_numpy(train.labels)

@@ -58,7 +58,7 @@ class DigitDenoiser:
     def draw(
         self, count: int, stream: Stream, scratch: Path | None = None, *, first: int = 0
     ) -> Digits:
-        """Digits `first` to `count` - 1 of an endless row, labels cycling 0 to 9 (published).
+        """Draw digits `first` to `count` - 1 of an endless row, labels cycling 0 to 9 (published).
 
         Digit i depends on the weights, the stream and i alone. Batches that `scratch` holds from an
         interrupted call are not drawn again.
@@ -67,15 +67,15 @@ class DigitDenoiser:
         filled = -(-count // size) * size
         begin = first // size * size
         labels, seeds = np.arange(filled) % DIGITS, item_seeds(stream, filled)
-        pieces = PartialResults(scratch, f"draw_{size}")
+        finished = PartialResults(scratch, f"draw_{size}")
         guided = self._guided()
         starts = range(begin, filled, size)
-        for start in track([s for s in starts if s not in pieces], "draw", total=len(starts)):
+        for start in track([s for s in starts if s not in finished], "draw", total=len(starts)):
             chosen = slice(start, start + size)
             pixels = self.to_unit(self._draw_batch(guided, labels[chosen], seeds[chosen]))
             drawn = digits_from_unit(pixels, labels[chosen])
-            pieces[start] = {"images": drawn.images, "labels": drawn.labels}
-        parts = [Digits(pieces[start]["images"], pieces[start]["labels"]) for start in starts]
+            finished[start] = {"images": drawn.images, "labels": drawn.labels}
+        parts = [Digits(finished[start]["images"], finished[start]["labels"]) for start in starts]
         return concatenated(parts).take(slice(first - begin, count - begin))
 
     def _guided(self) -> Guided:
@@ -96,12 +96,12 @@ class DigitDenoiser:
         return ddim(walked, denoise, noise, shape, self.ddim_steps, clip_denoised=self.signed)
 
     def from_images(self, images: np.ndarray) -> Tensor:
-        """(B, 28, 28) uint8 -> (B, 1, 28, 28) float32 in the model's range."""
+        """Scale (B, 28, 28) uint8 to (B, 1, 28, 28) float32 in the model's range."""
         unit = torch.from_numpy(images).to(self.device, torch.float32)[:, None] / 255
         return 2 * unit - 1 if self.signed else unit
 
     def to_unit(self, x: Tensor) -> np.ndarray:
-        """(B, 1, 28, 28) in the model's range -> (B, 28, 28) grey values, black 0, white 1."""
+        """Scale (B, 1, 28, 28) of the model to (B, 28, 28) grey values, black 0, white 1."""
         grey = x[:, 0].cpu().numpy()
         return (grey + 1) / 2 if self.signed else grey
 
@@ -115,7 +115,7 @@ def new_denoiser(
     half: bool = False,
     compiled: bool = False,
 ) -> DigitDenoiser:
-    """An untrained denoiser; `seed` fixes its weights."""
+    """Build an untrained denoiser; `seed` fixes its weights."""
     steps = preset.diffusion_steps
     config = ContextUNetConfig(
         steps=steps,

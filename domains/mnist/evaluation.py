@@ -71,7 +71,7 @@ class MnistEvaluation:
         stream: Stream,
         scratch: Path | None = None,
     ) -> Metrics:
-        """All metrics of the current model and of the sets that made it."""
+        """Measure the current model and the sets that made it by all metrics."""
         draws, pairs, resampling = stream.spawn(3)
         drawn = generator.synthesise(self._samples, draws, scratch)
         features = self._classifier.features(drawn.images)
@@ -87,12 +87,12 @@ class MnistEvaluation:
         return metrics | self._floor
 
     def published(self, digits: Digits, rng: np.random.Generator) -> Metrics:
-        """FID and diversity of the first `published_samples` digits, under the published keys."""
+        """Measure FID and diversity of the first `published_samples` digits, in published keys."""
         few = self._classifier.features(digits.take(slice(self._published)).images)
         return self._two(few, rng)
 
     def measure(self, digits: Digits, suffix: str) -> dict[str, float]:
-        """Our metrics of a set of at least four digits; their names end in `suffix`."""
+        """Measure a set of at least four digits by our metrics; their names end in `suffix`."""
         return self._measure(digits, self._classifier.features(digits.images), suffix)
 
     def _measure(self, digits: Digits, features: Features, suffix: str) -> dict[str, float]:
@@ -160,7 +160,7 @@ class MnistEvaluation:
 
 
 def class_entropy(digits: np.ndarray) -> float:
-    """Entropy (nats) of the histogram of digits (N,) int64: ln 10 = 2.303 where none is lost."""
+    """Return the entropy (nats) of the histogram of digits (N,) int64: ln 10 where none is lost."""
     shares = np.bincount(digits, minlength=DIGITS) / len(digits)
     return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
 

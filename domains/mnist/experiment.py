@@ -46,7 +46,7 @@ class MnistExperiment:
 
 
 def experiment_of(arguments: MnistArguments) -> MnistExperiment:
-    """The numbers that the options mean.
+    """Return the numbers that the options mean.
 
     Raises:
         InvalidOptionError: options that do not fit together.
@@ -91,7 +91,7 @@ def experiment_of(arguments: MnistArguments) -> MnistExperiment:
 def settings_of(
     experiment: MnistExperiment, arguments: MnistArguments, ratio: float
 ) -> dict[str, Any]:
-    """What a resumed run must have in common with the one that started (args.json), but the data.
+    """Return what a resumed run must share with its start (args.json), but the data.
 
     Keys that came later are there only where they matter, so that older runs go on.
     """

@@ -30,14 +30,14 @@ SHEET_COLUMNS = 10
 
 
 def write_digits(path: Path, digits: Digits) -> None:
-    """A compressed archive of `images` and `labels`; equal digits give equal bytes."""
+    """Write a compressed archive of `images` and `labels`; equal digits give equal bytes."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=digits.images, labels=digits.labels)
     write_bytes(path, buffer.getvalue())
 
 
 def read_digits(path: Path) -> Digits:
-    """What `write_digits` wrote.
+    """Read what `write_digits` wrote.
 
     Raises:
         MissingAssetError: no such file.
@@ -66,7 +66,7 @@ def read_digits(path: Path) -> Digits:
 
 
 def write_sheet(path: Path, digits: Digits, columns: int = SHEET_COLUMNS) -> None:
-    """A picture of digits, ten a row, black on white, no margin (published, inverted)."""
+    """Draw digits, ten a row, black on white, no margin (published, inverted)."""
     rows = -(-len(digits) // columns)
     side = digits.images.shape[1]
     cells = np.zeros((rows * columns, side, side), np.uint8)

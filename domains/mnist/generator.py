@@ -74,7 +74,7 @@ class MnistGenerator(Generator[Digits]):
         return torch.optim.Adam(parameters, lr=self._preset.learning_rate, fused=True)
 
     def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> Digits:
-        """`count` digits, labels cycling 0 to 9.
+        """Draw `count` digits, labels cycling 0 to 9.
 
         In the corrected protocol a model has one endless row of samples, which depends on its fit
         and not on `stream`: the first ones are measured, and the same ones train its successor.
@@ -196,7 +196,7 @@ class MnistGenerator(Generator[Digits]):
 
 
 def model_file(generation: Path) -> Path:
-    """The checkpoint `model_<epoch>.pth` or `model_gen<g>.pth` of a generation.
+    """Find the checkpoint `model_<epoch>.pth` or `model_gen<g>.pth` of a generation.
 
     Raises:
         MissingAssetError: there is none, or more than one.

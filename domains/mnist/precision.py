@@ -18,7 +18,7 @@ processor time (a draw at width 16, two cores)."""
 
 
 def threads_of(width: int) -> int | None:
-    """Threads of a network; None for as many as torch was given.
+    """Return the threads of a network; None for as many as torch was given.
 
     One thread also makes the weights independent of how many cores an arm happens to get.
     """
@@ -44,7 +44,7 @@ def device_named(name: str) -> torch.device:
 
 
 def runs_in_bfloat16(precision: str, device: str, faithful: bool) -> bool:
-    """What `--precision` means here: auto takes bfloat16 where the hardware multiplies in it.
+    """Decide what `--precision` means here: auto is bfloat16 where the hardware multiplies in it.
 
     Raises:
         InvalidOptionError: the device is not there.
@@ -55,7 +55,7 @@ def runs_in_bfloat16(precision: str, device: str, faithful: bool) -> bool:
 
 
 def multiplies_bfloat16(device: str) -> bool:
-    """Whether a matrix product in bfloat16 is native on this device.
+    """Tell whether a matrix product in bfloat16 is native on this device.
 
     Raises:
         InvalidOptionError: the device is not there.
@@ -66,7 +66,7 @@ def multiplies_bfloat16(device: str) -> bool:
 
 
 def compiles(wanted: str, width: int, faithful: bool) -> bool:
-    """What `--compile` means here; decided once a run, so that all its samples round alike."""
+    """Decide what `--compile` means here, once a run, so that all its samples round alike."""
     if wanted == "auto":
         return not faithful and width >= COMPILED_FROM and can_compile()
     return wanted == "yes"

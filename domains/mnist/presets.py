@@ -154,7 +154,7 @@ class MnistPreset:
     classifier_batch: int = 64  # [P]
 
     def fine_tuning_rate(self) -> float:
-        """Learning rate of every generation after 0: lr / (lr_divisor epochs), published."""
+        """Return the rate of every generation after 0: lr / (lr_divisor epochs), published."""
         if self.fine_tune_rate is not None:
             return self.fine_tune_rate
         return self.learning_rate / (self.lr_divisor * self.epochs)
@@ -226,5 +226,5 @@ def preset_named(name: str) -> MnistPreset:
 
 
 def with_changes(preset: MnistPreset, **changes: object) -> MnistPreset:
-    """A preset with some numbers replaced; None leaves a number as it is."""
+    """Return a preset with some numbers replaced; None leaves a number as it is."""
     return replace(preset, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]

@@ -12,14 +12,14 @@ from loop.errors import InvalidOptionError
 
 
 def real_subset(train: Digits, preset: MnistPreset, protocol: MnistProtocol, seed: int) -> Digits:
-    """The images that an arm trains on; raises as `real_and_reserve`."""
+    """Return the images that an arm trains on; raises as `real_and_reserve`."""
     return real_and_reserve(train, preset, protocol, seed)[0]
 
 
 def real_and_reserve(
     train: Digits, preset: MnistPreset, protocol: MnistProtocol, seed: int
 ) -> tuple[Digits, Digits]:
-    """The images that an arm trains on, and all others, in the order they would come next.
+    """Return the images that an arm trains on, and all others, in the order they come next.
 
     Raises:
         InvalidOptionError: there are not that many.
@@ -50,7 +50,7 @@ def _balanced(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def synthetic_count(ratio: float, real: Digits) -> int:
-    """ceil(lambda n) (published rounding).
+    """Return ceil(lambda n) (published rounding).
 
     Raises:
         InvalidOptionError: lambda is negative or not finite.

@@ -20,7 +20,7 @@ OUTPUTS = Path("exp_outputs")
 
 
 def plan(request: Request) -> Plan:
-    """The plan of exp_outputs/<name>: every ratio of the preset, raw and corrected.
+    """Plan exp_outputs/<name>: every ratio of the preset, raw and corrected.
 
     Raises:
         InvalidOptionError: the preset is unknown.
@@ -58,7 +58,7 @@ def arm_job(
     after: tuple[str, ...] = (),
     kind: str = "",
 ) -> Job:
-    """The job that makes an arm, or goes on with it.
+    """Return the job that makes an arm, or goes on with it.
 
     Args:
         parent: folder of arms.

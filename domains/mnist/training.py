@@ -14,10 +14,9 @@ from torch import Tensor
 
 from dataset.mnist import Digits
 from domains.mnist.denoiser import DigitDenoiser
-from domains.motion.training import CHECKPOINT_INTERVAL_S
 from loop.errors import InvalidSamplesError
 from loop.progress import track
-from model.checkpoint import load_checkpoint, load_state, save_checkpoint
+from model.checkpoint import CHECKPOINT_INTERVAL_S, load_checkpoint, load_state, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,17 @@ class Course:
     seed: int
 
     def rows(self, step: int, count: int) -> np.ndarray:
-        """Rows of the training set that step `step` sees: a new order of all rows every epoch."""
+        """Return the training rows that step `step` sees: a new order of all rows every epoch."""
         epoch, place = divmod(step, self.steps_per_epoch(count))
         order = np.random.default_rng([self.seed, epoch]).permutation(count)
         return order[place * self.batch_size : (place + 1) * self.batch_size]
 
     def steps_per_epoch(self, count: int) -> int:
-        """ceil(count / batch)."""
+        """Return ceil(count / batch)."""
         return -(-count // self.batch_size)
 
     def rate_at(self, step: int, count: int) -> float:
-        """Learning rate of step `step`: lr (1 - epoch / epochs) where it decays."""
+        """Return the learning rate of step `step`: lr (1 - epoch / epochs) where it decays."""
         if not self.decay:
             return self.rate
         length = self.steps_per_epoch(count)
@@ -133,7 +132,7 @@ def _loss(denoiser: DigitDenoiser, batch: Digits, course: Course, step: int) -> 
 
 
 def training_state(denoiser: DigitDenoiser, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """All that training needs to go on exactly: weights, running statistics, moments."""
+    """Return all that training needs to go on exactly: weights, running statistics, moments."""
     return {"network": denoiser.network.state_dict(), "optimizer": optimizer.state_dict()}
 
 

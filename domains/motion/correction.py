@@ -80,27 +80,27 @@ class _Finished(MutableMapping[int, CorrectionResult]):
     """Results by place, kept in the scratch folder of the stage; joints are left out."""
 
     def __init__(self, scratch: Path | None) -> None:
-        self._pieces = PartialResults(scratch, "correct")
+        self._stored = PartialResults(scratch, "correct")
 
     def __getitem__(self, place: int) -> CorrectionResult:
-        fields = {n: v if v.ndim else v.item() for n, v in self._pieces[place].items()}
+        fields = {n: v if v.ndim else v.item() for n, v in self._stored[place].items()}
         return CorrectionResult(**{"joints": None, **fields})
 
     def __setitem__(self, place: int, result: CorrectionResult) -> None:
-        self._pieces[place] = {
+        self._stored[place] = {
             name: np.asarray(value)
             for name, value in vars(result).items()
             if name != "joints" and value is not None
         }
 
     def __delitem__(self, place: int) -> None:
-        del self._pieces[place]
+        del self._stored[place]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._pieces)
+        return iter(self._stored)
 
     def __len__(self) -> int:
-        return len(self._pieces)
+        return len(self._stored)
 
 
 def body_of(real: MotionSet) -> Skeleton:

@@ -126,7 +126,7 @@ def new_denoiser(
     seed: int,
     device: torch.device,
 ) -> Denoiser:
-    """An untrained denoiser; `seed` fixes its weights, `statistics` are mean and std (263,)."""
+    """Build an untrained denoiser; `seed` fixes its weights, `statistics`: mean, std (263,)."""
     config = MDMConfig(
         features=MOTION_DIM,
         text_dim=encoder.dim,
@@ -153,7 +153,7 @@ def new_denoiser(
 
 
 def betas(preset: MotionPreset) -> np.ndarray:
-    """(T,) variances of the noising chain; the linear ones are DDPM's, for any T as in MDM.
+    """Return (T,) variances of the noising chain; the linear ones are DDPM's, for any T as in MDM.
 
     Of T steps they are 1000 / T times those of 1,000 steps, 1e-4 to 0.02.
     """

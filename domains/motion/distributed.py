@@ -71,11 +71,11 @@ class TorchDistributed:
             self.wait()
 
     def share(self, count: int) -> slice:
-        """Rows of a batch of `count` that this process trains on."""
+        """Return the rows of a batch of `count` that this process trains on."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def averaging(self, network: nn.Module) -> nn.Module:
-        """The network, in training: its `backward` averages the gradients of all processes."""
+        """Wrap the network, in training: its `backward` averages the gradients of all processes."""
         if self.size == 1:
             return network
         return nn.parallel.DistributedDataParallel(network)
@@ -83,7 +83,7 @@ class TorchDistributed:
 
 @contextmanager
 def joined_processes() -> Iterator[TorchDistributed]:
-    """The distributed that `torchrun` made this process part of (its environment variables say so).
+    """Join the processes that `torchrun` started with this one (its environment variables say so).
 
     Raises:
         RuntimeError: the other processes cannot be reached.

@@ -76,7 +76,7 @@ class MotionEvaluation:
         stream: Stream,
         scratch: Path | None = None,
     ) -> Metrics:
-        """All metrics of the current model, and what the correction of this generation reported."""
+        """Measure the current model, and add what the correction of this generation reported."""
         captions, noise, resampling = stream.spawn(3)
         rng = np.random.default_rng(captions)
         # The same captions judge the model and the real motions; shuffled, because matching ranks

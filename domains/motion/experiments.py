@@ -41,7 +41,7 @@ class Arm:
     corrects: bool = False
 
     def options(self) -> list[str]:
-        """What makes this arm out of `python -m train.train_mdm_iterative_finetuning`."""
+        """Return what makes this arm out of `python -m train.train_mdm_iterative_finetuning`."""
         if self.ratio == 0:
             return []
         kind = "imitation_output" if self.corrects else "raw_mdm_output"
@@ -73,17 +73,17 @@ class Experiment:
         return self.runs / GENERATION_0 / GENERATION_0
 
     def with_seed(self, seed: int) -> Experiment:
-        """The same experiment among repetitions that differ in the seed (published folder name)."""
+        """Return the experiment among repetitions that differ in the seed (published folder)."""
         return replace(self, runs=self.runs.with_name(f"{self.runs.name}_seed_{seed}"))
 
     def arms(self) -> list[Arm]:
-        """The published arms: baseline, then each ratio raw and corrected."""
+        """List the published arms: baseline, then each ratio raw and corrected."""
         percents = [f"{round(100 * ratio)}" for ratio in self.preset.ratios]
         pairs = [self.arm(percent, fix) for percent in percents for fix in (False, True)]
         return [Arm(BASELINE), *pairs]
 
     def arm(self, percent: str, corrects: bool) -> Arm:
-        """The arm of a percentage as users type it: `025`, `25`, `5` ...
+        """Find the arm of a percentage as users type it: `025`, `25`, `5` ...
 
         Raises:
             InvalidOptionError: not a whole number from 1 to 100.
@@ -123,7 +123,7 @@ class Experiment:
 
 
 def experiment_named(name: str, preset: str | None = None) -> Experiment:
-    """The experiment of that name; nothing has to exist yet.
+    """Describe the experiment of that name; nothing has to exist yet.
 
     Args:
         name: `0064`, `0128`, `0256`, `2794`, `demo`, or a folder in `dataset/` such as `cmu_0064`.
@@ -143,7 +143,7 @@ def experiment_named(name: str, preset: str | None = None) -> Experiment:
 
 
 def recorded_experiment(name: str, preset: str | None = None) -> Experiment:
-    """The experiment of that name with the preset that its runs have recorded, if any.
+    """Describe the experiment of that name by the preset that its runs have recorded, if any.
 
     Args, Raises: as `experiment_named`.
     """

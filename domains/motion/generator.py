@@ -246,7 +246,7 @@ def _too_many(count: int, available: int) -> InvalidOptionError:
 
 
 def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:
-    """Steps that the published trainer takes where `steps` are asked for: (steps // L + 1) L.
+    """Count the steps of the published trainer where `steps` are asked for: (steps // L + 1) L.
 
     L is the number of full batches of an epoch; where there is none, which the published trainer
     cannot divide by, a batch counts as an epoch.
@@ -256,7 +256,7 @@ def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:
 
 
 def model_file(generation: Path) -> Path:
-    """The checkpoint `model<steps>.pt` of a generation.
+    """Find the checkpoint `model<steps>.pt` of a generation.
 
     Raises:
         MissingAssetError: there is none, or more than one.

@@ -220,5 +220,5 @@ def preset_named(name: str) -> MotionPreset:
 
 
 def with_changes(preset: MotionPreset, **changes: object) -> MotionPreset:
-    """A preset with some numbers replaced; None leaves a number as it is."""
+    """Return a preset with some numbers replaced; None leaves a number as it is."""
     return replace(preset, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]

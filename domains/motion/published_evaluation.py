@@ -3,7 +3,7 @@
 Two passes over the test split, each with fresh crops and captions: the first prompts the model and
 stands for the real motions, the second is the reference of both FIDs. With the published evaluator,
 captions of generated motions count all 22 tokens, padding included (Matching Score, R-precision),
-and what the model drew after a motion's end is handed over as it is (FID).
+and what the model drew after a motion's end counts as it is (FID).
 """
 
 from __future__ import annotations

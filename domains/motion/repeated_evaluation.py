@@ -38,7 +38,7 @@ class RepeatedEvaluation(Generic[BatchT]):
         stream: Stream,
         scratch: Path | None = None,
     ) -> Metrics:
-        """Each metric's mean; a single repetition draws what the bare evaluator would."""
+        """Average each metric; a single repetition draws what the bare evaluator would."""
         if self._repetitions == 1:
             return self._evaluator.evaluate(generator, sampled, corrected, stream, scratch)
         every = [

@@ -92,7 +92,7 @@ def _arm(experiment: Experiment, kind: str, percent: Sequence[str]) -> Arm:
 
 
 def arm_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) -> list[str]:
-    """What all commands that make an arm begin with; save_dir: its folder, if not the usual one."""
+    """Return the start of commands that make an arm; save_dir: its folder, if not the usual one."""
     line = [sys.executable, "-m", "train.train_mdm_iterative_finetuning"]
     line += ["--save_dir", str(save_dir or experiment.runs / arm.name)]
     line += ["--mini_dataset_dir", str(experiment.dataset)]
@@ -100,7 +100,7 @@ def arm_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) 
 
 
 def trainer_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) -> list[str]:
-    """The command that makes an arm, or goes on with it.
+    """Return the command that makes an arm, or goes on with it.
 
     Raises:
         MissingAssetError: there is no generation 0 to start from.
@@ -131,7 +131,7 @@ def require_generation_0(experiment: Experiment) -> None:
 
 
 def main() -> None:
-    """Command line."""
+    """Parse the command line and run the trainer."""
     if not sys.argv[1:] or {"-h", "--help"} & set(sys.argv):
         sys.stdout.write(HELP)
         return

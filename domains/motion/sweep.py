@@ -15,7 +15,7 @@ from loop.sweep.plan import CORES, DEVICE, Job, Plan, Request
 
 
 def plan(request: Request) -> Plan:
-    """The plan of an experiment by its name.
+    """Plan an experiment by its name.
 
     Raises:
         InvalidOptionError: the name or the preset is unknown.
@@ -24,7 +24,7 @@ def plan(request: Request) -> Plan:
 
 
 def motion_plan(experiment: Experiment, request: Request) -> Plan:
-    """The plan of an experiment; with several seeds one repetition each, and graphs over all."""
+    """Plan an experiment; with several seeds one repetition each, and graphs over all."""
     several = len(request.seeds) > 1
     # The usual seed alone has the experiment's own folder, as when arms are run by hand.
     apart = several or request.seeds != Request(experiment.name).seeds

@@ -15,10 +15,7 @@ from domains.motion.denoiser import Denoiser
 from domains.motion.distributed import TorchDistributed
 from loop.progress import track
 from loop.rng import integer_seed
-from model.checkpoint import load_checkpoint, load_state, save_checkpoint
-
-CHECKPOINT_INTERVAL_S = 30.0
-"""Wall time between checkpoints inside a training stage; no result depends on it."""
+from model.checkpoint import CHECKPOINT_INTERVAL_S, load_checkpoint, load_state, save_checkpoint
 
 
 def fit(
@@ -112,7 +109,7 @@ def _take_step(
 
 
 def training_state(denoiser: Denoiser, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """All that training needs to go on exactly: live weights, moving average, moments."""
+    """Return all that training needs to go on exactly: live weights, moving average, moments."""
     return {
         "network": denoiser.network.state_dict(),
         "ema": None if denoiser.ema is None else denoiser.ema.state_dict(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from loop.errors import CorruptFileError, MissingAssetError, ScscError
 from loop.rundir.directory import RunDirectory
@@ -16,7 +17,7 @@ ReadBack = Callable[[Path, bool], object]
 CorruptFileError or MissingAssetError where they are damaged."""
 
 
-def set_damage_aside(directory: RunDirectory, read_back: ReadBack, *, discard: bool) -> None:
+def set_damage_aside(directory: RunDirectory[Any], read_back: ReadBack, *, discard: bool) -> None:
     """Make sure that training can go on from the newest generation.
 
     Args:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,7 +22,8 @@ from filelock import FileLock, Timeout
 from loop.distributed import DistributedContext, SingleProcess
 from loop.errors import RunLockedError, RunStateError
 from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, LargeFiles, Metrics
-from loop.rundir.files import read_json, remove_leftovers, storage, write_json
+from loop.lazy import LazySequence
+from loop.rundir.files import Json, read_json, remove_leftovers, storage, write_json
 from loop.rundir.layout import ARGUMENTS, EVALUATION, Layout
 from loop.rundir.retention import Keep, prune
 from loop.rundir.stage import PARTIAL, WORK, WorkFolder, needed, nothing_lost
@@ -42,7 +43,7 @@ class Work(Protocol[BatchT]):
         codec: Codec[Value] | None,
         together: bool = False,
     ) -> Value:
-        """The value of a stage: computed and kept, or read back where it was finished before.
+        """Return the value of a stage: computed and kept, or read back where it was finished.
 
         Args:
             stage: its name.
@@ -53,7 +54,7 @@ class Work(Protocol[BatchT]):
         ...
 
     def evaluation(self, checkpoint: str) -> Codec[Metrics] | None:
-        """Codec of the metrics of the model in the file `checkpoint`."""
+        """Return the codec of the metrics of the model in the file `checkpoint`."""
         ...
 
     def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
@@ -65,7 +66,7 @@ class Run(Protocol[BatchT]):
     """Where generations are kept: a folder on disk, or memory."""
 
     def last(self) -> int | None:
-        """The newest finished generation, None before generation 0."""
+        """Return the newest finished generation, None before generation 0."""
         ...
 
     def restore(self, generator: Generator[BatchT], generation: int) -> None:
@@ -73,11 +74,11 @@ class Run(Protocol[BatchT]):
         ...
 
     def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
-        """The corrected synthetic sets of generations 1 to `last()`."""
+        """Return the corrected synthetic sets of generations 1 to `last()`."""
         ...
 
-    def open(self, generation: int) -> Any:
-        """Context manager of a `Work`."""
+    def open(self, generation: int) -> AbstractContextManager[Work[BatchT]]:
+        """Begin a generation, or go on with it."""
         ...
 
     def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
@@ -96,14 +97,13 @@ class MemoryRun(Generic[BatchT]):
         return len(self.metrics) - 1 if self.metrics else None
 
     def restore(self, generator: Generator[BatchT], generation: int) -> None:
-        """The generator still is the model of the last generation."""
+        """Do nothing: the generator still is the model of the last generation."""
 
     def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
         return self._history
 
-    @contextmanager
-    def open(self, generation: int) -> Iterator[MemoryRun[BatchT]]:
-        yield self
+    def open(self, generation: int) -> AbstractContextManager[MemoryRun[BatchT]]:
+        return nullcontext(self)
 
     def once(
         self,
@@ -115,7 +115,7 @@ class MemoryRun(Generic[BatchT]):
         return compute(None)
 
     def evaluation(self, checkpoint: str) -> None:
-        """Nothing is kept in files."""
+        """Do nothing: nothing is kept in files."""
 
     def commit(self, corrected: Corrected[BatchT] | None, metrics: Metrics) -> None:
         if corrected is not None:
@@ -123,7 +123,7 @@ class MemoryRun(Generic[BatchT]):
         self.metrics.append(metrics)
 
     def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:
-        """Nothing is kept in files."""
+        """Do nothing: nothing is kept in files."""
 
 
 class RunDirectory(Generic[BatchT]):
@@ -246,22 +246,22 @@ class RunDirectory(Generic[BatchT]):
         """Remove what processes that were killed left between two renames."""
         with storage(self.folder):
             remove_leftovers(self.folder)
-            for partial in self.folder.glob(f".*{PARTIAL}"):  # a hand-over that was cut short
+            for partial in self.folder.glob(f".*{PARTIAL}"):  # of a copy of generation 0
                 shutil.rmtree(partial)
             for generation in self.generations():
                 shutil.rmtree(self.folder / f"{WORK}{generation}", ignore_errors=True)
 
     def generation(self, generation: int) -> Path:
-        """Folder of a finished generation."""
+        """Return the folder of a finished generation."""
         return self.folder / self.layout.name(generation)
 
     def generations(self) -> list[int]:
-        """The finished generations, ascending."""
+        """Return the finished generations, ascending."""
         found = (self.layout.number(path.name) for path in self.folder.iterdir())
         return sorted(generation for generation in found if generation is not None)
 
     def last(self) -> int | None:
-        """The newest finished generation.
+        """Return the newest finished generation.
 
         Raises:
             RunStateError: an earlier one is missing, so that the run could not be explained.
@@ -292,7 +292,14 @@ class RunDirectory(Generic[BatchT]):
             generator.load(folder)
 
     def history(self, domain: Domain[BatchT]) -> Sequence[BatchT]:
-        return _StoredHistory(self, needed(domain.corrections))
+        codec = needed(domain.corrections)
+        folders = [self.generation(g) for g in self.generations() if g > 0]
+
+        def load(index: int) -> BatchT:
+            with nothing_lost(folders[index]):
+                return codec.load(folders[index]).batch
+
+        return LazySequence(len(folders), load)
 
     def open(self, generation: int) -> WorkFolder[BatchT]:
         return WorkFolder(self.folder, generation, self.layout, self._distributed)
@@ -304,35 +311,18 @@ class RunDirectory(Generic[BatchT]):
             prune(folders, self.generation(newest), large, models, samples, finished)
 
 
-def _group(value: Any) -> dict[str, Any]:
+def _group(value: Json) -> dict[str, Json]:
     """Return a group of settings as it is, and a single one as a group of its own."""
     return value if isinstance(value, dict) else {"": value}
 
 
-def _unrecorded(stored: Any, wanted: Any) -> dict[str, Any]:
+def _unrecorded(stored: Json, wanted: Json) -> dict[str, Json]:
     """Return those settings of a recorded group that the version that recorded it did not know."""
     if not isinstance(stored, dict) or not isinstance(wanted, dict):
         return {}
     return {name: value for name, value in wanted.items() if name not in stored}
 
 
-def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Json]:
     """Return settings as JSON gives them back: tuples become lists."""
     return json.loads(json.dumps(dict(settings)))
-
-
-class _StoredHistory(Sequence):
-    """The corrected sets on disk, read only when somebody asks for one."""
-
-    def __init__(self, run: RunDirectory, codec: Codec[Corrected]) -> None:
-        self._run, self._codec = run, codec
-        self._generations = [g for g in run.generations() if g > 0]
-
-    def __len__(self) -> int:
-        return len(self._generations)
-
-    def __getitem__(self, index: Any) -> Any:
-        generation = self._generations[index]
-        folder = self._run.generation(generation)
-        with nothing_lost(folder):
-            return self._codec.load(folder).batch

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from loop.errors import CorruptFileError, MissingAssetError, StorageError
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | None"
+"""What a JSON file holds; bool and int are among the floats."""
 
 _TEMPORARY = ".tmp"
 _REMEDIES = {
@@ -25,7 +28,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def storage(path: Path) -> Iterator[None]:
+def storage(path: Path) -> Generator[None]:
     """Turn an operating-system error about `path` into one that says what to do.
 
     Raises:
@@ -91,12 +94,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_bytes` of indented JSON; floats are written so that they read back exactly."""
+    """Write indented JSON by `write_bytes`; floats are written so that they read back exactly."""
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
-    """Parsed JSON.
+    """Read and parse a JSON file.
 
     Raises:
         MissingAssetError: there is no such file.

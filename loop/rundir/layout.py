@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from loop.errors import CorruptFileError
 from loop.interfaces import Metrics
-from loop.rundir.files import read_json, write_json
+from loop.rundir.files import Json, read_json, write_json
 
 ARGUMENTS = "args.json"
 """Settings of an arm."""
@@ -42,11 +43,11 @@ class Layout:
     keys: Callable[[int, str], Sequence[str]] = _by_checkpoint
 
     def name(self, generation: int) -> str:
-        """Folder name of a generation."""
+        """Name the folder of a generation."""
         return f"{self.prefix}{generation:0{self.digits}d}"
 
     def number(self, name: str) -> int | None:
-        """The generation of a folder name, None where it is no such name."""
+        """Return the generation of a folder name, None where it is no such name."""
         match = re.fullmatch(re.escape(self.prefix) + r"(\d+)", name)
         generation = int(match[1]) if match else -1
         return generation if name == self.name(generation) else None
@@ -81,12 +82,12 @@ class ArmName:
     layout: Layout
 
     def of_kind(self, kind: str) -> str:
-        """Folder name of the arm of another kind with the same share of synthetic data."""
+        """Name the folder of the arm of another kind with the same share of synthetic data."""
         return self.folder.replace(self.kind, kind)
 
 
 def numbered_arm(kind: str, number: float) -> str:
-    """Folder name of an MNIST arm; `number` is lambda, of a baseline the share of real images."""
+    """Name the folder of an MNIST arm; `number` is lambda, of a baseline the share of real data."""
     return f"{kind}_{number}"
 
 
@@ -113,14 +114,15 @@ class EvaluationFile:
 
     def save(self, value: Metrics, folder: Path) -> None:
         *outer, own = self._keys
-        earlier = read_json(folder / EARLIER) if (folder / EARLIER).is_file() else {}
-        content: object = {**earlier, own: dict(value)}
+        path = folder / EARLIER
+        content: dict[str, object] = read_json(path) if path.is_file() else {}
+        content[own] = dict(value)
         for key in reversed(outer):
             content = {key: content}
         write_json(folder / EVALUATION, content)
 
     def load(self, folder: Path) -> Metrics:
-        content = read_json(folder / EVALUATION)
+        content: Json = read_json(folder / EVALUATION)
         for key in self._keys:
             content = content.get(key) if isinstance(content, dict) else None
         if not isinstance(content, dict):
@@ -131,7 +133,7 @@ class EvaluationFile:
                 expected=" > ".join([*self._keys, "{metric: number}"]),
                 remedy="remove the folder of this generation and run the arm again",
             )
-        return content
+        return cast(Metrics, content)
 
 
 def read_metrics(folder: Path) -> Metrics:
@@ -144,7 +146,7 @@ def read_metrics(folder: Path) -> Metrics:
             {key: {metric: number}}.
     """
     keys: list[str] = []
-    content = read_json(folder / EVALUATION)
+    content: Json = read_json(folder / EVALUATION)
     while isinstance(content, dict) and any(isinstance(value, dict) for value in content.values()):
         keys.append(max(content, key=_highest_number))
         content = content[keys[-1]]

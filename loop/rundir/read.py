@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from loop.errors import CorruptFileError, MissingAssetError
-from loop.rundir.files import read_json
+from loop.rundir.files import Json, read_json
 from loop.rundir.layout import (
     ARGUMENTS,
     EVALUATION,
@@ -26,6 +26,8 @@ from loop.rundir.layout import (
 )
 from loop.rundir.stage import PARTIAL, WORK
 from loop.rundir.versions import VERSIONS
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class ArmRecord:
     generations: tuple[int, ...] = ()
     current: int | None = None
     stages: frozenset[str] = frozenset()
-    seconds: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[int, Mapping[str, float]] = field(default_factory=dict[int, dict[str, float]])
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     versions: Sequence[Mapping[str, Any]] = ()
     faults: tuple[str, ...] = ()
 
@@ -62,11 +64,11 @@ class ArmRecord:
         return self.generations[-1] if self.generations else None
 
     def generation(self, generation: int) -> Path:
-        """Folder of a generation."""
+        """Return the folder of a generation."""
         return self.folder / self.layout.name(generation)
 
     def finished_at(self, generation: int) -> float:
-        """Time stamp at which a finished generation was evaluated, seconds since the epoch."""
+        """Return when a finished generation was evaluated, in seconds since the epoch."""
         return (self.generation(generation) / EVALUATION).stat().st_mtime
 
     def metrics(self, generation: int) -> dict[str, float]:
@@ -80,13 +82,17 @@ class ArmRecord:
         """
         folder = self.generation(generation)
         found: dict[str, float] = {}
-        for name, value in read_metrics(folder).items():
+        for name, value in cast(Mapping[str, Json], read_metrics(folder)).items():
             if isinstance(value, list):
                 entries = {f"{name} top-{k}": entry for k, entry in enumerate(value, start=1)}
             else:
                 entries = {} if value is None else {name: value}
             for metric, entry in entries.items():
-                if type(entry) not in (int, float) or not math.isfinite(entry):
+                if (
+                    not isinstance(entry, int | float)
+                    or isinstance(entry, bool)
+                    or not math.isfinite(entry)
+                ):
                     raise CorruptFileError(
                         "a metric is not a number",
                         path=folder / EVALUATION,
@@ -121,7 +127,7 @@ def read_arm(folder: Path, layout: Layout | None = None) -> ArmRecord:
     begun += [_work_number(entry) for entry in present]
     current = max((g for g in begun if g is not None and g not in done), default=None)
     markers = (folder / f"{WORK}{current}" / "stages").glob("*.json")
-    versions = _read(folder / VERSIONS, list, faults) or []
+    versions = _read(folder / VERSIONS, list[Json](), faults)
     return ArmRecord(
         folder,
         name,
@@ -130,7 +136,7 @@ def read_arm(folder: Path, layout: Layout | None = None) -> ArmRecord:
         current,
         frozenset(path.stem for path in markers),
         _read_times(folder / TIMES),
-        _read(folder / ARGUMENTS, dict, faults) or {},
+        _read(folder / ARGUMENTS, dict[str, Json](), faults),
         [entry for entry in versions if isinstance(entry, dict)],
         tuple(faults),
     )
@@ -157,7 +163,7 @@ def read_settings(arm: Path) -> dict[str, Any]:
     Raises:
         MissingAssetError, CorruptFileError: there is none, or it holds no settings.
     """
-    found = read_json(arm / ARGUMENTS)
+    found: Json = read_json(arm / ARGUMENTS)
     if not isinstance(found, dict):
         raise CorruptFileError(
             "not the settings of an arm", path=arm / ARGUMENTS, found=repr(found)[:80]
@@ -192,15 +198,16 @@ def _read_times(path: Path) -> dict[int, dict[str, float]]:
     return found
 
 
-def _read(path: Path, kind: type, faults: list[str]) -> Any:
+def _read(path: Path, empty: Kind, faults: list[str]) -> Kind:
+    """Return what a file holds; `empty` where there is none, or it holds another type."""
     try:
         value = read_json(path)
     except MissingAssetError:
-        return None
+        return empty
     except CorruptFileError as error:
         faults.append(f"{path}: {str(error).splitlines()[0]}")
-        return None
-    if not isinstance(value, kind):
+        return empty
+    if not isinstance(value, type(empty)):
         faults.append(f"{path} does not hold what it should")
-        return None
+        return empty
     return value

@@ -26,12 +26,12 @@ class Keep(NamedTuple):
     training: bool = False
 
     def keeps(self, generation: int) -> bool:
-        """Whether an older generation keeps its large files."""
+        """Tell whether an older generation keeps its large files."""
         return bool(self.every) and generation % self.every == 0
 
 
 def keep_named(name: str) -> Keep:
-    """`last`, `every:N` or `all`.
+    """Parse `last`, `every:N` or `all`.
 
     Raises:
         InvalidOptionError: none of them.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -145,8 +145,8 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 @contextmanager
-def nothing_lost(folder: Path) -> Iterator[None]:
-    """While a finished generation is read back.
+def nothing_lost(folder: Path) -> Generator[None]:
+    """Report a missing file while a finished generation is read back.
 
     Raises:
         RunStateError: a file of it is missing.
@@ -163,7 +163,7 @@ def nothing_lost(folder: Path) -> Iterator[None]:
 
 
 def needed(codec: Codec[Value] | None) -> Codec[Value]:
-    """A codec of the domain.
+    """Return a codec of the domain; refuse a domain without one.
 
     Raises:
         RunStateError: the domain has none.

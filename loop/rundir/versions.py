@@ -18,7 +18,7 @@ PROJECT = "scsc"
 
 @cache
 def installed_versions() -> dict[str, Any]:
-    """Python, the project's commit, and the packages it requires; nothing is imported for it."""
+    """Find the versions of Python, the project and what it requires; nothing is imported for it."""
     try:
         wanted = [r for r in metadata.requires(PROJECT) or [] if "extra ==" not in r]
     except metadata.PackageNotFoundError:  # run from a checkout that was not installed
@@ -40,7 +40,7 @@ def record_versions(folder: Path, generation: int) -> None:
     Raises StorageError when the file cannot be written, CorruptFileError when it is damaged.
     """
     path = folder / VERSIONS
-    history = read_json(path) if path.exists() else []
+    history: list[dict[str, Any]] = read_json(path) if path.exists() else []
     entry = {"first_generation": generation, **installed_versions()}
     if not history or entry != {**history[-1], "first_generation": generation}:
         write_json(path, [*history, entry])

@@ -52,7 +52,7 @@ class Names:
     """processes that make one arm together (torchrun), with a GPU each where there are GPUs"""
 
     def plan(self, extra: Sequence[str] = ()) -> Plan:
-        """What it consists of, with options for every arm."""
+        """Plan the experiment, with options for every arm."""
         given = (self.name, self.seeds, self.preset, self.generations, self.processes)
         return planner_of(self.experiment)(Request(*given, tuple(extra)))
 
@@ -111,7 +111,7 @@ class Run(Names):
 
     def _submit(self, plan: Plan, cluster: Cluster) -> None:
         if self.dry_run:
-            _print_plan(plan, lambda *_: cluster.share, cluster.at_once)
+            _print_plan(plan, lambda slot, together: cluster.share, cluster.at_once)
             return
         plan.check()
         for name, slurm in submit(plan, cluster).items():
@@ -122,7 +122,7 @@ class Run(Names):
 def machine_for(
     plan: Plan, slots: int | None = None, device: str = "auto", processes: int = 1
 ) -> Machine:
-    """This machine: slots for all GPUs, else for all cores, but not more than are of use.
+    """Describe this machine: slots for all GPUs, else all cores, but not more than are of use.
 
     Raises:
         InvalidOptionError: it has not enough GPUs for the processes of one job.
@@ -141,7 +141,7 @@ def machine_for(
 
 
 def _print_plan(plan: Plan, share_of: Callable[[int, int], Share], slots: int) -> None:
-    lines = []
+    lines: list[str] = []
     for wave in plan.waves():
         share = share_of(0, len(wave))
         lines.append(f"# {len(wave)} job(s), {min(slots, len(wave))} at a time:")
@@ -158,12 +158,12 @@ Choice = (
 
 
 def main() -> None:
-    """Command line."""
+    """Parse the command line and run the command."""
     words, extra = sys.argv[1:], []
     if "--" in words:
         place = words.index("--")
         words, extra = words[:place], words[place + 1 :]
-    choice = tyro.cli(Choice, prog="python -m loop.sweep", args=words)  # type: ignore[call-overload]
+    choice = tyro.cli(Choice, prog="python -m loop.sweep", args=words)
     with command(interrupted="stopped; finished work is kept, the same command goes on"):
         choice.do(choice.plan(extra))
 

@@ -84,7 +84,7 @@ def stop(processes: Collection[subprocess.Popen[bytes]]) -> None:
 
 
 def explain(status: int) -> str:
-    """An exit status in words."""
+    """Put an exit status in words."""
     if status == -signal.SIGKILL:
         return "killed by signal 9 (when nobody did it, the memory was full)"
     return f"killed by signal {-status}" if status < 0 else f"exit status {status}"

@@ -41,7 +41,7 @@ class Machine:
     gpus_each: int = 1
 
     def share(self, slot: int, together: int) -> Share:
-        """The share of a slot while `together` jobs can run at the same time.
+        """Return the share of a slot while `together` jobs can run at the same time.
 
         It depends on the plan alone, never on what happens to run: rounding depends on the number
         of threads, and a resumed job must get the same bytes.
@@ -55,7 +55,7 @@ class Machine:
 
 
 def cores() -> int:
-    """Processor cores: Slurm's share inside a job, else those that we may run on."""
+    """Count processor cores: Slurm's share inside a job, else those that we may run on."""
     for variable in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
         if os.environ.get(variable, "").isdigit():
             return max(1, int(os.environ[variable]))
@@ -65,7 +65,7 @@ def cores() -> int:
 
 
 def gpus() -> tuple[str, ...]:
-    """Names that CUDA_VISIBLE_DEVICES understands: what it allows already, else every GPU."""
+    """List the GPUs as CUDA_VISIBLE_DEVICES names them: what it allows already, else all."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         names = [name.strip() for name in allowed.split(",")]

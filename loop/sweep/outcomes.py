@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import psutil
 
@@ -64,7 +64,7 @@ def note(
     if status is not None:
         state = "finished" if status == 0 else "failed"
         state = "stopped" if status and (stopped or status == INTERRUPTED) else state
-    command = [str(part) for part in process.args]  # type: ignore[union-attr]
+    command = [str(part) for part in cast("list[str]", process.args)]
     slurm = os.environ.get("SLURM_JOB_ID")
     outcome = Outcome(state, status, socket.gethostname(), process.pid, command, slurm)
     with storage(job.log):
@@ -74,7 +74,7 @@ def note(
 
 
 def outcome_of(job: Job) -> Outcome | None:
-    """The last attempt, "stopped" where it was killed before it could say so; None for none."""
+    """Read the last attempt, "stopped" where it was killed without a word; None for none."""
     try:
         outcome = Outcome(**read_json(_record(job)))
     except (ScscError, TypeError):  # absent, or of another version: the run directory tells enough

@@ -84,7 +84,7 @@ class Job:
         return self.label or self.name
 
     def command_on(self, cores: int, device: str) -> list[str]:
-        """The command with its share of a machine filled in."""
+        """Return the command with its share of a machine filled in."""
         words = {CORES: str(cores), DEVICE: device}
         return [words.get(part, part) for part in self.command]
 
@@ -114,7 +114,7 @@ class Plan:
             known.add(job.name)
 
     def job(self, name: str) -> Job:
-        """The job of that name.
+        """Find the job of that name.
 
         Raises:
             InvalidOptionError: there is none.
@@ -139,7 +139,7 @@ class Plan:
 
 
 def planner_of(experiment: str) -> Callable[[Request], Plan]:
-    """The function `plan` of a module such as `domains.motion.sweep`.
+    """Import the function `plan` of a module such as `domains.motion.sweep`.
 
     Raises:
         InvalidOptionError: there is no such module, or it has no plan.

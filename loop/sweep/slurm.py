@@ -14,12 +14,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
+from submitit.core.core import Job as Submitted
 from submitit.core.utils import FailedSubmissionError
 from submitit.helpers import Checkpointable, DelayedSubmission, clean_env
 from submitit.slurm.slurm import SlurmExecutor
@@ -72,7 +73,7 @@ class Cluster:
             )
 
     def for_processes(self, processes: int) -> Cluster:
-        """The same with a GPU for each process of an arm, where it has GPUs."""
+        """Return the same with a GPU for each process of an arm, where it has GPUs."""
         return replace(self, gpus=max(self.gpus, processes) if self.gpus else 0)
 
     @property
@@ -154,7 +155,8 @@ def _submit(plan: Plan, cluster: Cluster) -> dict[str, str]:
         executor = SlurmExecutor(plan.folder / "logs" / "slurm", max_num_timeout=cluster.requeues)
         executor.update_parameters(**_parameters(jobs, cluster, _dependency(jobs[0], ids, sizes)))
         try:
-            submitted = executor.submit_array([ClusterJob(job, cluster.share) for job in jobs])
+            calls = [ClusterJob(job, cluster.share) for job in jobs]
+            submitted: list[Submitted[Any]] = executor.submit_array(calls)
         except (subprocess.SubprocessError, RuntimeError) as error:
             raise InvalidOptionError(
                 "Slurm refuses this job", found=str(error), remedy="see sbatch --help, sinfo"
@@ -178,11 +180,11 @@ def job_id(string: bytes | str) -> str:
 
 
 # Of the class itself: for arrays, submitit makes executors of it, whatever class asks.
-SlurmExecutor._get_job_id_from_submission_command = staticmethod(job_id)
+SlurmExecutor._get_job_id_from_submission_command = staticmethod(job_id)  # pyright: ignore[reportPrivateUsage]
 
 
 @contextmanager
-def _outside_allocation() -> Iterator[None]:
+def _outside_allocation() -> Generator[None]:
     """Hide what an allocation that we run in would hand on to new jobs: its tasks, memory, ranks.
 
     Where Slurm finds its configuration is no matter of the allocation.
@@ -216,7 +218,7 @@ def _parameters(jobs: Sequence[Job], cluster: Cluster, dependency: str | None) -
 
 
 def _dependency(job: Job, ids: dict[str, str], sizes: dict[str, int]) -> str | None:
-    parts = []
+    parts: list[str] = []
     for kind, names in (("afterok", job.after), ("afterany", job.after_end)):
         if names:
             parts.append(":".join([kind, *_compact([ids[name] for name in names], sizes)]))

@@ -33,7 +33,7 @@ class Progress:
     done: tuple[int, ...] = ()
     current: int | None = None
     stage: str = ""
-    seconds: Mapping[int, float] = field(default_factory=dict)
+    seconds: Mapping[int, float] = field(default_factory=dict[int, float])
     outcome: Outcome | None = None
 
     @property
@@ -68,7 +68,7 @@ class Progress:
         return self.job.last > 0
 
     def left(self, pace: float | None) -> float | None:
-        """Seconds of work left at `pace` seconds a generation; None where nobody knows.
+        """Estimate seconds of work left at `pace` seconds a generation; None where nobody knows.
 
         The unfinished stage of the generation in progress counts as not begun.
         """
@@ -95,7 +95,7 @@ def progress_of(job: Job) -> Progress:
 def _next_stage(arm: ArmRecord, current: int) -> str:
     """Name the first unfinished stage of the generation in progress."""
     whole = [g for g in arm.seconds if (g > 0) == (current > 0) and "evaluate" in arm.seconds[g]]
-    known = set(arm.seconds[whole[-1]]) if whole else set()
+    known: set[str] = set(arm.seconds[whole[-1]] if whole else ())
     # A first generation has no example: it is a baseline's if it fitted without samples.
     if not known:
         short = current == 0 or ("fit" in arm.stages and "correct" not in arm.stages)
@@ -104,7 +104,7 @@ def _next_stage(arm: ArmRecord, current: int) -> str:
 
 
 def paces(rows: Sequence[Progress]) -> dict[str, float | None]:
-    """Seconds a generation of every job: its own, else the mean of its kind, else of all arms."""
+    """Estimate seconds a generation of every job: its own, else its kind's mean, else all arms'."""
     measured: dict[str, list[float]] = {}
     for row in rows:
         if row.pace is not None and row.job.last > 0:
@@ -121,7 +121,7 @@ def paces(rows: Sequence[Progress]) -> dict[str, float | None]:
 
 
 def time_left(plan: Plan, rows: Sequence[Progress], slots: int) -> float | None:
-    """Seconds until everything is done with `slots` jobs at a time; None where nobody knows yet.
+    """Estimate seconds until all is done with `slots` jobs at a time; None where nobody knows yet.
 
     Jobs start in the order of the plan as soon as a slot is free and what they wait for is done.
     """

@@ -16,7 +16,7 @@ LEGEND = "generations: # done  > in progress  . waiting"
 
 
 def duration(seconds: float | None) -> str:
-    """7.3 s, 12 min 05 s, 3 h 20 min, 2 d 04 h; ? where nobody knows."""
+    """Format seconds: 7.3 s, 12 min 05 s, 3 h 20 min, 2 d 04 h; ? where nobody knows."""
     if seconds is None:
         return "?"
     if seconds < 60:
@@ -31,7 +31,7 @@ def duration(seconds: float | None) -> str:
 
 
 def strip(row: Progress) -> str:
-    """One sign a generation."""
+    """Draw one sign a generation."""
     if row.job.run is None:
         return ""
     signs = dict.fromkeys(row.done, "#")
@@ -41,7 +41,7 @@ def strip(row: Progress) -> str:
 
 
 def tables(plan: Plan, rows: Sequence[Progress], slots: int, times: bool = False) -> Group:
-    """The tables of a sweep.
+    """Draw the tables of a sweep.
 
     Args:
         plan: the jobs.

@@ -1,6 +1,6 @@
 """A stage in MuJoCo's renderer: checker floor, sky, one shadow-casting light, a following camera.
 
-What stands on it is handed over frame by frame: simple shapes, arrows, or a mesh. MuJoCo is z up;
+What stands on it is passed in frame by frame: simple shapes, arrows, or a mesh. MuJoCo is z up;
 points come in y up and are turned here, as in `uhc.humanoid.model`.
 """
 

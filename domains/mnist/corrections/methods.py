@@ -53,7 +53,7 @@ class DigitCorrection:
     def correct(
         self, batch: Digits, stream: Stream, scratch: Path | None = None
     ) -> Corrected[Digits]:
-        """Corrected digits in the order of `batch`, and how far they moved (grey values, RMS).
+        """Correct the digits in order, and report how far they moved (grey values, RMS).
 
         Published code regroups them by digit instead; training shuffles them anyway.
         """
@@ -126,7 +126,7 @@ def correction_of(
     *,
     needed: int = 1,
 ) -> Correction[Digits]:
-    """A correction function out of what builds the projection of one digit.
+    """Make a correction function out of what builds the projection of one digit.
 
     Args:
         build: real images of a digit (M, 784) float64 -> its projection.

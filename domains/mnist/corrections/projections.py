@@ -162,7 +162,7 @@ class Transport:
 
 
 def match(images: Pixels, real: Pixels) -> np.ndarray:
-    """The row of real (M, P) for each of images (N, P), at least total squared distance.
+    """Find the row of real (M, P) for each of images (N, P), at least total squared distance.
 
     Every real image serves at most ceil(N / M) times.
     """
@@ -197,7 +197,7 @@ class ConvexMixture:
 
 
 def convex_weights(points: Pixels, near: Pixels) -> np.ndarray:
-    """Weights (N, K) >= 0 with sum 1 whose mixture of near (N, K, P) is closest to points (N, P).
+    """Find weights (N, K) >= 0, sum 1, whose mixture of near (N, K, P) is closest to points (N, P).
 
     Non-negative least squares on the Cholesky factor of the neighbours' Gram matrix, which is as
     small as K; the sum enters as a heavy extra row.
@@ -216,7 +216,7 @@ def convex_weights(points: Pixels, near: Pixels) -> np.ndarray:
 
 
 def plane_foot(points: Pixels, near: Pixels, dimensions: int) -> Pixels:
-    """Orthogonal projection of points (N, P) onto the principal planes of their sets (N, K, P).
+    """Project points (N, P) orthogonally onto the principal planes of their sets (N, K, P).
 
     Principal directions C^T v / sqrt(w) come from the eigenvectors v of the small Gram matrices
     C C^T (K, K) of the centred sets C; directions without variance are left out.
@@ -233,7 +233,7 @@ def plane_foot(points: Pixels, near: Pixels, dimensions: int) -> Pixels:
 
 
 def with_grey_values(images: Pixels, greys: Pixels) -> Pixels:
-    """Images (N, P) whose pixels, from dark to bright, take the ascending values greys (N, P)."""
+    """Give the pixels of images (N, P), from dark to bright, the ascending values greys (N, P)."""
     order = np.argsort(images, axis=1, kind="stable")
     result = np.empty_like(images)
     np.put_along_axis(result, order, greys, axis=1)

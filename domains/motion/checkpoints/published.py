@@ -26,7 +26,7 @@ def published_denoiser(
     guidance: float = GUIDANCE,
     text_encoder: Path | str | None = None,
 ) -> Denoiser:
-    """The denoiser in `model000475000.pt`.
+    """Load the denoiser in `model000475000.pt`.
 
     Args:
         path: checkpoint, with args.json beside it.

@@ -44,7 +44,7 @@ def load_shipped(
     guidance: float | None = None,
     text_encoder: Path | str | None = None,
 ) -> Denoiser:
-    """The denoiser of such a folder; arguments as in
+    """Load the denoiser of such a folder; arguments as in
     `domains.motion.checkpoints.stored.load_denoiser`.
 
     Raises:
@@ -72,7 +72,7 @@ def load_shipped(
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file.
+    """Compute the SHA-256 of a file.
 
     Raises:
         MissingAssetError: there is none.

@@ -29,7 +29,7 @@ def load_denoiser(
     guidance: float | None = None,
     text_encoder: Path | str | None = None,
 ) -> Denoiser:
-    """The model of `<arm>/generation_<g>`, with the sizes and statistics that its arm recorded.
+    """Load the model of `<arm>/generation_<g>`, with the sizes and statistics its arm recorded.
 
     Args:
         generation: folder of a finished generation.
@@ -55,7 +55,7 @@ def denoiser_from(
     statistics: tuple[np.ndarray, np.ndarray] | None = None,
     state: Mapping[str, torch.Tensor] | None = None,
 ) -> Denoiser:
-    """The model that `weights` (.pt or .safetensors) holds and `settings` (JSON) describes.
+    """Build the model that `weights` (.pt or .safetensors) holds and `settings` (JSON) describes.
 
     `statistics` are mean and std (263,), by default those of the data set that the settings name;
     `state` are the weights, where they were read already; the rest, and what is raised, as in
@@ -85,7 +85,7 @@ def denoiser_from(
 
 
 def read_weights(path: Path, device: torch.device) -> dict[str, Any]:
-    """The arrays of a .pt or .safetensors file; no code in either is run.
+    """Read the arrays of a .pt or .safetensors file; no code in either is run.
 
     Raises:
         MissingAssetError, CorruptFileError: it is missing or damaged.

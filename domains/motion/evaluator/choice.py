@@ -36,7 +36,7 @@ def motion_evaluator(
     device: torch.device,
     skip_damaged: bool = False,
 ) -> Evaluator:
-    """The evaluator of a motion experiment.
+    """Load or train the evaluator of a motion experiment.
 
     Args:
         kind: `trained`: ours, read from `cache` or trained now; `published`: the files of Guo et

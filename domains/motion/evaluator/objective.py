@@ -28,12 +28,12 @@ class RelatedCaptions:
                 self._related.setdefault(text, set()).update(texts)
 
     def table(self, captions: Sequence[str]) -> Tensor:
-        """(B, B) bool: true where captions i and j are related; a caption is related to itself."""
+        """Return (B, B) bool: whether captions i and j are related; each is related to itself."""
         return torch.tensor([[b in self._related[a] for b in captions] for a in captions])
 
 
 def contrastive_loss(text: Tensor, motion: Tensor, related: Tensor) -> Tensor:
-    """InfoNCE (van den Oord et al., arXiv 1807.03748) on cosines, both ways; a scalar.
+    """Compute InfoNCE (van den Oord et al., arXiv 1807.03748) on cosines, both ways; a scalar.
 
     The margin loss of Guo et al. (margin 10) ranked held-out demo clips worse: the right clip came
     first for .53 of the captions instead of .75 or more (one seed), in an embedding of rank 4
@@ -52,7 +52,7 @@ def contrastive_loss(text: Tensor, motion: Tensor, related: Tensor) -> Tensor:
 
 
 def motion_statistics(motions: Tensor, lengths: Tensor) -> Tensor:
-    """Over time: mean, deviation, and mean change between frames of every feature.
+    """Compute over time: mean, deviation, and mean change between frames of every feature.
 
     Args:
         motions: (B, F, D), zeros after each length.

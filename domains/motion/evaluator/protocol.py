@@ -36,11 +36,11 @@ class Evaluator(Protocol):
     """Motions and texts to points; rows of the answer are in the given order."""
 
     def embed_motions(self, motions: Sequence[np.ndarray]) -> np.ndarray:
-        """(N, D) of motions (F_i, 263), not normalised."""
+        """Embed motions (F_i, 263), not normalised: (N, D)."""
         ...
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, D) of captions of the dataset."""
+        """Embed captions of the dataset: (N, D)."""
         ...
 
 
@@ -103,7 +103,7 @@ def evaluate(
     protocol: EvaluationProtocol,
     seed: int,
 ) -> dict[str, Estimate]:
-    """All metrics under the published keys: `FID_test`, `FID_ground truth`, `R_precision_test`, ...
+    """Compute all metrics under the published keys: `FID_test`, `R_precision_test`, ...
 
     Args:
         sampler: the model under test.
@@ -231,7 +231,7 @@ def _multimodality(
 
 
 def as_json(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, float | list[float]]]:
-    """Metrics for a JSON file: mean and half-width of the 95 % interval under each key."""
+    """Return metrics for a JSON file: mean and half-width of the 95 % interval under each key."""
     return {
         name: {"mean": estimate.mean, "ci95": estimate.half_width}
         for name, estimate in metrics.items()

@@ -59,7 +59,7 @@ class PublishedEvaluator:
         self._tokens = {caption.text: caption.tokens for caption in captions}
 
     def embed_motions(self, motions: Sequence[np.ndarray]) -> np.ndarray:
-        """Embeddings (N, 512) float32, in the given order, of motions (F_i, 263), F_i >= 4.
+        """Embed motions (F_i, 263), F_i >= 4, in the given order: (N, 512) float32.
 
         Motions run at 20 fps and are not normalised. Frames beyond the last multiple of four, and
         beyond 196, are not seen.

@@ -116,7 +116,7 @@ def _preset_named(name: str) -> EvaluatorPreset:
 
 
 def held_out_report(evaluator: TrainedEvaluator, test: MotionSet, seed: int) -> dict[str, Any]:
-    """How far the evaluator can be trusted, on real motions that it never saw.
+    """Measure how far the evaluator can be trusted, on real motions that it never saw.
 
     Returns:
         `r_precision`: top-1 to 3 among 32, where only its own motion is right for a caption;

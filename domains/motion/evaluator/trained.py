@@ -47,7 +47,7 @@ class TrainedEvaluator:
         return self._network.config.embedding
 
     def embed_motions(self, motions: Sequence[np.ndarray]) -> np.ndarray:
-        """Embeddings (N, D) float32 of motions (F_i, 263), 20 fps, not normalised, F_i >= 4.
+        """Embed motions (F_i, 263), 20 fps, not normalised, F_i >= 4: (N, D) float32.
 
         A motion's embedding does not depend on its neighbours (up to float32 rounding). Frames
         beyond the last multiple of four are not seen.
@@ -80,7 +80,7 @@ class TrainedEvaluator:
             raise InvalidMotionError(f"motion {row} holds values that are not finite")
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Embeddings (N, D) float32 of captions; each distinct one is computed once."""
+        """Embed captions: (N, D) float32; each distinct one is computed once."""
         for text in sorted(set(texts) - self._texts.keys()):
             # One by one: in a batch, rounding would depend on what was embedded before.
             tokens, lengths = self._encoder.encode_tokens([text])

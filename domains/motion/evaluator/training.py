@@ -102,7 +102,7 @@ PRESETS: dict[str, EvaluatorPreset] = {
 
 
 def network_config(preset: EvaluatorPreset, encoder: TextEncoder) -> EvaluatorConfig:
-    """Sizes of the network that reads what `encoder` writes."""
+    """Return the sizes of the network that reads what `encoder` writes."""
     return EvaluatorConfig(
         features=MOTION_DIM,
         token_dim=encoder.dim,
@@ -135,7 +135,7 @@ def train_network(
     seed: int,
     encoder: TextEncoder,
 ) -> MotionEvaluator:
-    """Learn a training split; the seed fixes weights, batches and spoilt copies."""
+    """Learn a training split; the seed fixes weights, batches and corrupted copies."""
     network = seeded(lambda: MotionEvaluator(config), seed)
     statistics = _Statistics(train, config, preset.statistics_weight, seed)
     parameters = [*network.parameters(), *statistics.head.parameters()]
