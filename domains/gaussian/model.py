@@ -35,6 +35,10 @@ class Points:
         """The chosen points of every set."""
         return Points(self.values[:, :, rows])
 
+    def join(self, other: Points) -> Points:
+        """The points of every set, then those of `other`."""
+        return Points(np.concatenate([self.values, other.values], axis=2))
+
 
 def real_points(values: np.ndarray) -> Points:
     """Real data from outside as (A, S, n, d) points.

@@ -63,6 +63,9 @@ class Arguments:
     controller_weights: Path | None = None
     """file of the controller's weights; default: the policy's that come along, or where
     prepare/download_uhc.sh puts the published"""
+    gamma: float = float("inf")
+    """strength of the correction: a sample is replaced by its corrected version with probability
+    gamma / (1 + gamma); inf: always (published)"""
     mixing: Annotated[str, arg(help=_listed("mixing policy", POLICIES))] = "latest"
     fresh_data_dir: Path | None = None
     """data set whose other training clips --mixing fresh_data deals out, such as

@@ -17,6 +17,7 @@ from domains.motion.files import LARGE_FILES
 from domains.motion.generator import read_checkpoints
 from loop.arm import Arm, run_arm
 from loop.cycle import LoopSettings
+from loop.strength import recorded_gamma
 from model.clip_encoder import text_encoder_named
 from uhc.controllers.registry import create_controller, describe_controller, name_or_default
 from uhc.controllers.tracker import Tracker
@@ -92,6 +93,7 @@ def _loop_settings(arguments: Arguments, experiment: MotionExperiment) -> LoopSe
         ratio=arguments.synthetic_augmentation_percent,
         mixing=arguments.mixing,
         start_weights=arguments.start_weights,
+        gamma=arguments.gamma,
         keep=arguments.keep or preset.keep,
         keep_samples=arguments.keep_samples or preset.keep_samples,
     )
@@ -110,6 +112,7 @@ def _settings(
         "protocol": dataclasses.asdict(experiment.protocol),
         "faithful": arguments.faithful,
         "correction": experiment.correction,
+        **recorded_gamma(arguments.gamma),
         **_described_controller(arguments),
         "text_encoder": {
             "kind": experiment.text_encoder,

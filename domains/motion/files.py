@@ -40,6 +40,10 @@ class MotionBatch:
         """Return the chosen motions, in that order."""
         return MotionBatch(tuple(self.items[i] for i in np.arange(len(self.items))[rows]))
 
+    def join(self, other: MotionBatch) -> MotionBatch:
+        """Return these motions, then those of `other`."""
+        return MotionBatch(self.items + other.items)
+
     def with_vectors(self, vectors: Sequence[np.ndarray]) -> MotionBatch:
         """Return the same ids and captions with other motions, one (F, 263) for each."""
         pairs = zip(self.items, vectors, strict=True)

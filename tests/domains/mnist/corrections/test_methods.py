@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from dataset.mnist import Digits
-from domains.mnist.corrections.methods import NAMES, correction_named, write_centroids
+from domains.mnist.corrections.methods import correction_named, write_centroids
 from domains.mnist.corrections.projections import (
     ConvexMixture,
     LocalPlane,
@@ -25,6 +25,7 @@ from domains.mnist.corrections.projections import (
     plane_foot,
     with_grey_values,
 )
+from domains.mnist.registries import CORRECTIONS
 from eval.metrics.neighbours import image_memorisation
 from loop.errors import InvalidOptionError, InvalidSamplesError
 from loop.rng import Stream
@@ -52,7 +53,7 @@ def _rows(digits: Digits) -> np.ndarray:
 REAL, SAMPLES = _strokes(400, 0), _strokes(50, 1, noise=40.0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CORRECTIONS.names)
 def test_labels_order_and_range_are_kept(name: str) -> None:
     corrected = correction_named(name, REAL, 4).correct(SAMPLES, STREAM)
     assert corrected.batch.images.dtype == np.uint8
@@ -187,8 +188,8 @@ def test_one_real_image_is_enough(build: Callable[[np.ndarray], NearestReal]) ->
 
 def test_strength_moves_a_share_of_the_way() -> None:
     whole, third, none = (
-        correction_named("nearest", REAL, 4, gamma).correct(SAMPLES, STREAM).batch.images
-        for gamma in (math.inf, 0.5, 0.0)
+        correction_named("nearest", REAL, 4, move).correct(SAMPLES, STREAM).batch.images
+        for move in (math.inf, 0.5, 0.0)
     )
     start = SAMPLES.images.astype(float)
     np.testing.assert_array_equal(none, SAMPLES.images)
@@ -198,8 +199,8 @@ def test_strength_moves_a_share_of_the_way() -> None:
 def test_bad_options_are_refused() -> None:
     with pytest.raises(InvalidOptionError, match="unknown correction"):
         correction_named("magic", REAL, 4)
-    for gamma in (-1.0, math.nan):
+    for move in (-1.0, math.nan):
         with pytest.raises(InvalidOptionError, match="strength"):
-            correction_named("nearest", REAL, 4, gamma)
+            correction_named("nearest", REAL, 4, move)
     with pytest.raises(InvalidSamplesError, match="too few real images"):
         correction_named("kmeans", REAL.take(slice(20)), 4)
