@@ -51,7 +51,8 @@ class Arguments:
     start_at_generation: int = 0
     """refuse to start where an earlier generation is not finished"""
     synthetic_augmentation_percent: float = 0.0
-    """synthetic : real ratio lambda, as a fraction from 0 (the baseline) to 1"""
+    """synthetic : real ratio lambda, as a fraction from 0 (the baseline); above 1, with several
+    motions a clip, not with --faithful"""
     augmentation_type: Literal["raw_mdm_output", "imitation_output", "filter"] = "raw_mdm_output"
     """train on samples as they are, on what the correction function makes of them, or on those, as
     they are, that it succeeds with"""

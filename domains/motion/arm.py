@@ -12,7 +12,7 @@ from typing import Any
 
 from domains.motion.arguments import Arguments
 from domains.motion.distributed import TorchDistributed, device_named, joined_processes
-from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain
+from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain, check_ratio
 from domains.motion.files import LARGE_FILES
 from domains.motion.generator import read_checkpoints
 from loop.arm import Arm, run_arm
@@ -41,6 +41,7 @@ def run(arguments: Arguments) -> None:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
     experiment = _experiment(arguments)
+    check_ratio(arguments.synthetic_augmentation_percent, experiment.protocol)
     with joined_processes() as distributed:
         arm = Arm(
             folder=arguments.save_dir,

@@ -29,7 +29,8 @@ LARGE_FILES = LargeFiles(
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Motions with their captions; a synthetic one bears the id of the clip that prompted it."""
+    """Motions with their captions; a synthetic one bears the id of the clip that prompted it,
+    with a number where it is not the first (`domains.motion.generator.sample_ids`)."""
 
     items: tuple[MotionItem, ...]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domains.motion.copy_generation_0 import copy_generation_0
+from domains.motion.copy_generation_0 import copy_experiment
 from loop.errors import MissingAssetError, RunStateError
 
 
@@ -33,24 +33,24 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_arm_gets_it_and_repeating_changes_nothing(runs: Path) -> None:
-    copy_generation_0("0064")
+    copy_experiment("0064")
     source = files(runs / "generation_0" / "generation_0")
     arms = sorted(path.name for path in runs.iterdir() if path.name != "generation_0")
     assert len(arms) == 9 and "baseline" in arms
     assert all(files(runs / arm / "generation_0") == source for arm in arms)
     before = files(runs)
     (runs / "baseline" / "generation_0" / "model.pt").unlink()  # cleared away since
-    copy_generation_0("0064")
+    copy_experiment("0064")
     del before["baseline/generation_0/model.pt"]
     assert files(runs) == before
 
 
 def test_arms_of_another_generation_0_are_left_and_named_the_others_served(runs: Path) -> None:
-    copy_generation_0("0064")
+    copy_experiment("0064")
     (runs / "synthetic_percent_050_iterative_finetuning" / "generation_0").rename(runs / "away")
     train(runs, "2.0")
     with pytest.raises(RunStateError, match="baseline"):
-        copy_generation_0("0064")
+        copy_experiment("0064")
     assert (runs / "baseline" / "generation_0" / "model.pt").read_text() == "1.0"
     served = runs / "synthetic_percent_050_iterative_finetuning" / "generation_0" / "model.pt"
     assert served.read_text() == "2.0"
@@ -58,6 +58,6 @@ def test_arms_of_another_generation_0_are_left_and_named_the_others_served(runs:
 
 def test_without_generation_0_it_says_how_to_train_one(runs: Path) -> None:
     with pytest.raises(MissingAssetError, match=r"train_generation_0\.sh 2794"):
-        copy_generation_0("2794")
+        copy_experiment("2794")
     with pytest.raises(MissingAssetError, match="dataset_0064_seed_7"):
-        copy_generation_0("0064", seed=7)
+        copy_experiment("0064", seed=7)
