@@ -41,10 +41,11 @@ def test_every_sample_becomes_the_nearest_training_motion_under_its_own_caption(
     real, drawn = batch("real", 12, 1), batch("drawn", 7, 2)
     evaluator = Means()
     found = NearestReal(real, evaluator, 16).correct(drawn, Stream(0))
-    embed = lambda part: evaluator.embed_motions(
-        [item.vectors[: min(len(item.vectors), 16) // 4 * 4] for item in part.items]
-    )
-    distances = cdist(embed(drawn), embed(real))
+    embedded = [
+        evaluator.embed_motions([i.vectors[: min(len(i.vectors), 16) // 4 * 4] for i in part.items])
+        for part in (drawn, real)
+    ]
+    distances = cdist(*embedded)
     for item, sample, row in zip(
         found.batch.items, drawn.items, distances.argmin(axis=1), strict=True
     ):
