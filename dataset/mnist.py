@@ -73,6 +73,11 @@ class Digits:
         """The chosen digits, in that order."""
         return Digits(self.images[rows], self.labels[rows])
 
+    def join(self, other: Digits) -> Digits:
+        """These digits, then those of `other`."""
+        images, labels = ((self.images, other.images), (self.labels, other.labels))
+        return Digits(np.concatenate(images), np.concatenate(labels))
+
 
 def digits_from_unit(pixels: np.ndarray, labels: np.ndarray) -> Digits:
     """Digits out of grey values: floor(255 x + 1/2), clamped to 0..255 (published rounding).

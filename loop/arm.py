@@ -8,6 +8,7 @@ what is generated.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from loop.rundir.directory import MemoryRun, RunDirectory
 from loop.rundir.generation_0 import check_compatible, copy_generation_0, require_generation_0
 from loop.rundir.layout import Layout, read_metrics
 from loop.rundir.retention import keep_named
+from loop.strength import recorded_gamma
 
 logger = logging.getLogger("scsc")
 
@@ -45,6 +47,7 @@ class Arm:
             run that trained `start_from` has to agree in them.
         start_remedy: what to do where `start_from` is not finished.
         start_at: refuse to start unless the generations before it are finished.
+        renamed: settings of args.json under the names of older versions -> their names now.
         discard_damaged: set damaged newest generations aside instead of refusing to go on.
         loggers: where metrics are copied to.
         distributed: the processes that make this arm together.
@@ -61,6 +64,7 @@ class Arm:
     model_settings: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     start_remedy: str = "train generation 0 first"
     start_at: int = 0
+    renamed: Mapping[str, str] = field(default_factory=dict[str, str])
     discard_damaged: bool = False
     loggers: tuple[LoggerName, ...] = ()
     distributed: DistributedContext = field(default_factory=SingleProcess)
@@ -88,7 +92,7 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
         require_generation_0(arm.start_from, arm.start_remedy)
         check_compatible(arm.start_from, arm.settings, arm.model_settings)
     directory: RunDirectory[BatchT] = RunDirectory(
-        arm.folder, arm.settings, arm.layout, arm.distributed, arm.later
+        arm.folder, arm.settings, arm.layout, arm.distributed, arm.later, arm.renamed
     )
     with directory:
         if _is_finished(arm, directory):
@@ -124,6 +128,7 @@ def run_loop(
     corrected: bool = True,
     mixing: str = "latest",
     start_weights: Literal["last", "scratch"] = "last",
+    gamma: float = math.inf,
     settings: Mapping[str, Any] | None = None,
 ) -> list[Metrics]:
     """Run a self-consuming loop from generation 0 to `generations`.
@@ -138,6 +143,7 @@ def run_loop(
         corrected: apply the domain's correction function; False is the raw loop.
         mixing: a mixing policy: a name of `loop.mixing`, or `module:Name`.
         start_weights: fine-tune the `last` generation, or train every one from `scratch`.
+        gamma: strength of the correction (`loop.strength`); inf corrects every sample.
         settings: anything else that has to be the same when a run in `folder` goes on.
 
     Returns:
@@ -150,13 +156,13 @@ def run_loop(
     """
     if not corrected:
         domain = domain.with_parts(correction=NoCorrection())
-    loop = LoopSettings(seed, "arm", generations, ratio, mixing, start_weights)
+    loop = LoopSettings(seed, "arm", generations, ratio, mixing, start_weights, gamma=gamma)
     if folder is None:
         memory: MemoryRun[BatchT] = MemoryRun()
         run_generations(domain, loop, memory)
         return memory.metrics
     same = {"seed": seed, "ratio": ratio, "corrected": corrected, "mixing": mixing}
-    same |= {"start_weights": start_weights, **(settings or {})}
+    same |= {"start_weights": start_weights, **recorded_gamma(gamma), **(settings or {})}
     with RunDirectory[BatchT](Path(folder), same) as directory:
         run_generations(domain, loop, directory)
         return [read_metrics(directory.generation(g)) for g in range(generations + 1)]

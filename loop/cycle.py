@@ -33,6 +33,7 @@ from loop.rng import Streams
 from loop.rundir.arrays import with_array_codecs
 from loop.rundir.directory import Run, Work
 from loop.rundir.retention import Keep, keep_named
+from loop.strength import replaced_share, with_strength
 
 logger = logging.getLogger("scsc.loop")
 
@@ -53,6 +54,7 @@ class LoopSettings:
         keep: which older generations keep their checkpoints (`loop.rundir.retention`).
         keep_samples: which of them keep their synthetic sets; where the mixing policy reads old
             sets, all do.
+        gamma: strength of the correction (`loop.strength`); inf corrects every sample.
     """
 
     seed: int
@@ -63,11 +65,13 @@ class LoopSettings:
     start_weights: Literal["last", "scratch"] = "last"
     keep: str = "all"
     keep_samples: str = "all"
+    gamma: float = math.inf
 
     def __post_init__(self) -> None:
         POLICIES.check(self.mixing)
         keep_named(self.keep)
         keep_named(self.keep_samples)
+        replaced_share(self.gamma)
         if self.generations < 0 or not 0 <= self.ratio < math.inf:
             raise InvalidOptionError(
                 "the loop cannot run like this",
@@ -94,7 +98,7 @@ def run_generations(
         InvalidOptionError: there are not enough real data in reserve for the mixing policy.
     """
     _check_reserve(domain, settings)
-    domain = with_array_codecs(domain)
+    domain = with_strength(with_array_codecs(domain), settings.gamma)
     inherits_reset = getattr(type(domain.generator), "reset", None) is Generator[BatchT].reset
     if settings.start_weights == "scratch" and inherits_reset:
         domain.generator.remember_untrained()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
+from loop.errors import InvalidOptionError
 from loop.rng import Stream
 from loop.state import load_state, save_state
 
@@ -34,6 +35,10 @@ class Batch(Protocol):
         """Return the chosen rows, in that order."""
         ...
 
+    def join(self, other: Self) -> Self:
+        """Return these samples and then those of `other`; only a finite --gamma needs it."""
+        ...
+
 
 BatchT = TypeVar("BatchT", bound=Sized)
 """A numpy array or a `Batch`."""
@@ -47,6 +52,24 @@ def take(batch: BatchT, rows: Rows) -> BatchT:
     return cast(Any, batch).take(rows)
 
 
+def join(first: BatchT, second: BatchT) -> BatchT:
+    """Return the samples of two arrays or two batches, one after the other.
+
+    Raises:
+        InvalidOptionError: it is a batch of a class that cannot join.
+    """
+    if isinstance(first, np.ndarray):
+        return cast(BatchT, np.concatenate([first, cast(Any, second)]))
+    if not hasattr(first, "join"):
+        raise InvalidOptionError(
+            "samples of this class cannot be replaced one by one",
+            found=type(first).__name__,
+            expected="a method join(other), see loop.interfaces.Batch",
+            remedy="write it, or leave --gamma out",
+        )
+    return cast(Any, first).join(second)
+
+
 @dataclass(frozen=True)
 class Corrected(Generic[BatchT]):
     """What a correction function returns.
@@ -55,10 +78,13 @@ class Corrected(Generic[BatchT]):
         batch: the samples that may enter the training set (failures may have been dropped).
         report: what the correction did, in numbers (attempts, failures, help from outside physics);
             they join the metrics of the generation.
+        rows: row of the input of each sample of `batch`, where samples were dropped or reordered;
+            None: same order and length. Not kept on disk.
     """
 
     batch: BatchT
     report: Metrics = field(default_factory=dict[str, Metric])
+    rows: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ class Options:
     correction: Annotated[
         str, arg(help="domain: the domain's own; none; or module:Name for your own")
     ] = "domain"
+    gamma: float = float("inf")
+    """strength of the correction: a sample is replaced by its corrected version with probability
+    gamma / (1 + gamma); inf: always"""
     mixing: Annotated[str, arg(help=POLICIES.help())] = "latest"
     start_weights: Literal["last", "scratch"] = "last"
     """fine-tune the last generation, or train every one as generation 0"""
@@ -75,6 +78,7 @@ def run(options: Options, words: list[str]) -> None:
         corrected=options.correction != "none",
         mixing=options.mixing,
         start_weights=options.start_weights,
+        gamma=options.gamma,
         settings={"domain": options.domain, "options": words, "correction": options.correction},
     )
     for generation, metrics in enumerate(found):

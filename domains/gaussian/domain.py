@@ -161,7 +161,7 @@ def one_gaussian(
     """Build the domain of a single loop, for `python -m scsc --domain gaussian`.
 
     Args:
-        gamma: correction strength.
+        gamma: strength inside the correction function; `--gamma` of the loop comes on top.
         correction: the correction function.
         n: real points.
         dimension: of the points.

@@ -35,6 +35,10 @@ class Points:
         """Return the chosen points of every set."""
         return Points(self.values[:, :, rows])
 
+    def join(self, other: Points) -> Points:
+        """The points of every set, then those of `other`."""
+        return Points(np.concatenate([self.values, other.values], axis=2))
+
 
 def real_points(values: np.ndarray) -> Points:
     """Check real data from outside and return them as points (A, S, n, d).

@@ -48,7 +48,11 @@ class MnistArguments:
     """behave as the published code does, defects included (listed in domains/mnist/presets.py)"""
     correction: Annotated[str, arg(help=f"of the corrected arm: {CORRECTIONS.help()}")] = "kmeans"
     gamma: float = float("inf")
-    """its strength: a sample goes the share gamma / (1 + gamma) of the way; inf: all (published)"""
+    """its strength: a sample is replaced by its corrected version with probability
+    gamma / (1 + gamma); inf: always (published)"""
+    move: float = float("inf")
+    """its step: pixels of a corrected version go the share move / (1 + move) of the way from the
+    sample; inf: all of it (published)"""
     mixing: Annotated[str, arg(help=POLICIES.help())] = "latest"
     start_weights: Literal["last", "scratch"] = "last"
     """fine-tune the last generation (published), or train each one as generation 0 was"""

@@ -50,6 +50,7 @@ def run(arguments: MnistArguments) -> None:
         layout=mnist_layout(),
         large=_large_files(arguments),
         later=("digits",),
+        renamed={"gamma": "move"},
         start_from=None if own_start else arguments.generation_0(experiment.preset),
         start_remedy="run --train_type baseline first, with the same other options, or name "
         "another generation 0 with --start_from",
@@ -77,6 +78,7 @@ def _loop_settings(
         ratio=ratio,
         mixing=arguments.mixing,
         start_weights=arguments.start_weights,
+        gamma=arguments.gamma,
         keep=arguments.keep,
         keep_samples=arguments.keep,
     )

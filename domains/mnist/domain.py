@@ -94,7 +94,7 @@ def _correction(experiment: MnistExperiment, real: Digits) -> Correction[Digits]
         experiment.correction,
         real,
         experiment.preset.clusters,
-        experiment.gamma,
+        experiment.move,
         biased=experiment.protocol.biased_centroids,
         seed=experiment.seed,
     )

@@ -16,6 +16,7 @@ from domains.mnist.presets import (
     preset_named,
     with_changes,
 )
+from loop.strength import recorded_gamma
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class MnistExperiment:
         protocol: published or corrected behaviour.
         seed: fixes everything.
         correction: name of the correction function, "none" where there is none.
-        gamma: its strength.
+        move: its step, see `domains.mnist.corrections.methods.DigitCorrection`.
         half: the network runs in bfloat16.
         compiled: it is compiled to draw samples.
         fresh_at: generations that start with Adam's moments at zero.
@@ -38,7 +39,7 @@ class MnistExperiment:
     protocol: MnistProtocol
     seed: int
     correction: str
-    gamma: float
+    move: float
     half: bool
     compiled: bool
     fresh_at: tuple[int, ...]
@@ -80,7 +81,7 @@ def experiment_of(arguments: MnistArguments) -> MnistExperiment:
         protocol=protocol,
         seed=arguments.seed,
         correction=arguments.correction if corrects else "none",
-        gamma=arguments.gamma,
+        move=arguments.move,
         half=runs_in_bfloat16(arguments.precision, arguments.device, arguments.faithful),
         compiled=compiles(arguments.compile, preset.n_feat, arguments.faithful),
         fresh_at=fresh,
@@ -110,7 +111,8 @@ def settings_of(
         "protocol": protocol,
         "faithful": arguments.faithful,
         "correction": experiment.correction,
-        "gamma": experiment.gamma,
+        "move": experiment.move,
+        **recorded_gamma(arguments.gamma),
         "synth_aug_percent": ratio,
         "mixing": arguments.mixing,
         "precision": "bf16" if experiment.half else "fp32",

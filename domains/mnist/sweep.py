@@ -23,9 +23,9 @@ def plan(request: Request) -> Plan:
     """Plan exp_outputs/<name>: every ratio of the preset, raw and corrected.
 
     Raises:
-        InvalidOptionError: the preset is unknown.
+        InvalidOptionError: the preset is unknown, or there is a choice of arms.
     """
-    preset = preset_named(request.preset or "published")
+    preset = preset_named(request.with_usual_arms().preset or "published")
     last = preset.generations if request.generations is None else request.generations
     several = len(request.seeds) > 1
     folder = OUTPUTS / request.name

@@ -51,7 +51,8 @@ class Arguments:
     start_at_generation: int = 0
     """refuse to start where an earlier generation is not finished"""
     synthetic_augmentation_percent: float = 0.0
-    """synthetic : real ratio lambda, as a fraction from 0 (the baseline) to 1"""
+    """synthetic : real ratio lambda, as a fraction from 0 (the baseline); above 1, with several
+    motions a clip, not with --faithful"""
     augmentation_type: Literal["raw_mdm_output", "imitation_output", "filter"] = "raw_mdm_output"
     """train on samples as they are, on what the correction function makes of them, or on those, as
     they are, that it succeeds with"""
@@ -63,6 +64,9 @@ class Arguments:
     controller_weights: Path | None = None
     """file of the controller's weights; default: the policy's that come along, or where
     prepare/download_uhc.sh puts the published"""
+    gamma: float = float("inf")
+    """strength of the correction: a sample is replaced by its corrected version with probability
+    gamma / (1 + gamma); inf: always (published)"""
     mixing: Annotated[str, arg(help=_listed("mixing policy", POLICIES))] = "latest"
     fresh_data_dir: Path | None = None
     """data set whose other training clips --mixing fresh_data deals out, such as

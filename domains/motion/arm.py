@@ -12,11 +12,12 @@ from typing import Any
 
 from domains.motion.arguments import Arguments
 from domains.motion.distributed import TorchDistributed, device_named, joined_processes
-from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain
+from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain, check_ratio
 from domains.motion.files import LARGE_FILES
 from domains.motion.generator import read_checkpoints
 from loop.arm import Arm, run_arm
 from loop.cycle import LoopSettings
+from loop.strength import recorded_gamma
 from model.clip_encoder import text_encoder_named
 from uhc.controllers.registry import create_controller, describe_controller, name_or_default
 from uhc.controllers.tracker import Tracker
@@ -40,6 +41,7 @@ def run(arguments: Arguments) -> None:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
     experiment = _experiment(arguments)
+    check_ratio(arguments.synthetic_augmentation_percent, experiment.protocol)
     with joined_processes() as distributed:
         arm = Arm(
             folder=arguments.save_dir,
@@ -92,6 +94,7 @@ def _loop_settings(arguments: Arguments, experiment: MotionExperiment) -> LoopSe
         ratio=arguments.synthetic_augmentation_percent,
         mixing=arguments.mixing,
         start_weights=arguments.start_weights,
+        gamma=arguments.gamma,
         keep=arguments.keep or preset.keep,
         keep_samples=arguments.keep_samples or preset.keep_samples,
     )
@@ -110,6 +113,7 @@ def _settings(
         "protocol": dataclasses.asdict(experiment.protocol),
         "faithful": arguments.faithful,
         "correction": experiment.correction,
+        **recorded_gamma(arguments.gamma),
         **_described_controller(arguments),
         "text_encoder": {
             "kind": experiment.text_encoder,

@@ -61,8 +61,10 @@ class MotionCorrection:
         for reason, count in reasons.most_common():
             logger.info("correction: %d of %d failed: %s", count, len(results), reason)
         pairs = zip(batch.items, results, strict=True)
-        kept = [item for item in (self._choose(*pair) for pair in pairs) if item is not None]
-        return Corrected(MotionBatch(tuple(kept)), _report(results, len(kept)))
+        chosen = [self._choose(*pair) for pair in pairs]
+        kept = tuple(item for item in chosen if item is not None)
+        rows = np.array([row for row, item in enumerate(chosen) if item is not None], int)
+        return Corrected(MotionBatch(kept), _report(results, len(kept)), rows)
 
     def _corrected(self, item: MotionItem, result: CorrectionResult) -> MotionItem | None:
         usable = result.success or self._on_failure != "drop"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import torch
 
@@ -16,6 +17,7 @@ from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.distributed import TorchDistributed
 from domains.motion.evaluation import MotionEvaluation
 from domains.motion.evaluator.choice import EvaluatorKind, evaluator_identity, motion_evaluator
+from domains.motion.evaluator.protocol import Evaluator as MotionEvaluator
 from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
 from domains.motion.generator import MotionGenerator
 from domains.motion.presets import CORRECTED, MotionPreset, Protocol, preset_named
@@ -106,18 +108,19 @@ def build_domain(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
     )
     generator = MotionGenerator(denoiser, train, preset, protocol, experiment.seed, distributed)
+    judge = _judge(experiment, test, device)
     return Built(
         real=MotionBatch(train.items),
         generator=generator,
-        correction=_correction(experiment, workers, train),
+        correction=_correction(experiment, workers, train, judge),
         evaluator=RepeatedEvaluation(
-            _evaluation(experiment, denoiser, train, test, device), preset.eval_repetitions
+            _evaluation(experiment, denoiser, train, test, judge), preset.eval_repetitions
         ),
         samples=SampleFiles(),
         corrections=CorrectionFiles(),
         reserve=reserve,
         large=LARGE_FILES,
-        synthetic_count=lambda ratio, _: synthetic_count(ratio, generator.prompts),
+        synthetic_count=lambda ratio, _: int(ratio * generator.prompts),  # published rounding
         later={FINGERPRINT: _fingerprint(experiment)},
     )
 
@@ -156,25 +159,33 @@ def _evaluation(
     denoiser: Denoiser,
     train: MotionSet,
     test: MotionSet,
-    device: torch.device,
+    judge: MotionEvaluator | None,
 ) -> Evaluator[MotionBatch]:
-    preset, kind = experiment.preset, experiment.evaluator
-    if kind not in EVALUATORS.names:
-        own = EVALUATORS.resolve(kind)
+    samples = experiment.preset.eval_samples
+    if judge is None:
+        own = EVALUATORS.resolve(experiment.evaluator)
         return construct(own, real=MotionBatch(train.items), test=MotionBatch(test.items))
-    evaluator = motion_evaluator(
-        cast(EvaluatorKind, kind),
+    if experiment.protocol.two_passes:
+        return PublishedEvaluation(denoiser, test, judge, samples, experiment.seed)
+    return MotionEvaluation(denoiser, test, train, judge, samples)
+
+
+def _judge(
+    experiment: MotionExperiment, test: MotionSet, device: torch.device
+) -> MotionEvaluator | None:
+    """Return what embeds motions and captions; None where the user brings the whole evaluation."""
+    if experiment.evaluator not in EVALUATORS.names:
+        return None
+    return motion_evaluator(
+        cast(EvaluatorKind, experiment.evaluator),
         trained_on=experiment.dataset,
         cache=experiment.cache / "evaluator",
-        preset=preset.evaluator,
+        preset=experiment.preset.evaluator,
         root=experiment.evaluator_root,
         captions=(caption for item in test.items for caption in item.captions),
         device=device,
         skip_damaged=experiment.protocol.skip_damaged,
     )
-    if experiment.protocol.two_passes:
-        return PublishedEvaluation(denoiser, test, evaluator, preset.eval_samples, experiment.seed)
-    return MotionEvaluation(denoiser, test, train, evaluator, preset.eval_samples)
 
 
 def _fingerprint(experiment: MotionExperiment) -> str:
@@ -204,15 +215,21 @@ def _caption_encoder(experiment: MotionExperiment, device: torch.device) -> Cach
 
 
 def _correction(
-    experiment: MotionExperiment, workers: int, real: MotionSet
+    experiment: MotionExperiment, workers: int, real: MotionSet, judge: MotionEvaluator | None
 ) -> Correction[MotionBatch]:
     if experiment.correction == "none":
         return NoCorrection()
-    if experiment.correction not in CORRECTIONS.names:
-        own = CORRECTIONS.resolve(experiment.correction)
+    if experiment.correction not in get_args(Method):
+        if experiment.filters:
+            raise InvalidOptionError(
+                "only physics tells which samples to filter out",
+                found=f"--augmentation_type filter --correction {experiment.correction}",
+                expected=f"--correction {' | '.join(get_args(Method))}",
+            )
+        build = CORRECTIONS.resolve(experiment.correction)
         return construct(
-            own, real=MotionBatch(real.items), body=body_of(real), seed=experiment.seed,
-            workers=workers,
+            build, real=MotionBatch(real.items), body=body_of(real), seed=experiment.seed,
+            workers=workers, evaluator=judge, max_frames=experiment.preset.max_frames,
         )  # fmt: skip
     protocol = experiment.protocol
     options = CorrectionOptions(
@@ -227,18 +244,16 @@ def _correction(
     return MotionCorrection(options, workers, protocol.on_failure, experiment.filters)
 
 
-def synthetic_count(ratio: float, prompts: int) -> int:
-    """Return int(lambda n) (published rounding).
-
-    Args:
-        ratio: lambda.
-        prompts: n, the clips that can prompt (`MotionGenerator.prompts`).
+def check_ratio(ratio: float, protocol: Protocol) -> None:
+    """Refuse a lambda that there are no prompts for.
 
     Raises:
-        InvalidOptionError: lambda is negative or above 1.
+        InvalidOptionError: lambda is negative, not finite, or above 1 where prompts are published.
     """
-    if not 0 <= ratio <= 1:
+    most = 1.0 if protocol.first_caption_only else sys.float_info.max
+    if not 0 <= ratio <= most:
         raise InvalidOptionError(
-            "synthetic_augmentation_percent is a fraction", found=ratio, expected="0 to 1"
+            "synthetic_augmentation_percent is a fraction",
+            found=ratio,
+            expected="0 to 1 with --faithful, else any number from 0",
         )
-    return int(ratio * prompts)

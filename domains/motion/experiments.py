@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,20 @@ PUBLISHED_SIZES = ("0064", "0128", "0256", "2794")
 DATASETS, OUTPUTS = Path("dataset"), Path("exp_outputs")
 GENERATION_0 = "generation_0"
 """Name of the arm that trains generation 0, and of the folder of that generation."""
-BASELINE = "baseline"
+BASELINE, RAW, WITH_CORRECTION = "baseline", "raw", "corrected"
+_AUGMENTATION, _IMITATION = "--augmentation_type", ("--augmentation_type", "imitation_output")
+ARMS = {
+    BASELINE: ("", ()),
+    RAW: ("", (_AUGMENTATION, "raw_mdm_output")),
+    WITH_CORRECTION: ("_with_correction", _IMITATION),
+    "kinematic": ("_kinematic", (*_IMITATION, "--correction", "kinematic")),
+    "refined": ("_refined", (*_IMITATION, "--correction", "refined")),
+    "filter": ("_filter", (_AUGMENTATION, "filter")),
+    "nearest": ("_nearest", (*_IMITATION, "--correction", "nearest")),
+}
+"""Kind of arm -> what its folder name ends in, and the trainer's options beside lambda."""
+PUBLISHED_ARMS = (BASELINE, RAW, WITH_CORRECTION)
+"""Kinds that are planned by default; the others are controls."""
 MISPRINT = "2974"
 """How the published graph script spells 2794."""
 
@@ -33,22 +47,18 @@ class Arm:
     Attributes:
         name: its folder, spelled as published.
         ratio: synthetic : real ratio lambda; 0 is the baseline.
-        corrects: trains on corrected samples.
+        kind: one of `ARMS`.
     """
 
     name: str
     ratio: float = 0.0
-    corrects: bool = False
+    kind: str = BASELINE
 
     def options(self) -> list[str]:
         """Return what makes this arm out of `python -m train.train_mdm_iterative_finetuning`."""
         if self.ratio == 0:
             return []
-        kind = "imitation_output" if self.corrects else "raw_mdm_output"
-        return [
-            *("--synthetic_augmentation_percent", str(self.ratio)),
-            *("--augmentation_type", kind),
-        ]
+        return ["--synthetic_augmentation_percent", str(self.ratio), *ARMS[self.kind][1]]
 
 
 @dataclass(frozen=True)
@@ -76,23 +86,32 @@ class Experiment:
         """Return the experiment among repetitions that differ in the seed (published folder)."""
         return replace(self, runs=self.runs.with_name(f"{self.runs.name}_seed_{seed}"))
 
-    def arms(self) -> list[Arm]:
-        """List the published arms: baseline, then each ratio raw and corrected."""
-        percents = [f"{round(100 * ratio)}" for ratio in self.preset.ratios]
-        pairs = [self.arm(percent, fix) for percent in percents for fix in (False, True)]
-        return [Arm(BASELINE), *pairs]
+    def arms(self, kinds: Sequence[str] = PUBLISHED_ARMS) -> list[Arm]:
+        """List the arms of some kinds: the baseline, then each published ratio in every other kind.
 
-    def arm(self, percent: str, corrects: bool) -> Arm:
+        Raises:
+            InvalidOptionError: an unknown kind.
+        """
+        if unknown := [kind for kind in kinds if kind not in ARMS]:
+            raise InvalidOptionError(
+                "no such kind of arm", found=" ".join(unknown), expected=" ".join(ARMS)
+            )
+        percents = [f"{round(100 * ratio)}" for ratio in self.preset.ratios]
+        others = [kind for kind in ARMS if kind in kinds and kind != BASELINE]
+        made = [self.arm(percent, kind) for percent in percents for kind in others]
+        return [Arm(BASELINE)] * (BASELINE in kinds) + made
+
+    def arm(self, percent: str, kind: str) -> Arm:
         """Find the arm of a percentage as users type it: `025`, `25`, `5` ...
 
         Raises:
-            InvalidOptionError: not a whole number from 1 to 100.
+            InvalidOptionError: not a whole number from 1 to 999.
         """
-        if not re.fullmatch(r"[0-9]{1,3}", percent) or not 1 <= int(percent) <= 100:
+        if not re.fullmatch(r"[0-9]{1,3}", percent) or int(percent) == 0:
             raise InvalidOptionError(
                 "this is not a percentage of synthetic data",
                 found=percent or "nothing",
-                expected="a whole number from 1 to 100; published for this size: "
+                expected="a whole number from 1 to 999; published for this size: "
                 + " ".join(self._digits(round(100 * ratio)) for ratio in self.preset.ratios),
                 remedy="for no synthetic data at all, train_baseline.sh",
             )
@@ -100,7 +119,7 @@ class Experiment:
             known = ", ".join(self._digits(each) for each in published)
             logger.warning("%s %% is no ratio of this size; published: %s", percent, known)
         name = f"synthetic_percent_{self._digits(int(percent))}_iterative_finetuning"
-        return Arm(name + "_with_correction" * corrects, int(percent) / 100, corrects)
+        return Arm(name + ARMS[kind][0], int(percent) / 100, kind)
 
     def _digits(self, percent: int) -> str:
         """Published spelling: three digits, but two where no ratio reaches 100 %."""

@@ -29,7 +29,8 @@ LARGE_FILES = LargeFiles(
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Motions with their captions; a synthetic one bears the id of the clip that prompted it."""
+    """Motions with their captions; a synthetic one bears the id of the clip that prompted it,
+    with a number where it is not the first (`domains.motion.generator.sample_ids`)."""
 
     items: tuple[MotionItem, ...]
 
@@ -39,6 +40,10 @@ class MotionBatch:
     def take(self, rows: Rows) -> MotionBatch:
         """Return the chosen motions, in that order."""
         return MotionBatch(tuple(self.items[i] for i in np.arange(len(self.items))[rows]))
+
+    def join(self, other: MotionBatch) -> MotionBatch:
+        """Return these motions, then those of `other`."""
+        return MotionBatch(self.items + other.items)
 
     def with_vectors(self, vectors: Sequence[np.ndarray]) -> MotionBatch:
         """Return the same ids and captions with other motions, one (F, 263) for each."""

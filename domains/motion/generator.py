@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import random
+import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,19 +64,23 @@ class MotionGenerator(Generator[MotionBatch]):
     def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> MotionBatch:
         """Draw `count` motions, each for a caption and of the length of another training clip.
 
+        Where there are more motions than clips, every clip prompts once before any does again.
+
         Raises:
-            InvalidOptionError: more motions than training clips, whose ids name the files.
+            InvalidOptionError: published prompts, and more motions than listed clips.
         """
         if self._protocol.first_caption_only:
             return self._synthesise_published(count, stream, scratch)
         clips = [item for item in self._real.items if item.name == item.id]
-        if count > len(clips):
-            raise _too_many(count, len(clips))
         choice, noise = stream.spawn(2)
         rng = np.random.default_rng(choice)
-        sources = [clips[i] for i in np.sort(rng.permutation(len(clips))[:count])]
-        picks = [rng.integers(len(item.captions)) for item in sources]
-        prompts = [item.captions[pick] for item, pick in zip(sources, picks, strict=True)]
+        sources, prompts = [], []
+        while len(sources) < count:
+            turn = rng.permutation(len(clips))[: count - len(sources)]
+            chosen = [clips[i] for i in np.sort(turn)]
+            sources += chosen
+            prompts += [item.captions[rng.integers(len(item.captions))] for item in chosen]
+        names = sample_ids(sources, clips)
         motions = self.denoiser.sample(
             [prompt.text for prompt in prompts],
             [len(item.vectors) for item in sources],
@@ -84,8 +91,8 @@ class MotionGenerator(Generator[MotionBatch]):
         every = self._protocol.captions == "all"
         return MotionBatch(
             tuple(
-                MotionItem(item.id, item.id, motion, item.captions if every else (prompt,))
-                for item, prompt, motion in zip(sources, prompts, motions, strict=True)
+                MotionItem(name, name, motion, item.captions if every else (prompt,))
+                for name, item, prompt, motion in zip(names, sources, prompts, motions, strict=True)
             )
         )
 
@@ -98,7 +105,13 @@ class MotionGenerator(Generator[MotionBatch]):
         """
         listed = published_prompts(self._real)
         if count > len(listed):
-            raise _too_many(count, len(listed))
+            raise InvalidOptionError(
+                "published prompts are different clips: there cannot be more motions than clips",
+                found=count,
+                expected=f"at most {len(listed)}",
+                remedy="choose a synthetic_augmentation_percent of at most 1, or leave --faithful "
+                "out",
+            )
         chosen = random.Random(generation_of(stream) * self._seed).sample(listed, count)
         motions = self.denoiser.sample(
             [prompt.caption.text for prompt in chosen],
@@ -236,13 +249,24 @@ def _with_partner(items: list[MotionItem], training_set: Mixture[MotionBatch]) -
     return [item for item in items if item.name != item.id or item.id in clips]
 
 
-def _too_many(count: int, available: int) -> InvalidOptionError:
-    return InvalidOptionError(
-        "a generation cannot have more synthetic motions than there are training clips",
-        found=count,
-        expected=f"at most {available}",
-        remedy="choose a synthetic_augmentation_percent of at most 1",
-    )
+def sample_ids(sources: Sequence[MotionItem], clips: Sequence[MotionItem]) -> list[str]:
+    """Name the motions that clips prompt: 000021, the second one 000021_2, then 000021_3, ...
+
+    Args:
+        sources: the clip of each motion.
+        clips: all that can prompt. Where the id of one already ends like a number of ours, `__2`.
+
+    Returns:
+        Ids that are all different; a numbered one is no clip's id.
+    """
+    mark = "_"
+    while any(re.search(rf"{mark}\d+$", clip.id) for clip in clips):
+        mark += "_"
+    turns, names = Counter[str](), []
+    for clip in sources:
+        turns[clip.id] += 1
+        names.append(clip.id if turns[clip.id] == 1 else f"{clip.id}{mark}{turns[clip.id]}")
+    return names
 
 
 def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:

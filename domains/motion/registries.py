@@ -13,6 +13,10 @@ CORRECTIONS = Registry(
         "kinematic": Entry(
             _PHYSICS, "inverse kinematics and clean-up: the control without physics"
         ),
+        "nearest": Entry(
+            "domains.motion.nearest:NearestReal",
+            "the nearest real training motion, for the evaluator: an oracle, because it copies",
+        ),
     },
 )
 EVALUATORS = Registry(

@@ -15,7 +15,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from domains.motion.experiments import BASELINE, GENERATION_0, Arm, Experiment, experiment_named
+from domains.motion.experiments import (
+    BASELINE,
+    GENERATION_0,
+    RAW,
+    WITH_CORRECTION,
+    Arm,
+    Experiment,
+    experiment_named,
+)
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.directory import EVALUATION
@@ -87,7 +95,7 @@ def command_line(arguments: Sequence[str]) -> list[str]:
 
 def _arm(experiment: Experiment, kind: str, percent: Sequence[str]) -> Arm:
     if percent:
-        return experiment.arm(percent[0], corrects=kind == CORRECTED)
+        return experiment.arm(percent[0], WITH_CORRECTION if kind == CORRECTED else RAW)
     return Arm(kind)
 
 

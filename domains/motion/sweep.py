@@ -9,7 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from domains.motion.experiments import BASELINE, GENERATION_0, Arm, Experiment, experiment_named
+from domains.motion.experiments import (
+    BASELINE,
+    GENERATION_0,
+    PUBLISHED_ARMS,
+    Arm,
+    Experiment,
+    experiment_named,
+)
 from domains.motion.scripts import arm_command
 from loop.sweep.plan import CORES, DEVICE, Job, Plan, Request
 
@@ -18,7 +25,7 @@ def plan(request: Request) -> Plan:
     """Plan an experiment by its name.
 
     Raises:
-        InvalidOptionError: the name or the preset is unknown.
+        InvalidOptionError: the name, the preset or a kind of arm is unknown.
     """
     return motion_plan(experiment_named(request.name, request.preset), request)
 
@@ -35,7 +42,7 @@ def motion_plan(experiment: Experiment, request: Request) -> Plan:
     arms = [
         _arm(one, arm, seed, request, start.name)
         for start, (seed, one) in zip(starts, repetitions, strict=True)
-        for arm in _longest_first(experiment.arms())
+        for arm in _longest_first(experiment.arms(request.arms or PUBLISHED_ARMS))
     ]
     folder = repetitions[0][1].runs
     if several:
@@ -55,8 +62,9 @@ def motion_plan(experiment: Experiment, request: Request) -> Plan:
 
 
 def _longest_first(arms: Sequence[Arm]) -> list[Arm]:
-    """Corrected arms, then the baseline, then raw ones: so that the slots run empty together."""
-    return sorted(arms, key=lambda arm: (not arm.corrects, arm.name != BASELINE))
+    """Arms with physics, then the baseline, then others: so that the slots run empty together."""
+    order = ("corrected", "filter", "refined", "kinematic", BASELINE)
+    return sorted(arms, key=lambda arm: (*order, arm.kind).index(arm.kind))
 
 
 def _generation_0(experiment: Experiment, seed: int, request: Request) -> Job:
@@ -67,11 +75,8 @@ def _generation_0(experiment: Experiment, seed: int, request: Request) -> Job:
 def _arm(experiment: Experiment, arm: Arm, seed: int, request: Request, start: str) -> Job:
     last = experiment.preset.generations if request.generations is None else request.generations
     options = ["--start_from", str(experiment.generation_0), "--num_generations", str(last)]
-    label, kind = BASELINE, BASELINE
-    if arm.name != BASELINE:
-        kind = "corrected" if arm.corrects else "raw"
-        label = f"{round(100 * arm.ratio)} % {kind}"
-    return _job(experiment, arm, seed, request, options, label, (start,), last, kind)
+    label = BASELINE if arm.kind == BASELINE else f"{round(100 * arm.ratio)} % {arm.kind}"
+    return _job(experiment, arm, seed, request, options, label, (start,), last, arm.kind)
 
 
 def _job(

@@ -136,6 +136,7 @@ class RunDirectory(Generic[BatchT]):
         layout: Layout | None = None,
         distributed: DistributedContext | None = None,
         later: Collection[str] = (),
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         """Open (or start) the run in `folder`; use it as a context manager, which holds its lock.
 
@@ -146,6 +147,8 @@ class RunDirectory(Generic[BatchT]):
             distributed: the processes that make this arm; by default this one is alone.
             later: names of settings that are known only once the data are loaded, which
                 `add_settings` brings.
+            renamed: settings under the names of older versions -> their names now; a folder that
+                has the new name was recorded by this version.
 
         Raises:
             RunStateError: the folder holds a run with other settings.
@@ -158,6 +161,7 @@ class RunDirectory(Generic[BatchT]):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / ".lock")
         self._settings, self._later = _as_json(settings), frozenset(later)
+        self._renamed = renamed or {}
 
     def __enter__(self) -> RunDirectory[BatchT]:
         if self._distributed.leads:
@@ -199,6 +203,9 @@ class RunDirectory(Generic[BatchT]):
             write_json(path, self._settings)
             return
         stored = read_json(path)
+        for old, new in self._renamed.items():
+            if new not in stored and old in stored:
+                stored[new] = stored.pop(old)
         known = {name: value for name, value in stored.items() if name not in self._later}
         self._require_equal(known, self._settings)
 

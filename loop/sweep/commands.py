@@ -48,13 +48,16 @@ class Names:
     """row of its table of numbers; default: the one that belongs to the name"""
     generations: int | None = None
     """last generation of every arm; default: the preset's"""
+    arms: tuple[str, ...] = ()
+    """kinds of arms, of motion: baseline raw corrected (published, the default) kinematic refined
+    filter nearest (controls)"""
     processes: int = 1
     """processes that make one arm together (torchrun), with a GPU each where there are GPUs"""
 
     def plan(self, extra: Sequence[str] = ()) -> Plan:
         """Plan the experiment, with options for every arm."""
         given = (self.name, self.seeds, self.preset, self.generations, self.processes)
-        return planner_of(self.experiment)(Request(*given, tuple(extra)))
+        return planner_of(self.experiment)(Request(*given, tuple(extra), self.arms))
 
     def do(self, plan: Plan) -> None:
         """Print the names."""

@@ -30,6 +30,7 @@ class Request:
         generations: last generation of every arm; None for the preset's.
         processes: that make one arm together, with a GPU each where there are GPUs.
         extra: further options, handed to every arm as they are.
+        arms: kinds of arms to plan, where the experiment has a choice; none: its usual ones.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Request:
     generations: int | None = None
     processes: int = 1
     extra: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
@@ -46,6 +48,20 @@ class Request:
             )
         if self.processes < 1:
             raise InvalidOptionError("an arm needs a process", found=f"{self.processes}")
+
+    def with_usual_arms(self) -> Request:
+        """Return this request, for an experiment that has no choice of arms.
+
+        Raises:
+            InvalidOptionError: a choice is asked for.
+        """
+        if self.arms:
+            raise InvalidOptionError(
+                "this experiment has no choice of arms",
+                found=f"--arms {' '.join(self.arms)}",
+                remedy="leave --arms out; --only runs some of the jobs",
+            )
+        return self
 
 
 @dataclass(frozen=True)

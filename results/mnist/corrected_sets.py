@@ -70,7 +70,7 @@ def variants(real: Digits, clusters: int) -> Iterator[tuple[str, Correction[Digi
     blunt = correction_of(lambda p: LocalPlane(p, sharpen=False), real)
     yield "local_pca, not sharpened", blunt
     for name in ("kmeans", "nearest", "local_convex", "local_pca", "transport"):
-        label = f"{name}, gamma = 1" + (" (half a copy)" if name in ORACLES else "")
+        label = f"{name}, move = 1" + (" (half a copy)" if name in ORACLES else "")
         yield label, correction_named(name, real, clusters, 1.0)
 
 

@@ -73,9 +73,9 @@ def plan(request: Request) -> Plan:
     """Make the plan of exp_outputs/<name>; one thread an arm, so that arms share the cores.
 
     Raises:
-        InvalidOptionError: the preset is unknown.
+        InvalidOptionError: the preset is unknown, or there is a choice of arms.
     """
-    preset = preset_named(request.preset or "evidence")
+    preset = preset_named(request.with_usual_arms().preset or "evidence")
     last = preset.generations if request.generations is None else request.generations
     root = OUTPUTS / request.name
     start = {seed: _generation_0(root, preset, seed, request) for seed in request.seeds}

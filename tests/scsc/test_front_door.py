@@ -103,3 +103,15 @@ def test_a_wrong_name_gets_the_list(
 ) -> None:
     done = command(repository, stranger, *words)
     assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_strength_replaces_a_share_of_the_samples(repository: Path, stranger: Path) -> None:
+    words = ("--domain", "theirs:MyDomain", "--correction", "theirs:Rescale", "--generations", "1")
+    done = command(repository, stranger, *words, "--gamma", "1", "--folder", "half")
+    assert done.returncode == 0, done.stderr
+    first = stranger / "half" / "generation_1"
+    drawn, mixed = (np.load(first / f"{name}.npy") for name in ("synthetic", "corrected"))
+    replaced = (mixed == drawn / drawn.std(axis=0)).all(axis=1)
+    assert 8 < replaced.sum() < 32 and np.array_equal(mixed[~replaced], drawn[~replaced])
+    report = json.loads((first / "correction.json").read_text())["report"]
+    assert report == {"Scaled_correction": 1.0, "Replaced_correction": float(replaced.sum())}

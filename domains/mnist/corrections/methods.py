@@ -18,10 +18,11 @@ from dataset.mnist_source import SIDE
 from domains.mnist.corrections.projections import Centroids, Projection
 from domains.mnist.files import write_sheet
 from domains.mnist.registries import CORRECTIONS, ORACLES
-from loop.errors import InvalidOptionError, InvalidSamplesError
+from loop.errors import InvalidSamplesError
 from loop.interfaces import Corrected, Correction
 from loop.registry import construct
 from loop.rng import Stream
+from loop.strength import replaced_share
 
 logger = logging.getLogger("scsc")
 
@@ -33,22 +34,15 @@ class DigitCorrection:
 
     Args:
         projections: one for each of the digits 0 to 9.
-        gamma: strength: a sample x becomes x + gamma / (1 + gamma) (p(x) - x); inf (published)
-            replaces it by its projection p(x), 0 leaves it alone.
+        move: step: a sample x becomes x + move / (1 + move) (p(x) - x); inf (published) goes to
+            its projection p(x), 0 leaves it alone.
 
     Raises:
-        InvalidOptionError: gamma is negative or not a number.
+        InvalidOptionError: move is negative or not a number.
     """
 
-    def __init__(self, projections: list[Projection], gamma: float = math.inf) -> None:
-        if not gamma >= 0:
-            raise InvalidOptionError(
-                "the strength of a correction cannot be negative",
-                found=gamma,
-                expected="0 to inf",
-            )
-        self.projections = projections
-        self._share = 1.0 if math.isinf(gamma) else gamma / (1 + gamma)
+    def __init__(self, projections: list[Projection], move: float = math.inf) -> None:
+        self.projections, self._share = projections, replaced_share(move)
 
     def correct(
         self, batch: Digits, stream: Stream, scratch: Path | None = None
@@ -87,7 +81,7 @@ def correction_named(
     name: str,
     real: Digits,
     clusters: int,
-    gamma: float = math.inf,
+    move: float = math.inf,
     *,
     biased: bool = False,
     seed: int = 0,
@@ -99,12 +93,12 @@ def correction_named(
             Correction, whose constructor may name `real` and `seed`.
         real: what the arm trains on; at least one image of every digit.
         clusters: centroids a digit, of kmeans.
-        gamma: strength, see `DigitCorrection`.
+        move: step, see `DigitCorrection`.
         biased: kmeans rounds its centroids half a grey value too bright (published).
         seed: of the run.
 
     Raises:
-        InvalidOptionError: there is no such correction, or gamma is out of range.
+        InvalidOptionError: there is no such correction, or move is out of range.
         InvalidSamplesError: a digit has too few images.
     """
     build = CORRECTIONS.resolve(name)
@@ -113,16 +107,16 @@ def correction_named(
     if name in ORACLES:
         logger.info("correction %s copies training images: a bound, not a method", name)
     if name != "kmeans":
-        return correction_of(build, real, gamma)
+        return correction_of(build, real, move)
     return correction_of(
-        lambda pixels: build(pixels, clusters, biased), real, gamma, needed=clusters
+        lambda pixels: build(pixels, clusters, biased), real, move, needed=clusters
     )
 
 
 def correction_of(
     build: Callable[[np.ndarray], Projection],
     real: Digits,
-    gamma: float = math.inf,
+    move: float = math.inf,
     *,
     needed: int = 1,
 ) -> Correction[Digits]:
@@ -131,11 +125,11 @@ def correction_of(
     Args:
         build: real images of a digit (M, 784) float64 -> its projection.
         real: what the arm trains on.
-        gamma: strength, see `DigitCorrection`.
+        move: step, see `DigitCorrection`.
         needed: real images of a digit that `build` cannot do without.
 
     Raises:
-        InvalidOptionError: gamma is out of range.
+        InvalidOptionError: move is out of range.
         InvalidSamplesError: a digit has too few images.
     """
     counts = np.bincount(real.labels, minlength=DIGITS)
@@ -147,4 +141,4 @@ def correction_of(
             remedy="train on more images, or ask for fewer clusters",
         )
     pixels = real.images.reshape(len(real), -1).astype(np.float64)
-    return DigitCorrection([build(pixels[real.labels == d]) for d in range(DIGITS)], gamma)
+    return DigitCorrection([build(pixels[real.labels == d]) for d in range(DIGITS)], move)

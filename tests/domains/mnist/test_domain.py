@@ -17,6 +17,7 @@ from domains.mnist.arguments import MnistArguments
 from domains.mnist.arm import mnist_layout, run
 from domains.mnist.evaluation import MnistEvaluation
 from domains.mnist.experiment import experiment_of
+from domains.mnist.files import read_digits
 from domains.mnist.generator import MnistGenerator
 from domains.mnist.precision import threads_of
 from domains.mnist.presets import CORRECTED, FAITHFUL, TrainType, preset_named, with_changes
@@ -328,3 +329,28 @@ def test_options_that_are_missing_or_impossible_are_named() -> None:
     with pytest.raises(InvalidOptionError, match="--device cpu"):
         run(MnistArguments("baseline", device="nonsense"))
     assert mnist_layout().name(7) == "07"
+
+
+def test_a_run_that_recorded_its_step_as_gamma_goes_on(options, tmp_path: Path) -> None:
+    """Older versions called the step of the pixels gamma; now that is another option."""
+    run(options())
+    run(options(CORRECTION, move=1.0, num_generations=1))
+    settings = tmp_path / "mnist" / f"{CORRECTION}_0.5" / "args.json"
+    stored = json.loads(settings.read_text())
+    assert stored["move"] == 1.0 and "gamma" not in stored
+    older = {"gamma" if name == "move" else name: value for name, value in stored.items()}
+    settings.write_text(json.dumps(older))
+    for other in ({"gamma": 1.0}, {"move": 2.0}, {"gamma": 1.0, "move": 1.0}):
+        with pytest.raises(RunStateError, match="other settings"):
+            run(options(CORRECTION, **other))
+    run(options(CORRECTION, move=1.0, num_generations=2))
+
+
+def test_a_strength_replaces_a_share_of_the_digits(options, tmp_path: Path) -> None:
+    run(options())
+    run(options(CORRECTION, gamma=1.0, num_generations=1))
+    first = tmp_path / "mnist" / f"{CORRECTION}_0.5" / "01"
+    drawn, mixed = (read_digits(first / name).images for name in ("synthetic.npz", "corrected.npz"))
+    changed = float((drawn != mixed).any(axis=(1, 2)).sum())
+    assert 0.3 < changed / len(drawn) < 0.7
+    assert read_metrics(first)["Replaced_correction"] == changed

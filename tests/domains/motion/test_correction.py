@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 from typing import get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from domains.motion.correction import MotionCorrection
 from domains.motion.files import MotionBatch
 from domains.motion.presets import OnFailure
 from loop.rng import Stream
+from loop.strength import PartialCorrection
 from uhc.controllers.tracker import Tracker
 from uhc.correct import CorrectionResult, correct_motions
 from uhc.options import CorrectionOptions
@@ -82,6 +84,21 @@ def test_what_was_teleported_is_kept_and_options_reach_the_physics(asked, batch,
     options = dataclasses.replace(BODY, controller=tracker, dump_folder=tmp_path)
     MotionCorrection(options, 2).correct(batch, Stream(1))
     assert asked["controller"] is tracker and asked["dump_folder"] == tmp_path
+
+
+def test_at_a_strength_of_one_half_of_the_failures_stay_as_drawn(asked, batch) -> None:
+    corrected = MotionCorrection(BODY, 2).correct(batch, Stream(1))
+    assert [item.id for item in corrected.batch.items] == ["a", "d"]
+    assert corrected.rows is not None and corrected.rows.tolist() == [0, 3]
+    partial, seen = PartialCorrection(MotionCorrection(BODY, 2), 1.0), set()
+    for seed in range(300):
+        items = partial.correct(batch, Stream(seed)).batch.items
+        seen.add(tuple((item.id, float(item.vectors[0, 0])) for item in items))
+    may = {"a": (0, 10), "b": (None, 1), "c": (None, 2), "d": (3, 13)}
+    assert seen == {
+        tuple((name, value) for name, value in zip(may, values, strict=True) if value is not None)
+        for values in product(*may.values())
+    }
 
 
 def test_the_report_hides_no_help_and_no_failure(asked, batch) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tyro
 
 from domains.motion.arguments import Arguments
-from domains.motion.experiments import experiment_named
+from domains.motion.experiments import ARMS, experiment_named
+from domains.motion.registries import CORRECTIONS
 from loop.errors import InvalidOptionError, MissingAssetError
+from loop.rundir.layout import parse_arm
+from visualize.arms import arm_title
 
 ARM = "synthetic_percent_{}_iterative_finetuning"
 
@@ -68,22 +72,50 @@ def test_published_arms() -> None:
     }
 
 
+def test_controls_have_names_of_their_own_that_graphs_read() -> None:
+    """What is published first, then the controls, in any order of the words."""
+    arms = experiment_named("cmu_0064").arms(("nearest", "filter", "kinematic", "refined", "raw"))
+    full = [arm for arm in arms if arm.ratio == 1.0]
+    tails = ("", "_kinematic", "_refined", "_filter", "_nearest")
+    assert [arm.name for arm in full] == [ARM.format("100") + tail for tail in tails]
+    for arm in full:
+        name = parse_arm(arm.name)
+        assert name is not None and name.percent == 100
+        assert arm_title(name.kind, 100) in (f"{arm.kind} 100%", "fine-tuned 100%")
+    assert len({parse_arm(arm.name).kind for arm in full}) == 5  # type: ignore[union-attr]
+    with pytest.raises(InvalidOptionError, match="baseline raw corrected kinematic"):
+        experiment_named("cmu_0064").arms(("raw", "oracle"))
+
+
+@pytest.mark.parametrize("kind", ARMS)
+def test_the_trainer_understands_the_options_of_every_kind_of_arm(
+    kind: str, tmp_path: Path
+) -> None:
+    words = [] if kind == "baseline" else experiment_named("0064").arm("200", kind).options()
+    line = ["--save_dir", str(tmp_path), "--mini_dataset_dir", str(tmp_path), *words]
+    options = tyro.cli(Arguments, args=line, use_underscores=True)
+    assert options.synthetic_augmentation_percent == (0.0 if kind == "baseline" else 2.0)
+    assert (options.augmentation_type == "filter") == (kind == "filter")
+    if kind in CORRECTIONS.names:
+        assert options.correction == kind and options.augmentation_type == "imitation_output"
+
+
 def test_an_arm_of_any_percentage() -> None:
     for spelled in ("33", "033"):
-        arm = experiment_named("0064").arm(spelled, corrects=True)
+        arm = experiment_named("0064").arm(spelled, "corrected")
         assert arm.name == ARM.format("033") + "_with_correction"
-        assert arm.ratio == 0.33 and arm.corrects
+        assert arm.ratio == 0.33 and arm.kind == "corrected"
         assert arm.options() == [
             "--synthetic_augmentation_percent", "0.33", "--augmentation_type", "imitation_output",
         ]  # fmt: skip
-    assert experiment_named("2794").arm("5", corrects=False).name == ARM.format("05")
-    assert experiment_named("2794").arm("100", corrects=False).name == ARM.format("100")
+    assert experiment_named("2794").arm("5", "raw").name == ARM.format("05")
+    assert experiment_named("2794").arm("100", "raw").name == ARM.format("100")
 
 
-@pytest.mark.parametrize("percent", ["0", "000", "-5", "0.25", "101", "x", "", "25%"])
+@pytest.mark.parametrize("percent", ["0", "000", "-5", "0.25", "1000", "x", "", "25%"])
 def test_nonsense_is_no_percentage(percent: str) -> None:
     with pytest.raises(InvalidOptionError, match="05 10 15 20 25"):
-        experiment_named("2794").arm(percent, corrects=False)
+        experiment_named("2794").arm(percent, "raw")
 
 
 @pytest.mark.parametrize(
@@ -109,9 +141,9 @@ def test_a_missing_data_set_names_its_folder_and_the_command_that_makes_it(
 
 
 def test_a_ratio_that_was_not_published_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    experiment_named("2794").arm("25", corrects=False)
+    experiment_named("2794").arm("25", "raw")
     assert not caplog.records
-    experiment_named("2794").arm("050", corrects=False)
+    experiment_named("2794").arm("050", "raw")
     assert "no ratio of this size" in caplog.text
 
 

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import domains.motion.denoiser
+from dataset.humanml3d import MotionItem
 from domains.motion.files import MotionBatch
-from domains.motion.generator import MotionGenerator, in_whole_epochs
+from domains.motion.generator import MotionGenerator, in_whole_epochs, sample_ids
 from domains.motion.presets import CORRECTED, FAITHFUL, with_changes
-from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
+from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.interfaces import Mixture
 from loop.rng import Stream
 from model.checkpoint import load_checkpoint
@@ -47,9 +50,29 @@ def test_noise_does_not_repeat_in_the_corrected_mode(make) -> None:
     assert not any(same)
 
 
-def test_more_samples_than_clips_are_refused(make) -> None:
-    with pytest.raises(InvalidOptionError, match="at most 8"):
-        make().synthesise(9, Stream(1))
+def test_more_samples_than_clips_prompt_every_clip_again(make, real) -> None:
+    """lambda = 2.5 on eight clips: two permutations and a half."""
+    items = make().synthesise(20, Stream(1)).items
+    clips = {item.id: item for item in real.items if item.name == item.id}
+    turns = [items[:8], items[8:16], items[16:]]
+    for number, turn in enumerate(turns, start=1):
+        sources = [item.id.removesuffix(f"_{number}") for item in turn]
+        assert len(set(sources)) == len(turn) and set(sources) <= set(clips)
+        for item, source in zip(turn, sources, strict=True):
+            assert item.name == item.id and item.captions[0] in clips[source].captions
+    assert len({item.id for item in items}) == 20
+    fewer = make().synthesise(8, Stream(1)).items  # one turn draws what it always drew
+    assert [(i.id, i.captions) for i in fewer] == [(i.id, i.captions) for i in items[:8]]
+
+
+@given(st.lists(st.text("_1a", min_size=1, max_size=5), unique=True, min_size=1), st.data())
+def test_numbered_samples_are_never_named_like_others(ids: list[str], data: st.DataObject) -> None:
+    clips = [MotionItem(name, name, np.zeros((4, 263)), ()) for name in ids]
+    sources = data.draw(st.lists(st.sampled_from(clips), max_size=30))
+    names = sample_ids(sources, clips)
+    assert len(set(names)) == len(names)
+    for name, clip in zip(names, sources, strict=True):
+        assert name.startswith(clip.id) and (name == clip.id or name not in ids)
 
 
 def test_a_saved_generator_goes_on_like_the_original(make, training_set, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import domains.motion.training
@@ -89,6 +90,45 @@ def test_a_filter_trains_on_samples_that_were_not_changed(arguments: Arguments) 
     assert record["report"]["Attempted imitations_correction"] == 3
     assert len(record["kept"]) == record["report"]["Kept motions_correction"]
     assert not list(generation.rglob("*_and_imitated.npy"))
+
+
+def test_the_oracle_trains_on_copies_of_real_motions_beyond_lambda_1(
+    arguments: Arguments, trained_on: list[tuple[list[str], int]]
+) -> None:
+    run(
+        replace(
+            arguments, augmentation_type="imitation_output", correction="nearest",
+            synthetic_augmentation_percent=1.5, num_generations=1,
+        )
+    )  # fmt: skip
+    real = {i.vectors.tobytes() for i in load_split(arguments.mini_dataset_dir, "train").items}
+    motions = arguments.save_dir / "generation_1" / "synthetic_motions"
+    copies = sorted(motions.glob("*-sampled_and_imitated.npy"))
+    assert len(copies) == 18 and {np.load(path).tobytes() for path in copies} <= real
+    assert len(trained_on[1][0]) == 12 + 18 and sum(n.endswith("_2") for n in trained_on[1][0]) == 6
+    filters = replace(arguments, augmentation_type="filter", correction="nearest")
+    with pytest.raises(InvalidOptionError, match="filter"):
+        run(replace(filters, save_dir=arguments.save_dir.with_name("filter")))
+
+
+def test_a_strength_replaces_some_samples_and_is_a_setting_of_the_run(arguments: Arguments) -> None:
+    half = replace(
+        arguments, augmentation_type="imitation_output", correction="nearest", gamma=1.0,
+        synthetic_augmentation_percent=1.0, num_generations=1,
+    )  # fmt: skip
+    run(half)
+    first = arguments.save_dir / "generation_1"
+    real = {i.vectors.tobytes() for i in load_split(arguments.mini_dataset_dir, "train").items}
+    copies = 0
+    for path in (first / "synthetic_motions").glob("*-sampled_and_imitated.npy"):
+        drawn = np.load(path.with_name(path.name.replace("_and_imitated", "")))
+        copied = np.load(path).tobytes() in real
+        assert copied != np.array_equal(np.load(path), drawn)
+        copies += copied
+    report = json.loads((first / "correction.json").read_text())["report"]
+    assert 0 < copies < 12 and report["Replaced_correction"] == copies
+    with pytest.raises(RunStateError, match="gamma"):
+        run(replace(half, gamma=2.0, num_generations=2))
 
 
 def test_what_is_kept_is_no_setting_of_the_run(arguments: Arguments) -> None:

@@ -13,6 +13,7 @@ from dataset.batches import TrainingBatches
 from dataset.captions import Caption
 from dataset.humanml3d import MotionSet, load_split, published_prompts
 from dataset.word_vectors import WordVectors
+from domains.motion.domain import check_ratio
 from domains.motion.evaluator.protocol import EvaluationProtocol, evaluate
 from domains.motion.evaluator.published import PublishedEvaluator
 from domains.motion.files import MotionBatch
@@ -81,6 +82,14 @@ def test_every_listed_clip_prompts_with_its_first_caption_and_its_length(listed)
 def test_lambda_counts_listed_clips(make) -> None:
     """65 ids and .25 give 16, whether or not they can be loaded; ours counts those that can."""
     assert make().prompts == 6 and make(CORRECTED).prompts == 4
+
+
+def test_more_motions_than_listed_clips_are_refused(make) -> None:
+    with pytest.raises(InvalidOptionError, match=r"(?s)at most 6.*leave --faithful out"):
+        make().synthesise(7, Streams(42).at(1, "synthesise"))
+    with pytest.raises(InvalidOptionError, match="is a fraction"):
+        check_ratio(1.01, FAITHFUL)
+    check_ratio(1.01, CORRECTED)
 
 
 def test_all_arms_draw_the_same_prompts_and_noise(make) -> None:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import domains.mnist.sweep
+import results.mnist.plan
 from domains.motion.sweep import plan
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.sweep.plan import Plan, Request
@@ -27,6 +31,23 @@ def test_arms_bear_the_published_names_and_corrected_ones_start_first() -> None:
         assert small.index(f"{raw}_with_correction") < 4 < small.index(raw)
     large = arms(plan(Request("2794")))
     assert len(large) == 11 and "synthetic_percent_05_iterative_finetuning" in large
+
+
+def test_controls_are_planned_when_they_are_named() -> None:
+    kinds = ("baseline", "raw", "corrected", "kinematic", "refined", "filter", "nearest")
+    made = plan(Request("cmu_0064", arms=kinds))
+    assert len(arms(made)) == 1 + 4 * 6 and len({job.log for job in made.jobs}) == len(made.jobs)
+    assert {job.kind for job in made.jobs if job.last} == set(kinds)
+    raw = "synthetic_percent_100_iterative_finetuning"
+    assert made.job(raw + "_nearest").label == "100 % nearest"
+    assert option(list(made.job(raw + "_nearest").command), "--correction") == "nearest"
+    assert arms(plan(Request("demo", arms=("filter",)))) == [f"{raw}_filter"]
+    for other in (domains.mnist.sweep.plan, results.mnist.plan.plan):
+        with pytest.raises(InvalidOptionError, match="no choice of arms"):
+            other(Request("mnist", arms=("raw",)))
+    line = [sys.executable, "-m", "loop.sweep", "names", "cmu_0064", "--arms", "raw", "nearest"]
+    words = subprocess.run(line, capture_output=True, text=True, check=True).stdout.split()
+    assert raw + "_nearest" in words and raw + "_with_correction" not in words
 
 
 def test_every_arm_starts_from_generation_0_and_only_corrected_ones_are_corrected() -> None:

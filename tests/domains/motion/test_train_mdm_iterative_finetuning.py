@@ -112,7 +112,8 @@ def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Pat
     [
         (["--seed", "7"], "other settings"),
         (["--preset", "0065"], "unknown preset"),
-        (["--synthetic_augmentation_percent", "1.5"], "is a fraction"),
+        (["--synthetic_augmentation_percent", "-1"], "is a fraction"),
+        (["--synthetic_augmentation_percent", "1.5", "--faithful"], "is a fraction"),
         (["--mini_dataset_dir", "nowhere"], "nowhere"),
         (["--device", "abacus"], "device"),
     ],

@@ -43,7 +43,7 @@ def test_every_correction_of_generation_0(data_dir: Path, tmp_path: Path) -> Non
     assert found[raw, "FID"] == pytest.approx(stored["FID_all"], rel=1e-9)
     assert found[raw, "Recall"] == stored["Recall"]
     assert found["nearest (oracle: copies)", "Copies"] == 1.0
-    assert found["local_pca", "Copies"] == found["local_convex, gamma = 1", "Copies"] == 0.0
+    assert found["local_pca", "Copies"] == found["local_convex, move = 1", "Copies"] == 0.0
     assert table(rows).row_count == len({row.correction for row in rows})
     write_rows(rows, tmp_path / "out" / "sets.csv")
     with (tmp_path / "out" / "sets.csv").open(newline="") as file:

@@ -188,8 +188,8 @@ def test_one_real_image_is_enough(build: Callable[[np.ndarray], NearestReal]) ->
 
 def test_strength_moves_a_share_of_the_way() -> None:
     whole, third, none = (
-        correction_named("nearest", REAL, 4, gamma).correct(SAMPLES, STREAM).batch.images
-        for gamma in (math.inf, 0.5, 0.0)
+        correction_named("nearest", REAL, 4, move).correct(SAMPLES, STREAM).batch.images
+        for move in (math.inf, 0.5, 0.0)
     )
     start = SAMPLES.images.astype(float)
     np.testing.assert_array_equal(none, SAMPLES.images)
@@ -199,8 +199,8 @@ def test_strength_moves_a_share_of_the_way() -> None:
 def test_bad_options_are_refused() -> None:
     with pytest.raises(InvalidOptionError, match="unknown correction"):
         correction_named("magic", REAL, 4)
-    for gamma in (-1.0, math.nan):
+    for move in (-1.0, math.nan):
         with pytest.raises(InvalidOptionError, match="strength"):
-            correction_named("nearest", REAL, 4, gamma)
+            correction_named("nearest", REAL, 4, move)
     with pytest.raises(InvalidSamplesError, match="too few real images"):
         correction_named("kmeans", REAL.take(slice(20)), 4)
