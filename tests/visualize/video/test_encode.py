@@ -118,7 +118,7 @@ def test_a_target_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_missing_ffmpeg_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
-    with pytest.raises(MissingAssetError, match="(?s)/nowhere/ffmpeg.*unset IMAGEIO_FFMPEG_EXE"):
+    with pytest.raises(MissingAssetError, match=r"(?s)/nowhere/ffmpeg.*unset IMAGEIO_FFMPEG_EXE"):
         write_video(grey(2), tmp_path / "x.mp4", 20)
 
     def missing() -> str:

@@ -9,7 +9,7 @@ from visualize.video.labels import drawn_title, title_strips
 
 
 @pytest.mark.parametrize(
-    "title", ["Ένας άνθρωπος περπατά", "человек идёт", "a man’s leap, 3 × “hop” – λ = 0.5"]
+    "title", ["Ένας άνθρωπος περπατά", "человек идёт", "\u201chop\u201d \u2192 λ\u2082 = 0.5"]
 )
 def test_what_the_font_has_is_drawn(title: str, caplog: pytest.LogCaptureFixture) -> None:
     assert drawn_title(title) == title
