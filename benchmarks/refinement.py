@@ -21,16 +21,9 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
 from translation.humanml import FPS
-from translation.ik import solve_ik
-from uhc.controllers.base import TrackingRequest
-from uhc.controllers.tracker import Tracker
 from uhc.humanoid.body import Humanoid
-from uhc.humanoid.cleanup import clean
-from uhc.humanoid.model import build_humanoid, pose_to_qpos, qpos_to_corners, qpos_to_joints
-from uhc.humanoid.segments import SOLE_BELOW_TOE_M
 from uhc.measure.corruptions import KINDS, UP, WITHOUT_DRAWS, corrupt
 from uhc.measure.plausibility import jitter_mm, mpjpe_mm, skate_mm
-from uhc.refine.solve import refine, unexplained_force
 
 Array = NDArray[np.float64]
 
@@ -49,6 +42,10 @@ class Options:
 
 
 def measure(body: Humanoid, qpos: Array, truth: Array) -> dict[str, float]:
+    from uhc.humanoid.model import qpos_to_corners, qpos_to_joints  # after --help: MuJoCo
+    from uhc.humanoid.segments import SOLE_BELOW_TOE_M
+    from uhc.refine.solve import unexplained_force
+
     joints = qpos_to_joints(body, qpos)
     on_floor = joints - SOLE_BELOW_TOE_M * UP
     depth = np.maximum(-qpos_to_corners(body, qpos)[..., 2].min(1), 0.0)
@@ -63,6 +60,11 @@ def measure(body: Humanoid, qpos: Array, truth: Array) -> dict[str, float]:
 
 
 def stages(body: Humanoid, raw: Array, truth: Array, simulate: bool) -> Iterator[tuple[str, dict]]:
+    from uhc.controllers.base import TrackingRequest
+    from uhc.controllers.tracker import Tracker
+    from uhc.humanoid.cleanup import clean
+    from uhc.refine.solve import refine
+
     yield "raw", measure(body, raw, truth)
     kin = clean(body, raw, FPS)
     yield "kin", measure(body, kin, truth)
@@ -79,6 +81,10 @@ def stages(body: Humanoid, raw: Array, truth: Array, simulate: bool) -> Iterator
 
 def rows(path: Path, options: Options) -> Iterator[tuple[str, str, dict[str, float]]]:
     """(corruption, stage, columns) for every draw of one clip."""
+    from translation.ik import solve_ik
+    from uhc.humanoid.cleanup import clean
+    from uhc.humanoid.model import build_humanoid, pose_to_qpos
+
     joints = np.load(path).astype(np.float64)
     body = build_humanoid(Skeleton.from_joints(joints))
 

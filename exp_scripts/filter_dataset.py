@@ -13,13 +13,10 @@ from pathlib import Path
 import tyro
 
 from dataset.subsets import draw_training_clips, write_2794, write_small
+from domains.motion.experiments import COMPLETE, DATASETS, PARENT, how_to_filter
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.text import read_lines
-
-DATASETS = Path("dataset")
-COMPLETE = DATASETS / "HumanML3D"
-PARENT = DATASETS / "HumanML3D_subset_2794"
 
 
 @dataclass(frozen=True)
@@ -70,15 +67,9 @@ def _require(source: Path) -> None:
     """Raise MissingAssetError with the next step that can be taken, where `source` is missing."""
     if (source / "train.txt").is_file():
         return
-    if source == PARENT and (COMPLETE / "train.txt").is_file():
-        remedy = "python exp_scripts/filter_dataset.py"
-    elif source in (PARENT, COMPLETE):
-        remedy = (
-            "bash prepare/extract_humanml_3d.sh --check; or, without any licence, another dataset: "
-            "python -m dataset.demo_clips --out dataset/demo"
-        )
-    else:
-        remedy = "name a folder in HumanML3D layout with --source"
+    remedy = "name a folder in HumanML3D layout with --source"
+    if source in (PARENT, COMPLETE):
+        remedy = how_to_filter("")
     raise MissingAssetError(
         "the dataset to take clips from is missing",
         path=source,

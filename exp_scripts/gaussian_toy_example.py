@@ -18,9 +18,6 @@ from domains.gaussian.results import write_map, write_result
 from domains.gaussian.theory import measure_contraction, stability_map, well_apart
 from loop.errors import ScscError
 from loop.progress import setup_logging
-from visualize.curves.figures import save_figure
-from visualize.curves.gaussian import draw_experiment
-from visualize.curves.gaussian_map import draw_maps
 
 logger = logging.getLogger("scsc")
 
@@ -50,6 +47,9 @@ def main(options: Options) -> list[Path]:
 
 def draw_example(settings: GaussianSettings, stem: Path) -> list[Path]:
     """Distance over generations, and contraction against theory."""
+    from visualize.curves.figures import save_figure
+    from visualize.curves.gaussian import draw_experiment
+
     result = run_gaussian(settings)
     contraction = measure_contraction(
         well_apart(settings.gammas),
@@ -63,6 +63,9 @@ def draw_example(settings: GaussianSettings, stem: Path) -> list[Path]:
 
 def draw_map(settings: GaussianSettings, stem: Path) -> list[Path]:
     """Final distance over lambda and gamma."""
+    from visualize.curves.figures import save_figure
+    from visualize.curves.gaussian_map import draw_maps
+
     settings = replace(
         settings, generations=min(settings.generations, 200), seeds=min(settings.seeds, 16)
     )

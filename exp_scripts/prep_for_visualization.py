@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from domains.motion.experiments import experiment_named
+from domains.motion.experiments import recorded_experiment
 from loop.cli import command
 
 
@@ -21,7 +21,7 @@ def main(size: tyro.conf.Positional[str], clips: tyro.conf.Positional[int], seed
     """
     from sample.prepare import prepare  # torch
 
-    folder = prepare(experiment_named(size), clips, seed)
+    folder = prepare(recorded_experiment(size), clips, seed)
     print(f"next: python sample/checkpoint_visual_sampler.py {folder} 2")
 
 

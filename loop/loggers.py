@@ -26,7 +26,7 @@ logger = logging.getLogger("scsc.loop")
 
 LoggerName = Literal["tensorboard", "wandb"]
 Report = Callable[[int, Metrics], None]
-_INSTALL = {"tensorboard": "pip install tensorboard", "wandb": "pip install 'scsc[wandb]'"}
+_INSTALL = {"tensorboard": "pip install tensorboard", "wandb": "pip install -e '.[wandb]'"}
 
 
 class Logger(Protocol):

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from loop.errors import CorruptFileError, MissingAssetError
+from model.text_encoder import UnreadTexts
 
 BATCH_SIZE = 64
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -46,6 +47,7 @@ class HubEncoder(ABC):
     ) -> None:
         self._source = self.hub_name if source is None else source
         self._device = device
+        self._unread = UnreadTexts()
 
     @property
     def name(self) -> str:
@@ -97,7 +99,11 @@ class HubEncoder(ABC):
             return
         tokenizer = self._loaded[1]
         cleaned = [self._cleaned(text) for text in texts]
-        tokens = tokenizer(cleaned, truncation=True, max_length=self._context)["input_ids"]
+        longest = self._context
+        tokens = tokenizer(cleaned, verbose=False)["input_ids"]
+        unknown = [_unknown(row[1:-1], tokenizer) for row in tokens]
+        self._unread.report(texts, tokens, unknown, longest)
+        tokens = [row[: longest - 1] + row[-1:] if len(row) > longest else row for row in tokens]
         order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
         for start in range(0, len(order), BATCH_SIZE):
             rows = order[start : start + BATCH_SIZE]
@@ -222,6 +228,16 @@ class HubEncoder(ABC):
             f"`hf download {self.hub_name}` fetches it once into the cache, with `--local-dir "
             "FOLDER` into a folder that can be copied to a machine without network"
         )
+
+
+def _unknown(tokens: Sequence[int], tokenizer: Any) -> int:
+    """Count tokens for what the vocabulary lacks: the unknown token, or parts of a character.
+
+    A vocabulary of bytes, as CLIP's, has no unknown token but spells such a character in pieces.
+    """
+    return sum(
+        token == tokenizer.unk_token_id or "\ufffd" in tokenizer.decode([token]) for token in tokens
+    )
 
 
 def valid_tokens(states: Tensor, lengths: Tensor) -> Tensor:

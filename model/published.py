@@ -38,6 +38,8 @@ _SUPPORTED: dict[str, tuple[object, ...]] = {
     "multi_target_cond": (False,),
 }
 """What the options of a checkpoint may be, the default first."""
+_WRAPPERS = ("model", "state_dict", "model_state_dict")
+"""Under what names trainers put the tensors; the averaged ones are `model_avg`."""
 _README = "download the checkpoint again, with the args.json of its folder"
 
 
@@ -77,8 +79,7 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
     path = Path(path)
     state = read_published(path)
     arguments = _arguments(path.parent / "args.json")
-    averaged = state.get("model_avg") if arguments.get("use_ema", False) else None
-    state = published_state(state.get("model", state) if averaged is None else averaged)
+    state = published_state(_tensors(state, bool(arguments.get("use_ema", False)), path))
     network = (MDM if arguments.get("arch", ENCODER) == ENCODER else MDMDecoder)(
         _config(arguments, state, path)
     )
@@ -131,6 +132,23 @@ def read_published(path: Path, remedy: str = _README) -> dict[str, Any]:
     return content
 
 
+def _tensors(content: Mapping[str, Any], averaged: bool, path: Path) -> Mapping[str, Tensor]:
+    """Unpack the dictionary of tensors, which trainers put below other names beside their state."""
+    found: Any = content
+    wanted = ("model_avg", *_WRAPPERS) if averaged else _WRAPPERS
+    while name := next((name for name in wanted if isinstance(found.get(name), dict)), None):
+        found = found[name]
+    if other := [name for name, value in found.items() if not isinstance(value, Tensor)]:
+        raise RunStateError(
+            "where the tensors of this checkpoint are cannot be told",
+            path=path,
+            found=f"{', '.join(map(repr, other[:5]))} that hold no tensor",
+            expected=f"tensors by name, or a dictionary of them as {' or '.join(wanted)}",
+            remedy="save the state_dict of the network alone: torch.save(model.state_dict(), path)",
+        )
+    return found
+
+
 def _arguments(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise MissingAssetError(
@@ -170,7 +188,7 @@ def _config(arguments: Mapping[str, Any], state: Mapping[str, Tensor], path: Pat
         raise RunStateError(
             "this is no checkpoint of a text-conditioned MDM",
             path=path,
-            found=f"no {', '.join(missing)}",
+            found=f"no {', '.join(missing)}, but {', '.join(list(state)[:3]) or 'nothing'}",
         )
     if (features := state[sizes["features"][0]].shape[-1]) != FEATURES:
         raise InvalidOptionError(

@@ -68,6 +68,7 @@ class MiniLMEncoder:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self._device = device
+        self._unread = UnreadTexts()
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """(n, 384) float32 of unit length.
@@ -105,7 +106,8 @@ class MiniLMEncoder:
             return
         network, tokenizer = self._loaded
         tokens = tokenizer(list(texts), verbose=False)["input_ids"]
-        _warn(texts, tokens, tokenizer.unk_token_id, self.max_tokens)
+        unknown = [row[1:-1].count(tokenizer.unk_token_id) for row in tokens]
+        self._unread.report(texts, tokens, unknown, self.max_tokens)
         tokens = [
             row[: self.max_tokens - 1] + row[-1:] if len(row) > self.max_tokens else row
             for row in tokens
@@ -157,15 +159,45 @@ class MiniLMEncoder:
         return folder
 
 
-def _warn(texts: Sequence[str], tokens: Sequence[list[int]], unknown: int, longest: int) -> None:
-    """Say which texts the encoder does not know, or does not read to their end."""
-    for text, row in zip(texts, tokens, strict=True):
-        inner = row[1:-1]
-        if lost := inner.count(unknown):
-            said = "%.40r: the text encoder, which reads English, does not know %d of %d tokens"
-            logger.warning(said, text, lost, len(inner))
-        if len(row) > longest:
-            logger.warning("%.40r: only %d of %d tokens are read", text, longest, len(row))
+class UnreadTexts:
+    """Warns of texts that an encoder does not know, or does not read to their end.
+
+    Many captions are longer than what CLIP reads: at most `limit` of them are named.
+    """
+
+    limit = 20
+
+    def __init__(self) -> None:
+        self._named = 0
+
+    def report(
+        self,
+        texts: Sequence[str],
+        tokens: Sequence[Sequence[int]],
+        unknown: Sequence[int],
+        longest: int,
+    ) -> None:
+        """Name the texts with unknown tokens, and those with more than `longest` tokens.
+
+        Args:
+            texts: as the user wrote them.
+            tokens: of each text, with the start and end tokens.
+            unknown: how many of them the encoder does not know.
+            longest: how many the encoder reads.
+        """
+        for text, row, lost in zip(texts, tokens, unknown, strict=True):
+            if lost:
+                said = "%.40r: the text encoder, which reads English, does not know %d of %d tokens"
+                self._say(said, text, lost, len(row) - 2)
+            if len(row) > longest:
+                self._say("%.40r: only %d of %d tokens are read", text, longest, len(row))
+
+    def _say(self, message: str, *values: object) -> None:
+        self._named += 1
+        if self._named <= self.limit:
+            logger.warning(message, *values)
+        if self._named == self.limit:
+            logger.warning("further texts that are not read in full are not named")
 
 
 class CachedTextEncoder:

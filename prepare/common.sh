@@ -176,6 +176,9 @@ usage() {
   echo "  --check         list what is there, what is missing and what it is for"
   echo "  --from ARCHIVE  unpack an archive that you already have instead of fetching it"
   echo "  -h, --help      this text"
+  echo
+  echo "By hand:"
+  by_hand
 }
 
 main() {

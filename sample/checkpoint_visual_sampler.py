@@ -99,9 +99,15 @@ def sample_requests(folder: Path, arm: str, samples: int) -> list[SampleRequest]
         raise MissingAssetError(
             "there are no captions to draw",
             path=folder / "texts",
-            remedy="run exp_scripts/prep_for_visualization.py first",
+            remedy=_prepare(folder),
         )
     return found
+
+
+def _prepare(folder: Path) -> str:
+    """Command that fills a folder `exp_outputs/dataset_<name>/visualization`."""
+    name = folder.resolve().parent.name.removeprefix("dataset_")
+    return f"python exp_scripts/prep_for_visualization.py {name} 4"
 
 
 def draw(denoiser: Denoiser, todo: list[SampleRequest], seed: int, prefix: str) -> list[np.ndarray]:
@@ -168,7 +174,7 @@ def main(
         raise MissingAssetError(
             "there are no prepared checkpoints",
             path=folder / "checkpoints",
-            remedy="python exp_scripts/prep_for_visualization.py SIZE K",
+            remedy=_prepare(folder),
         )
     for checkpoint in checkpoints:
         with claimed(checkpoint, samples) as mine:

@@ -11,28 +11,23 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 import tyro
-from torch.utils.tensorboard import SummaryWriter
 
 from loop.cli import command
 from loop.progress import track
 from loop.rundir.files import storage
 from translation.layout import read_ids
 from uhc.clips import MotionClip, read_motions, upright
-from uhc.controllers.policy import ActionSequence, judge
-from uhc.rl.environment import ReferenceClip
-from uhc.rl.policy import Policy
-from uhc.rl.ppo import PpoOptions, Progress, Trainer
-from uhc.rl.references import (
-    Body,
-    build_references,
-    is_clean,
-    load_references,
-    save_references,
-    shared_body,
-)
+
+if TYPE_CHECKING:  # they need the simulator, which --help does not
+    from torch.utils.tensorboard import SummaryWriter
+
+    from uhc.rl.environment import ReferenceClip
+    from uhc.rl.policy import Policy
+    from uhc.rl.ppo import Progress
+    from uhc.rl.references import Body
 
 logger = logging.getLogger("scsc")
 
@@ -64,6 +59,13 @@ class Arguments:
 
 def run(arguments: Arguments) -> None:
     """Build the references, train, judge. Raises ScscError."""
+    import torch
+    from torch.utils.tensorboard import SummaryWriter
+
+    from uhc.rl.policy import Policy
+    from uhc.rl.ppo import PpoOptions, Trainer
+    from uhc.rl.references import is_clean
+
     out = arguments.out
     clips, body = _references(arguments, "train", arguments.noisy)
     options = PpoOptions(environments=arguments.environments, seed=arguments.seed)
@@ -104,6 +106,8 @@ def _judge(
     sets: Mapping[str, Sequence[ReferenceClip]], body: Body, policy: Policy, workers: int
 ) -> None:
     """Log how the policy does on its own, beside the tracker without residual force."""
+    from uhc.controllers.policy import ActionSequence, judge
+
     for which, clips in sets.items():
         for name, actions in (("tracker, no residual force", ActionSequence()), ("policy", policy)):
             if clips:
@@ -113,6 +117,8 @@ def _judge(
 
 def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[ReferenceClip], Body]:
     """Read the references of a split from the run's folder, or build them."""
+    from uhc.rl.references import build_references, load_references, save_references, shared_body
+
     kept = arguments.out / f"references_{split}.npz"
     if kept.exists():
         return load_references(kept)

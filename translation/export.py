@@ -15,14 +15,13 @@ import tyro
 
 from body_models.smpl import FOLDER, Gender, find_body_model, load_body_model
 from loop.cli import command
-from loop.errors import CorruptFileError, InvalidMotionError, ScscError
 from loop.progress import track
 from loop.rundir.files import storage
 from translation.amass import write_amass
 from translation.bvh_export import write_bvh
 from translation.humanml import FPS
 from translation.ik import solve_ik
-from translation.motion_files import motion_paths, read_motions
+from translation.motion_files import Batch, motion_paths, read_motions
 from translation.units import Convention
 
 logger = logging.getLogger(__name__)
@@ -56,9 +55,9 @@ def main(
         body = load_body_model(find_body_model("smplh", gender, body_models))
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
-    written, refused = 0, 0
+    batch, written = Batch(motions), 0
     for path in track(paths, "exporting"):
-        try:
+        with batch.file(path):
             for motion in read_motions(path, convention):
                 target = out / f"{motion.name}.npz"
                 if format == "npy":
@@ -71,14 +70,8 @@ def main(
                     else:
                         write_amass(target, result, motion.fps, body, gender=gender)
                 written += 1
-        except (InvalidMotionError, CorruptFileError) as error:
-            logger.error("%s is left out: %s", path.name, error)
-            refused += 1
     logger.info("%d motions written to %s", written, out)
-    if refused:
-        logger.warning("%d of %d files left out", refused, len(paths))
-    if not written:
-        raise ScscError("no motion could be used", path=motions, found=f"{refused} files left out")
+    batch.finish()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,10 @@ and SMPL-H (52), several at once (n, F, 22, 3), as MDM has them (n, 22, 3, F), a
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,8 @@ from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
 from translation.humanml import FPS, VECTOR_SIZE, vectors_to_joints
 from translation.resample import resample_joints
 from translation.units import Convention, check_body, check_decoded, check_vectors
+
+logger = logging.getLogger(__name__)
 
 SMPL_COUNTS = (22, 24, 52, 55)
 """Joints of SMPL's family, whose first 22 are ours."""
@@ -53,6 +59,50 @@ class NamedMotion:
             InvalidOptionError: a rate that is not positive.
         """
         return resample_joints(self.joints, self.fps, fps)
+
+
+class Batch:
+    """Goes on after files that hold no motion; names each of them, and counts them at the end.
+
+    Args:
+        source: where the files are, for the error where none is left.
+    """
+
+    def __init__(self, source: object) -> None:
+        self._source, self._faults, self._count = source, list[str](), 0
+
+    @contextmanager
+    def file(self, path: Path) -> Iterator[None]:
+        """Read or convert one file; an error about its content leaves it out."""
+        self._count += 1
+        try:
+            yield
+        except (InvalidMotionError, CorruptFileError) as error:
+            logger.error("%s is left out: %s", path, error)
+            self._faults.append(str(error))
+
+    def finish(self) -> None:
+        """Sum up; see `report_left_out`."""
+        report_left_out(self._faults, self._count, self._source)
+
+
+def report_left_out(faults: Iterable[str], count: int, source: object) -> None:
+    """Warn of how many of `count` files were left out, by reason (the first lines of `faults`).
+
+    Raises:
+        InvalidMotionError: all of them.
+    """
+    reasons = Counter(fault.splitlines()[0].rstrip(".") for fault in faults)
+    said = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common())
+    if reasons and reasons.total() >= count:
+        raise InvalidMotionError(
+            "no motion could be used",
+            path=str(source),
+            found=f"{count} files, all left out: {said}",
+            remedy="mend what the messages above name",
+        )
+    if reasons:
+        logger.warning("%d of %d files left out: %s", reasons.total(), count, said)
 
 
 def motion_paths(motions: Path) -> list[Path]:

@@ -20,10 +20,11 @@ import tyro
 from numpy.typing import NDArray
 
 from loop.cli import command
-from loop.errors import InvalidMotionError, InvalidOptionError
+from loop.errors import InvalidOptionError
 from loop.progress import track
 from loop.rundir.files import write_bytes
 from model.ik import IK
+from translation.motion_files import report_left_out
 from translation.units import Convention
 from uhc.clips import ClipFilter, MotionClip, choose, upright
 from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
@@ -207,10 +208,7 @@ def main(
     clips = choose(motions, choice, convention)
     rows = evaluate(clips, options, workers=workers)
     write_csv(rows, out)
-    if all(clip.fault for clip in clips):
-        raise InvalidMotionError(
-            "No motion could be read.", path=motions, found=f"{len(clips)} files left out"
-        )
+    report_left_out([clip.fault for clip in clips if clip.fault], len(clips), motions)
     for which, value in (("upright", 1), ("floor work and unreadable", 0)):
         if some := [row for row in rows if row["upright"] == value]:
             _show(some, which)

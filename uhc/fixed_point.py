@@ -32,7 +32,6 @@ from uhc.evaluate import write_csv
 from uhc.measure.plausibility import mpjpe_mm, plausibility
 from uhc.measure.spectra import BANDS_HZ, band_power
 from uhc.options import CorrectionOptions, Method, Outcome
-from uhc.pipeline import correct_stages
 from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
@@ -86,6 +85,8 @@ def correct_windows(
     windows: Sequence[MotionClip], options: CorrectionOptions, *, workers: int = 2
 ) -> Windows:
     """Correct every window by every method; windows that any method fails on are left out."""
+    from uhc.pipeline import correct_stages  # it needs the simulator, which --help does not
+
     outcomes: dict[int, dict[Method, Outcome]] = {}
     limits = [SECONDS_A_WINDOW] * len(windows)
     motions = [window.joints for window in windows]

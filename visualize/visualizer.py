@@ -19,7 +19,7 @@ if __package__ in (None, ""):  # `python visualize/visualizer.py`, as published
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.layout import parse_arm
-from translation.motion_files import read_motions
+from translation.motion_files import Batch, read_motions
 from translation.units import Convention
 from visualize.arms import BODY_COLOURS, colour_of_arm
 from visualize.motions import find_samples, newest_generation, read_joints
@@ -42,29 +42,32 @@ def gather(
     weights: Path | None = None,
     convention: Convention = _OURS,
 ) -> list[Clip]:
-    """Read the motions of all files; `by_path` takes the colour of the arm that the path names.
+    """Read the motions of all files that hold some, with the colour of their arm.
 
-    With `forces` the clips are to be corrected anew: they hold what the model sampled, and the
-    request of the arm (see `visualize.video.arm_request.request_at`, also for errors).
+    `by_path` takes the colour of the arm that the path names. With `forces` the clips are to be
+    corrected anew: they hold what the model sampled, and the request of the arm (see
+    `visualize.video.arm_request.request_at`, also for errors).
 
     Raises:
         MissingAssetError: a folder holds no motions.
-        CorruptFileError, InvalidMotionError: a file holds none.
+        InvalidMotionError: no file holds any.
     """
-    files = files_in(motions)
-    if not forces:
-        return [
-            Clip(motion.name, motion.at(convention.fps), _colour(path, colour))
-            for path in files
-            for motion in read_motions(path, convention)
-        ]
-    from visualize.video.arm_request import request_at, sampled_at  # MuJoCo where it is needed
+    batch, clips = Batch(" ".join(map(str, motions))), list[Clip]()
+    for path in files_in(motions):
+        with batch.file(path):
+            if not forces:
+                clips += [
+                    Clip(motion.name, motion.at(convention.fps), _colour(path, colour))
+                    for motion in read_motions(path, convention)
+                ]
+                continue
+            # MuJoCo where it is needed
+            from visualize.video.arm_request import request_at, sampled_at
 
-    clips = []
-    for path in files:
-        joints = read_joints(sampled_at(path), append_next=True)
-        request = request_at(path, controller, weights)
-        clips.append(Clip(path.stem, joints, _colour(path, colour), request))
+            joints = read_joints(sampled_at(path), append_next=True)
+            request = request_at(path, controller, weights)
+            clips.append(Clip(path.stem, joints, _colour(path, colour), request))
+    batch.finish()
     return clips
 
 

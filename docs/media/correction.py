@@ -16,7 +16,6 @@ import tyro
 from loop.cli import command
 from sample.generate import Arguments, generate
 from translation.humanml import vectors_to_joints
-from uhc.correct import correct_motions
 from visualize.video.encode import write_video
 from visualize.video.skeleton import render_frames
 
@@ -37,6 +36,8 @@ def main(
         size: pixels of a panel.
         out: the film, .gif or .mp4; every second frame of 20 a second, which keeps the file small.
     """
+    from uhc.correct import correct_motions  # it needs the simulator, which --help does not
+
     with tempfile.TemporaryDirectory() as folder:
         (path,) = generate(
             Arguments(

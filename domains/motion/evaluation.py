@@ -28,6 +28,8 @@ from eval.metrics.diversity import mean_pairwise_distance
 from eval.metrics.floors import floor_by_resampling
 from eval.metrics.matching import match
 from eval.metrics.neighbours import memorisation
+from eval.metrics.reference import COVERAGE_K
+from loop.errors import InvalidSamplesError
 from loop.interfaces import Corrected, Generator, Metrics
 from loop.rng import Stream
 
@@ -43,6 +45,9 @@ class MotionEvaluation:
         train: real motions of the training split, for memorisation and the distance of real data.
         evaluator: embeds motions, and the captions of `test`.
         samples: motions to draw at most: one a test item, no item twice.
+
+    Raises:
+        InvalidSamplesError: a split, or what is drawn, is too small; names file and least count.
     """
 
     def __init__(
@@ -53,6 +58,8 @@ class MotionEvaluation:
         evaluator: Evaluator,
         samples: int,
     ) -> None:
+        for part in (test, train):
+            _require_clips(part, samples if part is test else None)
         self._denoiser, self._evaluator = denoiser, evaluator
         self._prompts = _some(test.items, samples)
         self._real, self._train = (self._measure_real(part.items) for part in (test, train))
@@ -118,6 +125,20 @@ class MotionEvaluation:
             **{f"{name}_ground truth": float(v.mean()) for name, v in self._real.physics.items()},
             **{f"{name} train_ground truth": value for name, value in train.items()},
         }
+
+
+def _require_clips(part: MotionSet, samples: int | None) -> None:
+    """Raise InvalidSamplesError where a split, or what is drawn for it, is too small to measure."""
+    least = COVERAGE_K + 1
+    count = len(part.items)
+    if min(count, count if samples is None else samples) < least:
+        raise InvalidSamplesError(
+            "too few motions to evaluate",
+            path=part.root / f"{part.split}.txt",
+            found=f"{count} of usable length" + f", {samples} to draw" * (samples is not None),
+            expected=f"at least {least}: shares of neighbours are counted among {COVERAGE_K}",
+            remedy="list more clips in that split, or draw more (--eval_num_samples)",
+        )
 
 
 def _some(items: Sequence[MotionItem], samples: int) -> list[MotionItem]:

@@ -20,6 +20,8 @@ logger = logging.getLogger("scsc")
 
 PUBLISHED_SIZES = ("0064", "0128", "0256", "2794")
 DATASETS, OUTPUTS = Path("dataset"), Path("exp_outputs")
+COMPLETE, PARENT = DATASETS / "HumanML3D", DATASETS / "HumanML3D_subset_2794"
+"""What `exp_scripts/filter_dataset.py` takes clips from: for 2794, and for the smaller ones."""
 GENERATION_0 = "generation_0"
 """Name of the arm that trains generation 0, and of the folder of that generation."""
 BASELINE, RAW, WITH_CORRECTION = "baseline", "raw", "corrected"
@@ -212,13 +214,25 @@ def _preset_in(name: str) -> str:
     return found[0]
 
 
+def how_to_filter(options: str) -> str:
+    """Command that makes a data set out of HumanML3D, or else the step that must go before."""
+    command = "python exp_scripts/filter_dataset.py"
+    if (PARENT if options else COMPLETE).joinpath("train.txt").is_file():
+        return f"{command} {options}".rstrip()
+    if options and (COMPLETE / "train.txt").is_file():
+        return f"{command} && {command} {options}"
+    return (
+        "bash prepare/extract_humanml_3d.sh --check tells how to get HumanML3D; without any "
+        "licence, another data set: python -m dataset.demo_clips --out dataset/demo && "
+        "bash exp_scripts/train_generation_0.sh demo"
+    )
+
+
 def _how_to_make(name: str, folder: Path) -> str:
     if name == "demo":
         return "python -m dataset.demo_clips --out dataset/demo"
-    if name == "2794":
-        return "python exp_scripts/filter_dataset.py (out of your HumanML3D; --help says more)"
     if name in PUBLISHED_SIZES:
-        return f"python exp_scripts/filter_dataset.py --size {int(name)} (out of your HumanML3D)"
+        return how_to_filter("" if name == "2794" else f"--size {int(name)}")
     size = next((str(int(p)) for p in name.split("_") if p.isdigit() and int(p) < 1000), "max")
     return (
         f"python -m dataset.cmu --bvh_dir BVH_FOLDER --size {size} --out {folder} (open motion "

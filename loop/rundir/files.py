@@ -24,6 +24,9 @@ _REMEDIES = {
     errno.EROFS: "the folder is on a read-only file system; choose another output folder",
     errno.EACCES: "you may not write there; choose another output folder",
     errno.EPERM: "you may not write there; choose another output folder",
+    errno.EEXIST: "a file of that name is in the way; choose another output folder",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another output folder",
+    errno.EISDIR: "a folder has that name; choose another",
 }
 
 

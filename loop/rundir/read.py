@@ -185,8 +185,8 @@ def _work_number(name: str) -> int | None:
 def _read_times(path: Path) -> dict[int, dict[str, float]]:
     found: dict[int, dict[str, float]] = {}
     try:
-        rows = list(csv.reader(path.read_text().splitlines()))
-    except OSError:
+        rows = list(csv.reader(path.read_text("utf-8", errors="replace").splitlines()))
+    except (OSError, csv.Error):
         return found
     for row in rows:
         try:

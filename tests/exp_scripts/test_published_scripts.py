@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -125,7 +126,7 @@ def test_from_generation_0_to_graphs(project: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "options", "answer"),
     [
-        ("dataset_0128/train_baseline.sh", (), "filter_dataset.py --size 128"),
+        ("dataset_0128/train_baseline.sh", (), "extract_humanml_3d.sh --check"),
         ("train_baseline.sh", ("demo",), "dataset.demo_clips"),
         ("dataset_2794/train_iterative_finetuning.sh", ("100%",), "05 10 15 20 25"),
         ("dataset_0064/train_baseline.sh", (), "train_generation_0.sh 0064"),
@@ -142,3 +143,43 @@ def test_what_is_missing_is_answered_in_words(
 def test_help_shows_the_four_commands(project: Path) -> None:
     for script in ("train_baseline.sh", "dataset_0064/train_iterative_finetuning.sh"):
         assert finish(start(project, script, "--help")).count("bash exp_scripts/train_") == 4
+
+
+def test_the_ways_out_of_missing_data_lead_on(project: Path) -> None:
+    """Every remedy, typed in the situation that it was printed in, brings the user a step further.
+
+    From a size of the paper without HumanML3D to the demo, its doctor, generation 0 and an arm.
+    """
+    refused = finish(start(project, "dataset_0128/train_generation_0.sh"), status=1)
+    again = finish(start(project, "filter_dataset.py", "--size", "128"), status=1)
+    for said in (refused, again):
+        remedy = said.partition("what to do: ")[2].splitlines()[0]
+        other = remedy.partition("another data set: ")[2]
+        assert other.count(" && ") == 1
+    demo, train = other.split(" && ")
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    source = project / "dataset" / "HumanML3D_subset_0064" / "source"
+    shutil.copytree(source, project / "dataset" / "demo" / "source")  # in place of the network
+    (project / "dataset" / "demo" / "dataset.json").write_text("{}")
+    python = str(Path(sys.prefix) / "bin" / "python")
+
+    def typed(line: str, *more: str) -> str:
+        words = shlex.split(line) + list(more)
+        words[0] = python if words[0] == "python" else words[0]
+        done = subprocess.run(
+            words, cwd=project, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
+        return done.stdout + done.stderr
+
+    arm = finish(start(project, "train_baseline.sh", "demo"), status=1)
+    assert arm.partition("what to do: ")[2].splitlines()[0] == demo
+    assert "holds" in typed(demo)
+    assert typed("python -m dataset.doctor dataset/demo")
+    arm = finish(start(project, "train_baseline.sh", "demo"), status=1)
+    assert arm.partition("what to do: ")[2].startswith(train)
+    kept = project / "exp_outputs" / "dataset_demo" / "generation_0" / "generation_0"
+    typed(train, *TINY[:2], "--num_steps", "2")
+    assert (kept / "eval_dict.json").is_file()
+    plan = typed("bash exp_scripts/run_all.sh demo --preset smoke --dry-run")
+    assert "train.train_mdm_iterative_finetuning" in plan

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import csv
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -131,9 +134,10 @@ def test_the_remedy_for_a_missing_dataset_leads_on(repository: Path, tmp_path: P
         [sys.executable, script, "--size", "64"], cwd=tmp_path, capture_output=True, text=True
     )
     words = " ".join(remedy_of(refused.stderr))
-    check, _, other = words.partition("; or, without any licence, another dataset: ")
+    check, _, other = words.partition(" tells how to get HumanML3D; without any licence, ")
     done = subprocess.run(shlex.split(check), cwd=repository, capture_output=True, text=True)
     assert "MISSING" in done.stdout + done.stderr or done.returncode == 0
+    other = other.partition(": ")[2]
     help_ = run(repository, *shlex.split(other)[1:3], "--help")
     assert help_.returncode == 0 and "demo" in help_.stdout
 
@@ -148,3 +152,39 @@ def test_a_summary_ends_a_batch(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "good.npy").unlink()
     none = run(repository, *words)
     assert none.returncode == 1 and "no motion could be used" in none.stderr
+
+
+COMMAND = re.compile(r"\b(?:python -m ([\w.]+\w)|(?:python|bash) ([\w/]+\.(?:py|sh)))")
+EXTRA = re.compile(r"pip install -e '\.\[(\w+)\]'")
+
+
+def test_every_command_in_a_message_is_there(repository: Path) -> None:
+    """Modules, scripts and extras that the product's strings tell users to type."""
+    extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    seen = 0
+    for room in sorted(path.parent for path in repository.glob("*/__init__.py")):
+        for path in [] if room.name == "tests" else room.rglob("*.py"):
+            nodes = ast.walk(ast.parse(path.read_text()))
+            texts = [n.value for n in nodes if isinstance(n, ast.Constant)]
+            for text in (text for text in texts if isinstance(text, str)):
+                for module, script in COMMAND.findall(text):
+                    target = repository / (script or module.replace(".", "/"))
+                    there = (target, target.with_suffix(".py"), target / "__main__.py")
+                    known = module in ("pip", "pytest")
+                    assert known or any(place.is_file() for place in there), (path, text)
+                    seen += 1
+                for extra in EXTRA.findall(text):
+                    assert extra in extras["optional-dependencies"], (path, text)
+                assert "scsc[" not in text, (path, "no package of that name is ours")
+    assert seen > 50
+
+
+def test_the_check_of_body_models_tells_of_amass(repository: Path) -> None:
+    """AMASS is listed, not fetched; the command that it names explains the way by hand."""
+    script = ["bash", str(repository / "get_smpl_data.sh"), "--check"]
+    table = subprocess.run(script, capture_output=True, text=True, check=False).stdout
+    row = next(line for line in table.splitlines() if "amass_data/ACCAD" in line)
+    assert "not fetched here" in row
+    named = row.partition("by hand; ")[2].rpartition(" says how")[0]
+    shown = subprocess.run(shlex.split(named), cwd=repository, capture_output=True, text=True)
+    assert shown.returncode == 0 and "https://amass.is.tue.mpg.de" in shown.stdout

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPConfig,
     CLIPModel,
@@ -165,7 +166,8 @@ def test_the_name_follows_the_weights_and_serves_the_cache(
     assert encoder.name.startswith("openai/clip-vit-base-patch32/")
     assert encoder.name == ClipEncoder(clip_folder).name
     cached = CachedTextEncoder(encoder, tmp_path / "cache.safetensors")
-    assert torch.equal(cached.encode(TEXTS), encoder.encode(TEXTS))
+    alone = torch.cat([encoder.encode([text]) for text in TEXTS])
+    assert torch.equal(cached.encode(TEXTS), alone)
 
 
 def test_names() -> None:
@@ -221,3 +223,39 @@ def test_damaged_or_incomplete_weights_are_refused(clip_folder: Path, tmp_path: 
     network.save_pretrained(tmp_path, state_dict=state)
     with pytest.raises(CorruptFileError, match="incomplete"):
         ClipEncoder(tmp_path).encode(["a"])
+
+
+def test_unknown_and_cut_tokens_are_told(
+    distilbert_folder: Path, clip_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bert, clip = DistilBertEncoder(distilbert_folder), ClipEncoder(clip_folder)
+    bert.encode(["a man walks in"])
+    clip.encode(["a man walks in"])
+    assert not caplog.records
+    bert.encode(["a man 走 🏃", "a a a a a a a a man"])
+    assert "does not know 2 of 4 tokens" in caplog.text
+    assert "only 9 of 11 tokens are read" in caplog.text
+    caplog.clear()
+    clip.encode(["a man walks in a very wide circle"])
+    assert "only 22 of 28 tokens are read" in caplog.text
+    caplog.clear()
+    clip.encode(["long captions are what people do write"] * 50)
+    assert len(caplog.records) == 20 and "not named" in caplog.records[-1].message
+
+
+def test_letters_that_clip_spells_in_bytes_are_unknown(
+    tmp_path: Path, clip_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The published vocabulary begins with all 256 bytes; Chinese comes in thirds of letters."""
+    letters = sorted(ByteLevel.alphabet())
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    torch.manual_seed(0)
+    config = text_config(vocab_size=514, bos_token_id=512, eos_token_id=513)
+    CLIPTextModelWithProjection(CLIPTextConfig(**config)).save_pretrained(tmp_path)
+    (tmp_path / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    encoder = ClipEncoder(tmp_path)
+    encoder.encode(["a man walks, 5 m!"])
+    assert not caplog.records
+    encoder.encode(["hop 走路"])
+    assert "does not know 6 of 9 tokens" in caplog.text

@@ -239,3 +239,28 @@ def test_the_features_of_kit_are_refused(tmp_path: Path) -> None:
     state["output_process.poseFinal.bias"] = state["output_process.poseFinal.bias"][:251]
     with pytest.raises(InvalidOptionError, match="251 features a frame, as of KIT"):
         load_published_mdm(write(tmp_path, state, dataset="kit"))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": state, "epoch": 3},
+        lambda state: {"model_state_dict": state, "optimizer_state_dict": {}},
+        lambda state: {"model": {"state_dict": state}, "step": 5},
+    ],
+)
+def test_tensors_below_the_names_of_trainers_are_found(tmp_path: Path, wrap: Any) -> None:
+    state = published_tensors()
+    plain = load_published_mdm(write(tmp_path, state)).network.state_dict()
+    found = load_published_mdm(write(tmp_path, wrap(state))).network.state_dict()
+    assert plain.keys() == found.keys()
+    assert all(torch.equal(plain[name], found[name]) for name in plain)
+
+
+def test_tensors_below_other_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunStateError, match=r"(?s)'network'.*state_dict\(\)") as refused:
+        load_published_mdm(write(tmp_path, {"network": published_tensors(), "epoch": 3}))
+    assert "'epoch'" in str(refused.value)
+    lightning = {f"denoiser.{name}": value for name, value in published_tensors().items()}
+    with pytest.raises(RunStateError, match=r"denoiser\."):
+        load_published_mdm(write(tmp_path, {"state_dict": lightning}))

@@ -13,7 +13,7 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from domains.motion.files import CORRECTED, FOLDER, SAMPLED
-from loop.errors import MissingAssetError
+from loop.errors import InvalidMotionError, MissingAssetError
 from tests.runs import evaluation_file, finish_generation
 from visualize.arms import BODY_COLOURS, colour_of_arm
 from visualize.visualizer import gather, newest_motions
@@ -72,3 +72,17 @@ def test_without_motions_the_newest_run_is_filmed(tmp_path: Path) -> None:
     os.utime(evaluation_file(old, 1), (300, 300))
     names = [path.name for path in newest_motions(tmp_path)]
     assert names == [f"00000{i}{ending}" for i in (1, 2) for ending in (SAMPLED, CORRECTED)]
+
+
+def test_files_without_a_motion_cost_only_themselves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    np.save(tmp_path / "b.npy", np.repeat(DEFAULT_SKELETON.rest_joints[None], 3, axis=0))
+    np.save(tmp_path / "a.npy", np.zeros((5, 7)))
+    (tmp_path / "c.npy").write_bytes(b"\x93NUMPY cut")
+    assert [clip.title for clip in gather((tmp_path,))] == ["b"]
+    assert "2 of 3 files left out" in caplog.text
+    assert "a.npy is left out" in caplog.text and "c.npy is left out" in caplog.text
+    (tmp_path / "b.npy").unlink()
+    with pytest.raises(InvalidMotionError, match=r"(?s)no motion could be used.*2 files"):
+        gather((tmp_path,))

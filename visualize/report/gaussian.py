@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from domains.gaussian.results import Band
-from loop.errors import CorruptFileError, MissingAssetError
+from loop.errors import CorruptFileError
 from loop.rundir.files import read_json
+from loop.text import read_lines
 from visualize.curves.gaussian import draw_contraction, draw_distances, gamma_colors, gamma_label
 from visualize.report.curves import number, picture_html
 from visualize.report.page import Page, Section, cards, details, paragraph, table
@@ -26,6 +27,8 @@ DISTANCES = (
     ("Part of the covariance", ("covariance_part_median",) * 3),
 )
 """Titles and columns of the CSV file: median, and bounds where there are any."""
+
+_AGAIN = "python exp_scripts/gaussian_toy_example.py"
 
 
 def gaussian_result(path: Path) -> Path | None:
@@ -52,7 +55,7 @@ def gaussian_report(path: Path) -> Page:
             "not a result of the Gaussian experiment",
             path=path,
             found=repr(error),
-            remedy="run exp_scripts/gaussian_toy_example.py again",
+            remedy=_AGAIN,
         ) from error
     used = result["settings"]
     lead = (
@@ -132,12 +135,10 @@ def _contraction(entries: Sequence[dict[str, Any]], colors: dict[float, str]) ->
 
 
 def _read_curves(path: Path) -> list[dict[str, float]]:
+    lines = read_lines(path, "table of curves", _AGAIN)
     try:
-        with path.open(newline="") as file:
-            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    except FileNotFoundError as error:
-        raise MissingAssetError("the curves are missing", path=path) from error
-    except (TypeError, ValueError) as error:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+    except (TypeError, ValueError, csv.Error) as error:
         raise CorruptFileError("not a table of numbers", path=path, found=error) from error
     if not rows:
         raise CorruptFileError("no curves in this file", path=path)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Generator, Iterable
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -14,77 +17,145 @@ from numpy.typing import NDArray
 from loop.errors import InvalidOptionError, MissingAssetError, StorageError
 from loop.rundir.files import storage
 
+logger = logging.getLogger(__name__)
+
+_OWN = "IMAGEIO_FFMPEG_EXE"
+"""Variable with which a user names another ffmpeg."""
 _PALETTE = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"
-_FORMATS: dict[str, dict[str, Any]] = {
-    # yuv420p and the header in front: plays in browsers, on phones and in slides
+# yuv420p and the header in front: plays in browsers, on phones and in slides
+_PLAYABLE = ("-pix_fmt", "yuv420p", "-movflags", "+faststart")
+_FORMATS: dict[str, dict[str, tuple[str, ...]]] = {
     ".mp4": {
-        "codec": "libx264",
-        "pix_fmt_out": "yuv420p",
-        "output_params": ["-crf", "20", "-preset", "veryfast", "-movflags", "+faststart"],
+        "libx264": (*_PLAYABLE, "-crf", "20", "-preset", "veryfast"),
+        "libopenh264": (*_PLAYABLE, "-b:v", "4M"),
+        "libvpx-vp9": (*_PLAYABLE, "-crf", "24", "-b:v", "0"),
+        "mpeg4": (*_PLAYABLE, "-q:v", "3"),
     },
-    ".gif": {"codec": "gif", "pix_fmt_out": "pal8", "output_params": ["-vf", _PALETTE]},
+    ".gif": {"gif": ("-pix_fmt", "pal8", "-vf", _PALETTE)},
 }
+"""File ending -> encoder, the best one first -> options of ffmpeg."""
 
 
 def write_video(frames: Iterable[NDArray[np.uint8]], out: Path, fps: float) -> None:
     """Write frames (H, W, 3), H and W even, to `out` (.mp4 or .gif): the whole file or none.
 
-    Raises InvalidOptionError for another file ending or no frames, MissingAssetError without
-    ffmpeg, StorageError when the file cannot be written.
+    Without the usual encoder the best one that this ffmpeg has is used, with a warning.
+
+    Raises:
+        InvalidOptionError: another file ending, or no frames.
+        MissingAssetError: no ffmpeg, or none that can encode this format.
+        StorageError: the file cannot be written.
     """
     if out.suffix not in _FORMATS:
         raise InvalidOptionError(
             "unknown video format", path=out, found=out.suffix, expected=" or ".join(_FORMATS)
         )
+    program = _ffmpeg()
+    codec = _codec(program, out.suffix)
     temporary = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
     with storage(out):
         out.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()  # a folder that cannot be written to: known before the first frame
         try:
-            if _encode(frames, temporary, fps) == 0:
-                raise InvalidOptionError("a video needs at least one frame", path=out)
-            # A full disk may show only here: ffmpeg's exit status is not passed on.
-            if not temporary.is_file() or temporary.stat().st_size == 0:
-                raise StorageError("ffmpeg left no video", path=out, remedy="is the disk full?")
+            _encode(frames, [program, codec, *_FORMATS[out.suffix][codec]], temporary, out, fps)
             temporary.replace(out)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def _encode(frames: Iterable[NDArray[np.uint8]], path: Path, fps: float) -> int:
-    """Feed the frames to ffmpeg; returns how many there were."""
-    writer = None
-    count = 0
-    try:
-        for frame in frames:
-            if writer is None:
-                writer = _open(path, (frame.shape[1], frame.shape[0]), fps)
+def _encode(
+    frames: Iterable[NDArray[np.uint8]], call: list[str], path: Path, out: Path, fps: float
+) -> None:
+    """Feed the frames to ffmpeg, named with its encoder and options, which writes `path`."""
+    program, codec, *options = call
+    process: subprocess.Popen[bytes] | None = None
+    with tempfile.TemporaryFile() as log:
+        try:
+            for frame in frames:
+                if process is None:
+                    size = f"{frame.shape[1]}x{frame.shape[0]}"
+                    line = [program, "-y", "-loglevel", "error", "-f", "rawvideo"]
+                    line += ["-pix_fmt", "rgb24", "-s", size, "-r", f"{fps:.6f}", "-i", "-", "-an"]
+                    line += ["-c:v", codec, *options, str(path)]
+                    process = subprocess.Popen(line, stdin=subprocess.PIPE, stderr=log, stdout=log)
+                assert process.stdin is not None
+                try:
+                    process.stdin.write(np.ascontiguousarray(frame).data)
+                except BrokenPipeError:
+                    break
+            if process is None:
+                raise InvalidOptionError("a video needs at least one frame", path=out)
             try:
-                writer.send(np.ascontiguousarray(frame))
-            except OSError as error:  # the pipe broke: the message holds ffmpeg's own log
-                last = str(error).strip().splitlines()[-1]
-                raise StorageError("ffmpeg stopped", path=path, found=last) from error
-            count += 1
-    finally:
-        if writer is not None:
-            writer.close()
-    return count
+                process.communicate()
+            except BrokenPipeError:  # what was still in the buffer
+                process.wait()
+            if process.returncode or not path.stat().st_size:
+                log.seek(0)
+                said = log.read().decode(errors="replace").strip().splitlines()
+                raise _failure(out, program, codec, process.returncode, said)
+        finally:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
 
 
-def _open(path: Path, size: tuple[int, int], fps: float) -> Generator[None, Any, None]:
+def _failure(out: Path, program: str, codec: str, status: int, said: list[str]) -> StorageError:
+    full = any("No space left" in line or "quota exceeded" in line for line in said)
+    reason = "the disk is full" if full else "; ".join(said[-2:]) or "it left no video"
+    return StorageError(
+        "ffmpeg could not write the film",
+        path=out,
+        found=f"{program} with {codec} ended with {status}: {reason}",
+        remedy="free some space and repeat the command" if full else _other_program(),
+    )
+
+
+def _other_program() -> str:
+    if _OWN in os.environ:
+        return f"unset {_OWN}"
+    return "pip install --force-reinstall imageio-ffmpeg"
+
+
+def _ffmpeg() -> str:
     try:
-        imageio_ffmpeg.get_ffmpeg_exe()
+        return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
         raise MissingAssetError(
-            "no ffmpeg found",
-            found=str(error),
-            remedy="pip install --force-reinstall imageio-ffmpeg",
+            "no ffmpeg found", found=str(error), remedy=_other_program()
         ) from error
-    options = {
-        "fps": fps,
-        "macro_block_size": 2,
-        "ffmpeg_log_level": "error",
-        **_FORMATS[path.suffix],
-    }
-    writer = imageio_ffmpeg.write_frames(path, size, **options)
-    writer.send(None)
-    return writer
+
+
+@cache
+def _encoders(program: str) -> frozenset[str]:
+    """Names of the encoders that an ffmpeg was built with."""
+    try:
+        done = subprocess.run(
+            [program, "-hide_banner", "-encoders"], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise MissingAssetError(
+            "ffmpeg cannot be started",
+            path=program,
+            found=os.strerror(error.errno or 0),
+            remedy=_other_program(),
+        ) from error
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return frozenset(row[1] for row in rows if len(row) > 1 and row[0].startswith("V"))
+
+
+def _codec(program: str, ending: str) -> str:
+    """Choose the best encoder for a file ending that this ffmpeg has."""
+    known, has = list(_FORMATS[ending]), _encoders(program)
+    found = next((name for name in known if name in has), None)
+    if found is None:
+        others = [e for e, names in _FORMATS.items() if has & set(names)]
+        raise MissingAssetError(
+            f"this ffmpeg cannot encode {ending} files",
+            path=program,
+            found=f"no encoder {', no '.join(known)}",
+            remedy=" or ".join([_other_program(), *(f"--out film{e}" for e in others)]),
+        )
+    if found != known[0]:
+        said = "%s has no encoder %s; the film is encoded with %s, which fewer players know"
+        logger.warning(said, program, known[0], found)
+    return found

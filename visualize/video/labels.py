@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from visualize.arms import Colour
 from visualize.video.body import BELOW, FLOATING, LEFT, PLANTED, RIGHT, SLIDING
+
+logger = logging.getLogger(__name__)
 
 INK: Colour = (30, 34, 42)
 PAPER: Colour = (255, 255, 255)
@@ -34,10 +38,29 @@ SKELETON_SIGNS: Signs = (
 @cache
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """Load DejaVu Sans, which comes with matplotlib and covers more than Latin letters."""
+    return ImageFont.truetype(str(_font_file(bold)), size)
+
+
+def _font_file(bold: bool) -> Path:
     import matplotlib
 
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return ImageFont.truetype(str(folder / f"DejaVuSans{'-Bold' * bold}.ttf"), size)
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"DejaVuSans{'-Bold' * bold}.ttf"
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    """Code points that the font of titles has."""
+    from matplotlib.ft2font import FT2Font
+
+    return frozenset(FT2Font(str(_font_file(bold=True))).get_charmap())
+
+
+def drawn_title(title: str) -> str:
+    """Return what the font can draw of a title, a box for the rest; warns of that."""
+    plain = " ".join(unicodedata.normalize("NFC", title).split())
+    if missing := sorted(set(plain) - set(map(chr, _drawable()))):
+        logger.warning("%.60r: the font of titles cannot draw %s", title, " ".join(missing[:10]))
+    return "".join("\N{WHITE SQUARE}" if letter in missing else letter for letter in plain)
 
 
 def title_strips(
@@ -46,8 +69,9 @@ def title_strips(
     """Draw titles on white strips as wide as their panels, all in the size the longest one needs.
 
     A colour becomes a bar before its title. What does not even fit in the smallest letters is cut,
-    with an ellipsis.
+    with an ellipsis; what the font cannot draw becomes a box, with a warning.
     """
+    titles = [drawn_title(title) for title in titles]
     chosen = [None] * len(titles) if colours is None else colours
     left = _MARGIN + 2 * _STRIPE if any(chosen) else _MARGIN
     room = width - left - _MARGIN

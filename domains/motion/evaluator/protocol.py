@@ -23,6 +23,8 @@ from loop.errors import InvalidOptionError
 from loop.rng import Stream
 
 UNIT, MAX_FRAMES = 4, 196
+LEAST = 3
+"""Motions without which there is no R-precision top-3."""
 SHORTER = 1 / 3
 """Share of the crops that are one unit shorter than they could be (HumanML3D loader)."""
 
@@ -108,7 +110,7 @@ def evaluate(
     Args:
         sampler: the model under test.
         evaluator: gives the features.
-        items: the test set, at least two items.
+        items: the test set, at least LEAST items.
         protocol: how much to do.
         seed: fixes everything; equal seeds prompt any model with the same captions.
 
@@ -117,12 +119,13 @@ def evaluate(
         InvalidSamplesError: the test set is smaller than the number of diversity pairs, or the
             model gave motions whose features are not finite.
     """
-    if protocol.repetitions < 1 or protocol.samples < 2 or len(items) < 2:
+    if protocol.repetitions < 1 or min(protocol.samples, len(items)) < LEAST:
         raise InvalidOptionError(
             "nothing to evaluate",
             found=f"{protocol.repetitions} repetitions, {protocol.samples} samples, "
-            f"{len(items)} items",
-            expected="at least 1, 2 and 2",
+            f"{len(items)} motions of usable length in test.txt",
+            expected=f"at least 1, {LEAST} and {LEAST}, for R-precision top-{LEAST}",
+            remedy="list more clips in test.txt of the data set",
         )
     repeated: dict[str, list[float | list[float]]] = {}
     for number, stream in enumerate(np.random.SeedSequence(seed).spawn(protocol.repetitions), 1):

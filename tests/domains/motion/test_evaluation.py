@@ -15,6 +15,7 @@ from dataset.humanml3d import MotionItem, MotionSet
 from domains.motion.distances import HEADLINE, SHARES
 from domains.motion.evaluation import MotionEvaluation
 from eval.metrics.diversity import mean_pairwise_distance
+from loop.errors import InvalidSamplesError
 from loop.rng import Stream
 from tests.domains.motion.walkers import walker
 
@@ -65,6 +66,20 @@ def evaluated(samples: int = 500, collapsed: bool = False) -> tuple[dict[str, An
     model, eyes = Model(collapsed=collapsed), Eyes()
     evaluation = MotionEvaluation(model, walkers(0, 40), walkers(100, 40), eyes, samples)  # type: ignore[arg-type]
     return dict(evaluation.evaluate(None, None, None, Stream(3))), model, eyes  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("test", "train", "samples"), [(2, 40, 9), (40, 5, 9), (40, 40, 5)])
+def test_too_few_motions_name_the_list_and_the_least_count(
+    test: int, train: int, samples: int
+) -> None:
+    with pytest.raises(InvalidSamplesError, match=r"walkers/test\.txt") as refused:
+        MotionEvaluation(Model(), walkers(0, test), walkers(9, train), Eyes(), samples)  # type: ignore[arg-type]
+    assert "at least 6" in str(refused.value)
+
+
+def test_the_least_count_is_enough() -> None:
+    evaluation = MotionEvaluation(Model(), walkers(0, 6), walkers(100, 6), Eyes(), 6)  # type: ignore[arg-type]
+    assert "FID_test" in evaluation.evaluate(None, None, None, Stream(3))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -121,8 +121,8 @@ def test_nonsense_is_no_percentage(percent: str) -> None:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("0064", "filter_dataset.py --size 64 "),
-        ("2794", "filter_dataset.py "),
+        ("0064", "prepare/extract_humanml_3d.sh --check"),
+        ("2794", "prepare/extract_humanml_3d.sh --check"),
         ("demo", "dataset.demo_clips --out dataset/demo"),
         ("cmu_0064", "dataset.cmu --bvh_dir BVH_FOLDER --size 64 --out dataset/cmu_0064"),
     ],
@@ -138,6 +138,30 @@ def test_a_missing_data_set_names_its_folder_and_the_command_that_makes_it(
     experiment.dataset.mkdir(parents=True)
     (experiment.dataset / "train.txt").write_text("")
     experiment.require_dataset()
+
+
+@pytest.mark.parametrize(
+    ("there", "name", "command"),
+    [
+        ("HumanML3D", "2794", "python exp_scripts/filter_dataset.py"),
+        ("HumanML3D_subset_2794", "0064", "python exp_scripts/filter_dataset.py --size 64"),
+        (
+            "HumanML3D",
+            "0128",
+            "python exp_scripts/filter_dataset.py && "
+            "python exp_scripts/filter_dataset.py --size 128",
+        ),
+    ],
+)
+def test_the_next_step_is_one_that_can_be_taken(
+    there: str, name: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dataset" / there).mkdir(parents=True)
+    (tmp_path / "dataset" / there / "train.txt").touch()
+    with pytest.raises(MissingAssetError) as caught:
+        experiment_named(name).require_dataset()
+    assert caught.value.remedy == command
 
 
 def test_a_ratio_that_was_not_published_is_said(caplog: pytest.LogCaptureFixture) -> None:
