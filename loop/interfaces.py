@@ -59,7 +59,7 @@ def join(first: BatchT, second: BatchT) -> BatchT:
         InvalidOptionError: it is a batch of a class that cannot join.
     """
     if isinstance(first, np.ndarray):
-        return cast(BatchT, np.concatenate([first, cast(Any, second)]))
+        return cast(BatchT, np.concatenate([cast(Any, first), cast(Any, second)]))
     if not hasattr(first, "join"):
         raise InvalidOptionError(
             "samples of this class cannot be replaced one by one",
