@@ -94,9 +94,12 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
     directory: RunDirectory[BatchT] = RunDirectory(
         arm.folder, arm.settings, arm.layout, arm.distributed, arm.later, arm.renamed
     )
+    names = arm.loggers if arm.distributed.leads else ()
     with directory:
         if _is_finished(arm, directory):
             _check_start(arm, directory)
+            with open_loggers(names, directory):
+                pass  # opening fills them
             logger.info(
                 "nothing to do: %s has generation %d, the last one",
                 arm.folder, arm.loop.generations,
@@ -112,7 +115,6 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
             domain = build()
         if isinstance(domain, Built):
             directory.add_settings(domain.later)
-        names = arm.loggers if arm.distributed.leads else ()
         with open_loggers(names, directory) as report:
             run_generations(domain, arm.loop, directory, report)
     logger.info("finished: %s", arm.folder)
@@ -179,7 +181,7 @@ def _leader_first(distributed: DistributedContext) -> Generator[None]:
 
 
 def _is_finished(arm: Arm, directory: RunDirectory[Any]) -> bool:
-    """Whether nothing is left to do: seen without data, training or a network.
+    """Tell whether nothing is left to do: seen without data, training or a network.
 
     What a killed process left to be removed is removed. A damaged newest generation counts as not
     finished, so that it is reported where damage is.

@@ -122,6 +122,7 @@ def tracking_request(
         options.teleport,
         options.skeleton,
         options.dump_folder,
+        ik=options.ik,
     )
 
 

@@ -26,6 +26,7 @@ from loop.loggers import LoggerName
 from loop.mixing import POLICIES
 from loop.registry import Registry
 from model.clip_encoder import TextEncoderName
+from model.ik import IK
 from uhc.controllers.registry import CONTROLLERS
 
 
@@ -67,6 +68,8 @@ class Arguments:
     gamma: float = float("inf")
     """strength of the correction: a sample is replaced by its corrected version with probability
     gamma / (1 + gamma); inf: always (published)"""
+    ik: IK = "analytic"
+    """inverse kinematics: analytic (ours), or vposer (published; needs its licensed file)"""
     mixing: Annotated[str, arg(help=_listed("mixing policy", POLICIES))] = "latest"
     fresh_data_dir: Path | None = None
     """data set whose other training clips --mixing fresh_data deals out, such as

@@ -82,6 +82,7 @@ def _experiment(arguments: Arguments) -> MotionExperiment:
         filters=arguments.augmentation_type == "filter",
         controller=controller,
         fresh_data=arguments.fresh_data_dir,
+        ik=arguments.ik,
     )
 
 
@@ -121,6 +122,7 @@ def _settings(
             "weights": encoder.name,
         },
         "evaluator": experiment.evaluator,
+        **({} if experiment.ik == "analytic" else {"ik": experiment.ik}),
         "synthetic_augmentation_percent": arguments.synthetic_augmentation_percent,
         "filters": experiment.filters,
         "mixing": arguments.mixing,

@@ -42,7 +42,7 @@ DEVIATIONS = (
     Deviation(
         "Inverse kinematics",
         "VPoser 2.0 and L-BFGS, all clips of a batch in one problem, 300 iterations",
-        "damped least squares on each clip",
+        "damped least squares on each clip; `--ik vposer` fits VPoser to each clip",
         "VPoser and SMPL-H are licensed files; one clip's result must not depend on its batch",
     ),
     Deviation(

@@ -29,6 +29,7 @@ from loop.errors import InvalidOptionError
 from loop.interfaces import Correction, Domain, Evaluator, NoCorrection
 from loop.registry import construct
 from model.clip_encoder import TextEncoderName, text_encoder_named
+from model.ik import IK
 from model.text_encoder import CachedTextEncoder
 from uhc.controllers.base import Controller
 from uhc.controllers.tracker import Tracker
@@ -55,6 +56,7 @@ class MotionExperiment:
         controller: the tracking controller of the simulation.
         fresh_data: another data set, whose training clips that `dataset` does not have are dealt
             out by the mixing policy `fresh_data`.
+        ik: inverse kinematics of the correction.
         text_encoder: what the captions become vectors with.
         text_encoder_source: folder or hub name of a text encoder that the user brings.
         evaluator: what the metrics stand on.
@@ -74,6 +76,7 @@ class MotionExperiment:
     filters: bool = False
     controller: Controller = field(default_factory=Tracker)
     fresh_data: Path | None = None
+    ik: IK = "analytic"
 
 
 def build_domain(
@@ -240,6 +243,7 @@ def _correction(
         skeleton=body_of(real),
         dump_folder=experiment.cache.parent / DIVERGED,
         keep_heading=protocol.keep_heading,
+        ik=experiment.ik,
     )
     return MotionCorrection(options, workers, protocol.on_failure, experiment.filters)
 

@@ -54,6 +54,8 @@ def test_a_finished_arm_builds_nothing(arm: Arm, caplog: pytest.LogCaptureFixtur
     assert "nothing to do" in caplog.text and results(arm.folder) == whole
     with pytest.raises(RunStateError, match="seed"):
         run_arm(replace(arm, settings={**arm.settings, "seed": 4}), build)
+    run_arm(replace(arm, loggers=("tensorboard",)), lambda: pytest.fail("built a domain"))
+    assert list((arm.folder / "tensorboard").iterdir()), "loggers are filled also afterwards"
 
 
 def test_damage_is_reported_and_set_aside_on_request(arm: Arm) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidOptionError
+from model.ik import IK
 from uhc.control.simulation import Observer, ObserverFactory
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.height import standing_joints
@@ -75,6 +76,7 @@ class TrackingRequest:
         teleport: put a body that fell behind back on the reference and go on; the attempt counts as
             failed (published behaviour).
         skeleton: the body that all results shall have; None leaves the controller's.
+        ik: inverse kinematics of controllers with a body of their own (`model.ik`).
         dump_folder: where the state of a diverged simulation is saved.
         observe: makes the observer of each simulation; that of the attempt returned comes with it.
     """
@@ -87,6 +89,7 @@ class TrackingRequest:
     skeleton: Skeleton | None = None
     dump_folder: Path | None = None
     observe: ObserverFactory | None = None
+    ik: IK = "analytic"
 
     def source_joints(self) -> NDArray[Any]:
         """Return the joints (F, 22, 3), metres, y up, that are to be tracked."""

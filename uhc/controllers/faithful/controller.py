@@ -19,8 +19,8 @@ from scipy.spatial.transform import Rotation, Slerp
 from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints
 from body_models.smpl import FOLDER, BodyModel, find_body_model, load_body_model, skin
 from loop.errors import InvalidMotionError, InvalidOptionError
+from model.ik import IK, joints_to_poses
 from translation.humanml import FPS, put_on_floor, uniform_skeleton
-from translation.ik import solve_ik
 from uhc.control.reference import MIN_FRAMES
 from uhc.control.simulation import DIVERGED
 from uhc.controllers.base import (
@@ -77,7 +77,8 @@ class Faithful(Controller):
     def track(self, request: TrackingRequest) -> Tracking:
         """Track the source joints of a request; see `track_published`."""
         rate, again = request.playback_rate, request.teleport
-        return track_published(request.source_joints(), self, rate, again, request.skeleton)
+        source, ik = request.source_joints(), request.ik
+        return track_published(source, self, rate, again, request.skeleton, ik)
 
 
 def track_published(
@@ -86,6 +87,7 @@ def track_published(
     playback_rate: float = 1.0,
     teleport: bool = False,
     skeleton: Skeleton | None = None,
+    ik: IK = "analytic",
 ) -> Tracking:
     """Track joints (F, 22, 3), metres, y up, 20 fps, with the published controller.
 
@@ -98,6 +100,7 @@ def track_published(
             recorded, as published. Otherwise a failure ends the motion.
         skeleton: the body that the result is retargeted to, as published to clip 000021's; None
             leaves it SMPL's.
+        ik: inverse kinematics onto the robot: `vposer` is the published one (`model.ik`).
 
     Returns:
         How it went, with the joints reached (N, 22, 3), the lowest at height 0. At rate 1.5, N is F
@@ -116,7 +119,8 @@ def track_published(
     if not playback_rate > 0.0:
         raise InvalidOptionError("motions play forwards", found=playback_rate, expected="> 0")
     robot = faithful.robot
-    env = FaithfulEnv(robot, expert_of(robot, reference_qpos(positions, faithful, playback_rate)))
+    reference = reference_qpos(positions, faithful, playback_rate, ik)
+    env = FaithfulEnv(robot, expert_of(robot, reference))
     states = _Recorded(env)
     failures, reason, help_n, contact = [], "", [], []
     observation, _ = env.reset()
@@ -185,7 +189,10 @@ class _Recorded:
 
 
 def reference_qpos(
-    positions: NDArray[np.float64], faithful: Faithful, playback_rate: float = 1.0
+    positions: NDArray[np.float64],
+    faithful: Faithful,
+    playback_rate: float = 1.0,
+    ik: IK = "analytic",
 ) -> Array:
     """Convert joints (F, 22, 3), y up, 20 fps, to poses of the robot (N, 76), z up.
 
@@ -194,7 +201,7 @@ def reference_qpos(
     and the hands are those of the rest pose.
     """
     body = faithful.body
-    solved = solve_ik([positions], body.skeleton(), threads=1)[0]
+    solved = joints_to_poses(positions, body.skeleton(), ik)
     seconds = np.arange(len(positions)) / FPS
     step = playback_rate / CONTROL_HZ
     times = np.minimum(np.arange(int(seconds[-1] / step + 1e-6) + 1) * step, seconds[-1])
