@@ -26,8 +26,10 @@ from loop.interfaces import (
 from loop.mixing import Selection
 from loop.rng import Stream, integer_seed, item_seeds
 from loop.rundir.partial_results import PartialResults
+from loop.rundir.read import ArmRecord, read_arm
 
 __all__ = [
+    "ArmRecord",
     "Batch",
     "Built",
     "Codec",
@@ -46,5 +48,6 @@ __all__ = [
     "Stream",
     "integer_seed",
     "item_seeds",
+    "read_arm",
     "run_loop",
 ]
