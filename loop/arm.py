@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from loop.cycle import LoopSettings, prune_run, run_generations
 from loop.distributed import DistributedContext, SingleProcess
-from loop.errors import InvalidOptionError
+from loop.errors import InvalidOptionError, MissingAssetError
 from loop.interfaces import BatchT, Domain, LargeFiles, Metrics, NoCorrection
 from loop.loggers import LoggerName, check_loggers, open_loggers
 from loop.rundir.damage import ReadBack, damage_of, set_damage_aside
@@ -202,7 +202,9 @@ def _set_damage_aside(arm: Arm, directory: RunDirectory[Any]) -> None:
     last = directory.last()
     newest = None if last is None else directory.generation(last)
     if newest and not arm.discard_damaged and not _matches(newest, arm.large.training):
-        arm.read_back(newest, True)  # an arm that finished let go of it: the error says why
+        error = damage_of(newest, arm.read_back)
+        if isinstance(error, MissingAssetError):  # an arm that finished let go of it
+            raise error
     set_damage_aside(directory, arm.read_back, discard=arm.discard_damaged)
 
 

@@ -64,7 +64,7 @@ DEVIATIONS = (
         "MuJoCo 2.1 through mujoco-py",
         "MuJoCo 4, default solver settings of that version",
         "2.1 has no wheels for present Pythons. Away from contacts a control step agrees to "
-        "rounding on equal models (`python -m uhc.faithful_check`); contacts differ",
+        "rounding on equal models (`python -m uhc.faithful_check FOLDER`); contacts differ",
     ),
     Deviation(
         "Robot of the published controller",
@@ -165,7 +165,7 @@ PAPER = (
 EVALUATORS = (
     "Which evaluator compares with which table: `--evaluator published` with `--faithful` measures "
     "the loop as the published loop did and stands beside the figures of the paper. `python -m "
-    "eval.eval_humanml --evaluator published` counts the tokens of a caption without padding and "
+    "eval.eval_humanml --model_path MODEL --evaluator published` counts the tokens of a caption without padding and "
     "ends motions where they end, as MDM later mended it, and stands beside text-to-motion tables. "
     "Numbers of the trained evaluator compare within one data set of this project only."
 )

@@ -144,7 +144,7 @@ def test_a_logger_that_fails_changes_nothing(
 def test_a_missing_package_is_named_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     check_loggers([])
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingAssetError, match=r"(?s)wandb is not installed.*scsc\[wandb\]"):
+    with pytest.raises(MissingAssetError, match=r"(?s)wandb is not installed.*\.\[wandb\]"):
         check_loggers(["wandb"])
 
 

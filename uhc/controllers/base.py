@@ -5,6 +5,7 @@ A controller of your own is a class with `track`, chosen by `--controller my_pac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -97,9 +98,18 @@ class TrackingRequest:
             return self.source
         return qpos_to_joints(self.humanoid, self.qpos)
 
-    def reached_joints(self, qpos: Array) -> NDArray[np.float32]:
-        """Return joints (N, 22, 3), metres, y up, of poses (N, nq) at the source's height."""
-        return standing_joints(self.humanoid, qpos, self.source_joints())
+    def reached_joints(
+        self, qpos: Array, frames: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return joints (N, 22, 3), metres, y up, of poses (N, nq) at the source's height.
+
+        Args:
+            qpos: the poses.
+            frames: frame of the source that each of them tracks; default: the first N.
+        """
+        source = self.source_joints()
+        given = source if frames is None else np.asarray(source)[list(frames)]
+        return standing_joints(self.humanoid, qpos, given)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Tracker(Controller):
         simulation = Simulation(humanoid, reference, clamp_n, self.gains)
         simulation.observe = None if request.observe is None else request.observe(simulation)
         simulation.data.qpos[2] += self.start_lift_m
-        poses = [simulation.data.qpos.copy()]
+        poses, frames = [simulation.data.qpos.copy()], [0]
         errors = np.zeros(len(goals))
         reason, failed_frame, teleports, frame = "", -1, 0, 0
         for frame in range(1, len(goals)):
@@ -116,6 +116,7 @@ class Tracker(Controller):
                 errors[frame] = distance.mean()
                 if distance[list(BODIES)].mean() <= self.failure_m:
                     poses.append(pose)
+                    frames.append(frame)
                     continue
                 trouble = FELL_BEHIND
             else:
@@ -129,11 +130,12 @@ class Tracker(Controller):
             teleports += 1
             simulation.restart(frame * reference.stride)
             poses += [pose, simulation.data.qpos.copy()]  # both are recorded, as published
+            frames += [frame, frame]
         reached = frame if reason and not teleport else len(goals)
         tracked = np.array(poses)
         return Tracking(
             qpos=tracked,
-            joints=request.reached_joints(tracked),
+            joints=request.reached_joints(tracked, frames),
             success=not reason,
             reason=reason,
             failed_frame=failed_frame,

@@ -25,6 +25,8 @@ def tell(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capf
 
     def tell(verb: str, *options: str, code: int = 0) -> str:
         caplog.clear()
+        caplog.set_level("INFO", "scsc")
+        caplog.set_level("INFO", "scsc.loop")
         line = [
             "sweep",
             verb,
