@@ -165,7 +165,8 @@ PAPER = (
 EVALUATORS = (
     "Which evaluator compares with which table: `--evaluator published` with `--faithful` measures "
     "the loop as the published loop did and stands beside the figures of the paper. `python -m "
-    "eval.eval_humanml --model_path MODEL --evaluator published` counts the tokens of a caption without padding and "
+    "eval.eval_humanml --model_path MODEL --evaluator published` "
+    "counts the tokens of a caption without padding and "
     "ends motions where they end, as MDM later mended it, and stands beside text-to-motion tables. "
     "Numbers of the trained evaluator compare within one data set of this project only."
 )
