@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from loop.errors import MissingAssetError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+settings.register_profile("shared machine", deadline=None)  # others use its cores, too
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")
