@@ -7,7 +7,6 @@ One process makes every generation of the arm that does not exist yet. Stop it a
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from domains.motion.arguments import Arguments
@@ -146,8 +145,3 @@ def _described_controller(arguments: Arguments) -> dict[str, str]:
     if name is None or name == "tracker":
         return {}
     return {"controller": describe_controller(name, arguments.controller_weights)}
-
-
-def folder_message(folder: Path) -> str:
-    """Return what a user who stops the command is told."""
-    return f"stopped; finished work is kept in {folder}, the same command goes on"
