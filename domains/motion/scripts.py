@@ -1,7 +1,7 @@
 """One arm of a named experiment: what the scripts of `exp_scripts/` call.
 
-`python -m domains.motion.scripts baseline 0064` is the published trainer with the folders, the numbers
-and the start that these words mean; it shows that command and becomes it.
+`python -m domains.motion.scripts baseline 0064` is the published trainer with the folders, the
+numbers and the start that these words mean; it shows that command and becomes it.
 """
 
 from __future__ import annotations
