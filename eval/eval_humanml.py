@@ -18,7 +18,7 @@ import torch
 import tyro
 
 from dataset.humanml3d import MotionSet, load_split
-from domains.motion.checkpoints.published import GUIDANCE, published_denoiser
+from domains.motion.checkpoints.published import published_denoiser
 from domains.motion.checkpoints.stored import load_denoiser
 from domains.motion.denoiser import Denoiser
 from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator
@@ -29,6 +29,7 @@ from domains.motion.evaluator.protocol import (
     as_json,
     evaluate,
 )
+from domains.motion.presets import SAMPLE_GUIDANCE
 from loop.cli import command
 from loop.errors import InvalidOptionError, RunStateError
 from loop.rng import Stream
@@ -148,7 +149,8 @@ def _protocol(arguments: Arguments) -> EvaluationProtocol:
 def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
     data = arguments.data_dir or Path("dataset/HumanML3D")
     test = load_split(data, arguments.eval_split)
-    guidance = GUIDANCE if arguments.guidance_param is None else arguments.guidance_param
+    given = arguments.guidance_param
+    guidance = SAMPLE_GUIDANCE if given is None else given
     denoiser = published_denoiser(
         arguments.model_path,
         (test.mean, test.std),

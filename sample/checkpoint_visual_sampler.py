@@ -29,6 +29,7 @@ if __package__ in (None, ""):  # `python sample/checkpoint_visual_sampler.py`, a
 
 from dataset.captions import read_captions
 from dataset.humanml3d import FPS, read_motion
+from domains.motion.presets import SAMPLE_GUIDANCE
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rng import Stream
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("scsc")
 
-GUIDANCE = 2.5
-"""Published scale of samples for the eye."""
 LONGEST = 196
 """Frames of a whole clip's sample (published)."""
 LOCK, CLAIM, DONE = ".lock", "has_job.txt", "done.json"
@@ -131,7 +130,7 @@ def process(folder: Path, checkpoint: Path, samples: int, look: Look, seed: int)
     wanted = sample_requests(folder, arm, samples)
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
-    denoiser = load_model(checkpoint, torch.device("cpu"), GUIDANCE)
+    denoiser = load_model(checkpoint, torch.device("cpu"), SAMPLE_GUIDANCE)
     for request in wanted:
         motion_file = out / f"{request.name}_motion.npy"
         if not motion_file.is_file():
@@ -139,7 +138,7 @@ def process(folder: Path, checkpoint: Path, samples: int, look: Look, seed: int)
             write_motion(motion, out / f"{request.name}_motion", ("npy",))
         motion = read_motion(motion_file)
         write_bytes(out / f"{request.name}_text_prompt.txt", f"{request.text}\n".encode())
-        facts = {"checkpoint": checkpoint.name, "frames": len(motion), "guidance": GUIDANCE}
+        facts = {"checkpoint": checkpoint.name, "frames": len(motion), "guidance": SAMPLE_GUIDANCE}
         write_bytes(out / f"{request.name}_output_info.txt", json.dumps(facts).encode())
         clips = [Clip(f"{arm}: {request.text}", vectors_to_joints(motion), colour_of_arm(arm))]
         real = folder / "motions_gt" / f"{request.clip}.npy"

@@ -15,6 +15,7 @@ if __package__ in (None, ""):  # `python sample/generate.py`, as the published R
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataset.humanml3d import FPS
+from domains.motion.presets import SAMPLE_GUIDANCE
 from loop.cli import command
 from loop.errors import InvalidOptionError
 from loop.rng import Stream
@@ -47,8 +48,8 @@ class Arguments:
     """motions to draw for each text, each from noise of its own"""
     motion_length: float = 6.0
     """seconds (published default); cut to what the model can draw"""
-    guidance_param: float | None = None
-    """classifier-free guidance scale; default: the model's"""
+    guidance_param: float = SAMPLE_GUIDANCE
+    """classifier-free guidance scale (the loop itself samples with 1)"""
     formats: tuple[Format, ...] = ("npy", "mp4")
     """npy (HumanML3D vectors), npz (AMASS), bvh (Blender), mp4 or gif (all motions in one video)"""
     look: Look = "skeleton"

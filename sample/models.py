@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from dataset.humanml3d import read_statistics
-from domains.motion.checkpoints.published import GUIDANCE, published_denoiser
+from domains.motion.checkpoints.published import published_denoiser
 from domains.motion.checkpoints.shipped import WEIGHTS, load_shipped
 from domains.motion.checkpoints.stored import denoiser_from, load_denoiser
 from domains.motion.denoiser import Denoiser
 from domains.motion.experiments import DATASETS, GENERATION_0, OUTPUTS
+from domains.motion.presets import SAMPLE_GUIDANCE
 from loop.errors import MissingAssetError
 from loop.rundir.layout import ARGUMENTS
 from loop.rundir.read import newest, read_arm, read_settings
@@ -67,6 +68,6 @@ def load_model(
         return load_denoiser(path, device, guidance, text_encoder)
     if "preset" in read_settings(file.parent):
         return denoiser_from(file.parent / ARGUMENTS, file, device, guidance, text_encoder)
-    scale = GUIDANCE if guidance is None else guidance
+    scale = SAMPLE_GUIDANCE if guidance is None else guidance
     statistics = read_statistics(DATASETS / "HumanML3D")
     return published_denoiser(file, statistics, device, scale, text_encoder)

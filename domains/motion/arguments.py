@@ -17,11 +17,11 @@ from domains.motion.presets import (
     MotionPreset,
     NoiseSchedule,
     Protocol,
+    check_guidance,
     preset_named,
     with_changes,
 )
 from domains.motion.registries import CORRECTIONS, EVALUATORS
-from loop.errors import InvalidOptionError
 from loop.loggers import LoggerName
 from loop.mixing import POLICIES
 from loop.registry import Registry
@@ -113,7 +113,7 @@ class Arguments:
     noise_schedule: NoiseSchedule | None = None
     """betas of the noising chain; default: the preset's"""
     guidance_param: float | None = None
-    """classifier-free guidance scale of sampling; default: 2.5, --faithful: 1"""
+    """classifier-free guidance scale of sampling; default: 1, as the published loop samples"""
     eval_num_samples: int | None = None
     """motions drawn to evaluate a generation; default: the preset's"""
     eval_rep_times: int | None = None
@@ -168,11 +168,5 @@ class Arguments:
         protocol = FAITHFUL if self.faithful else CORRECTED
         if self.guidance_param is not None:
             protocol = dataclasses.replace(protocol, guidance=self.guidance_param)
-        if protocol.guidance != 1 and self.numbers().condition_dropout <= 0:
-            raise InvalidOptionError(
-                "guidance needs a network that is also trained without texts",
-                found=f"--cond_mask_prob 0 and guidance {protocol.guidance:g}",
-                expected="--cond_mask_prob above 0 (published: 0.1), or no guidance",
-                remedy="add --guidance_param 1, or leave --cond_mask_prob out",
-            )
+        check_guidance(protocol.guidance, self.numbers().condition_dropout)
         return protocol

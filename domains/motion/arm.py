@@ -26,7 +26,7 @@ MODEL_SETTINGS = {
         *("latent_dim", "layers", "heads", "ff_size", "max_frames"),
         *("diffusion_steps", "noise_schedule"),
     ),
-    "protocol": ("mask_padding", "ema_decay"),
+    "protocol": ("mask_padding", "ema_decay", "guidance"),
     "text_encoder": ("weights",),
     "evaluator": (),
 }

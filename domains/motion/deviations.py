@@ -156,8 +156,10 @@ PAPER = (
     Deviation(
         "Guidance",
         "2.5 is set in the published loop",
-        "1: the published loop never wraps its network, so that the scale has no effect",
-        "what was run, again",
+        "1, with and without --faithful: the published loop never wraps its network, so that the "
+        "scale has no effect",
+        "what was run, again; single samples (sample.generate, eval.eval_humanml) are drawn with "
+        "2.5 as published",
     ),
 )
 """Where the paper and the published code disagree: `ours` follows the code."""

@@ -7,6 +7,7 @@ official implementation); [D] measured by us so that the whole loop fits a lapto
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from loop.errors import InvalidOptionError
@@ -23,7 +24,7 @@ class Protocol:
     Attributes:
         mask_padding: attention ignores frames beyond a motion's length (published: sees them).
         guidance: classifier-free guidance scale in the loop (published: 2.5 is set but never
-            reaches the sampler, so it is 1).
+            reaches the sampler, so it is 1: one pass of the network a step).
         carry_optimizer: AdamW moments go on from generation to generation (published: fresh).
         ema_decay: exponential moving average of the weights, None for none (published).
         playback_rate: speed at which the simulator plays the reference (published: 20 fps motion is
@@ -79,7 +80,7 @@ FAITHFUL = Protocol(
 )
 CORRECTED = Protocol(
     mask_padding=True,
-    guidance=2.5,
+    guidance=1.0,
     carry_optimizer=True,
     ema_decay=0.99,
     playback_rate=1.0,
@@ -88,6 +89,7 @@ CORRECTED = Protocol(
     repeat_noise=False,
     first_caption_only=False,
 )
+SAMPLE_GUIDANCE = 2.5  # [P] guidance scale of single samples, outside the loop
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,27 @@ def preset_named(name: str) -> MotionPreset:
     if name not in PRESETS:
         raise InvalidOptionError("unknown preset", found=name, expected=" | ".join(PRESETS))
     return PRESETS[name]
+
+
+def check_guidance(scale: float, condition_dropout: float, path: Path | None = None) -> None:
+    """Refuse guidance by a network that was never trained without a text.
+
+    Args:
+        scale: guidance scale; 1 is none.
+        condition_dropout: share of the training texts that were hidden.
+        path: of the network, if it is a file.
+
+    Raises:
+        InvalidOptionError: there is guidance and no text was hidden.
+    """
+    if scale != 1 and condition_dropout <= 0:
+        raise InvalidOptionError(
+            "guidance needs a network that is also trained without texts",
+            path=path,
+            found=f"--cond_mask_prob 0 and guidance {scale:g}",
+            expected="--cond_mask_prob above 0 (published: 0.1), or no guidance",
+            remedy="add --guidance_param 1, or train with --cond_mask_prob 0.1",
+        )
 
 
 def with_changes(preset: MotionPreset, **changes: object) -> MotionPreset:

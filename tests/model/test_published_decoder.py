@@ -212,7 +212,7 @@ def test_variance_reaches_the_chain_and_guidance_needs_hidden_texts(tmp_path: Pa
     options = {"diffusion_steps": 3, "sigma_small": False, "cond_mask_prob": 0.0}
     path = write(tmp_path / "model", tensors(text=24), **options)
     statistics = (np.zeros(263, np.float32), np.ones(263, np.float32))
-    with pytest.raises(InvalidOptionError, match="without hidden texts"):
+    with pytest.raises(InvalidOptionError, match="without texts"):
         published_denoiser(path, statistics, torch.device("cpu"), 2.5, tmp_path / "bert")
     denoiser = published_denoiser(path, statistics, torch.device("cpu"), 1.0, tmp_path / "bert")
     assert denoiser.diffusion.variance == "large" and denoiser.guidance == 1.0

@@ -10,20 +10,18 @@ import torch
 from diffusion.process import Diffusion
 from diffusion.schedules import cosine_betas
 from domains.motion.denoiser import Denoiser
+from domains.motion.presets import SAMPLE_GUIDANCE, check_guidance
 from loop.errors import InvalidOptionError
 from model.clip_encoder import text_encoder_named
 from model.published import MAX_FRAMES, load_published_mdm
 from model.text_encoder import CachedTextEncoder
-
-GUIDANCE = 2.5
-"""Scale of published samples (the published loop samples without)."""
 
 
 def published_denoiser(
     path: Path | str,
     statistics: tuple[np.ndarray, np.ndarray],
     device: torch.device,
-    guidance: float = GUIDANCE,
+    guidance: float = SAMPLE_GUIDANCE,
     text_encoder: Path | str | None = None,
 ) -> Denoiser:
     """Load the denoiser in `model000475000.pt`.
@@ -42,14 +40,7 @@ def published_denoiser(
         RunStateError: checkpoint and args.json do not fit together.
     """
     published = load_published_mdm(path, device)
-    if guidance != 1.0 and not published.unconditional:
-        raise InvalidOptionError(
-            "this checkpoint was trained without hidden texts: guidance has nothing to go by",
-            path=path,
-            found=f"cond_mask_prob 0 and guidance {guidance}",
-            expected="guidance 1",
-            remedy="add --guidance_param 1",
-        )
+    check_guidance(guidance, float(published.unconditional), Path(path))
     encoder = text_encoder_named(published.text_encoder, device, text_encoder)
     if encoder.dim != published.network.config.text_dim:
         raise InvalidOptionError(

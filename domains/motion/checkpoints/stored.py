@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from dataset.humanml3d import read_statistics
 from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.generator import model_file
-from domains.motion.presets import MotionPreset, Protocol
+from domains.motion.presets import MotionPreset, Protocol, check_guidance
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.rundir.files import read_json
 from model.checkpoint import load_checkpoint, load_state
@@ -41,6 +41,7 @@ def load_denoiser(
         MissingAssetError, CorruptFileError: a file is missing or damaged.
         RunStateError: args.json does not describe a motion arm, or the text encoder has other
             weights than the arm's.
+        InvalidOptionError: guidance of a network that was never trained without a text.
     """
     settings = generation.parent / "args.json"
     return denoiser_from(settings, model_file(generation), device, guidance, text_encoder)
@@ -72,6 +73,8 @@ def denoiser_from(
             found=error,
             expected="args.json as train.train_mdm_iterative_finetuning writes it",
         ) from error
+    if guidance is not None:
+        check_guidance(guidance, preset.condition_dropout, weights)
     denoiser = new_denoiser(
         preset,
         replace(protocol, ema_decay=None),  # the model file holds the averaged weights already

@@ -174,5 +174,5 @@ def test_a_ratio_that_was_not_published_is_said(caplog: pytest.LogCaptureFixture
 def test_guidance_needs_hidden_texts(tmp_path: Path) -> None:
     options = {"save_dir": tmp_path, "mini_dataset_dir": tmp_path, "cond_mask_prob": 0.0}
     with pytest.raises(InvalidOptionError, match="--guidance_param 1"):
-        Arguments(**options).protocol()
-    assert Arguments(**options, guidance_param=1.0).protocol().guidance == 1.0
+        Arguments(**options, guidance_param=2.5).protocol()
+    assert Arguments(**options).protocol().guidance == 1.0

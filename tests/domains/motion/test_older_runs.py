@@ -46,6 +46,7 @@ def test_a_run_of_the_first_build_goes_on(
             workers=1,
             eval_num_samples=40,
             synthetic_augmentation_percent=0.25,
+            guidance_param=2.5,  # what was the default
             num_generations=2,
             keep="all",
             keep_samples="all",

@@ -36,7 +36,7 @@ def test_faithful_keeps_the_published_defects_and_the_default_none_of_them() -> 
     assert FAITHFUL.guidance == 1.0 and FAITHFUL.playback_rate == 1.5
     assert FAITHFUL.on_failure == "teleport" and FAITHFUL.ema_decay is None
     assert not (FAITHFUL.mask_padding or FAITHFUL.carry_optimizer)
-    assert CORRECTED.guidance == 2.5 and CORRECTED.playback_rate == 1.0
+    assert CORRECTED.guidance == 1.0 and CORRECTED.playback_rate == 1.0
     assert CORRECTED.on_failure == "drop" and CORRECTED.mask_padding
     assert not (CORRECTED.repeat_noise or CORRECTED.first_caption_only or CORRECTED.whole_epochs)
     assert FAITHFUL.whole_epochs
