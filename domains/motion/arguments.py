@@ -114,6 +114,10 @@ class Arguments:
     """betas of the noising chain; default: the preset's"""
     guidance_param: float | None = None
     """classifier-free guidance scale of sampling; default: 1, as the published loop samples"""
+    ema_decay: float | None = None
+    """of the average of weights that one samples with; 0: none (published); default: 0.99"""
+    carry_optimizer: bool | None = None
+    """AdamW keeps its moments from generation to generation (published: no); default: True"""
     eval_num_samples: int | None = None
     """motions drawn to evaluate a generation; default: the preset's"""
     eval_rep_times: int | None = None
@@ -160,13 +164,16 @@ class Arguments:
         )
 
     def protocol(self) -> Protocol:
-        """Return published or corrected behaviour, with the guidance that the user gave.
+        """Return published or corrected behaviour, with what the user chose of it.
 
         Raises:
             InvalidOptionError: guidance by a network that is never trained without a text.
         """
         protocol = FAITHFUL if self.faithful else CORRECTED
-        if self.guidance_param is not None:
-            protocol = dataclasses.replace(protocol, guidance=self.guidance_param)
+        chosen = {"guidance": self.guidance_param, "carry_optimizer": self.carry_optimizer}
+        chosen = {name: value for name, value in chosen.items() if value is not None}
+        if self.ema_decay is not None:
+            chosen["ema_decay"] = self.ema_decay or None
+        protocol = dataclasses.replace(protocol, **chosen)
         check_guidance(protocol.guidance, self.numbers().condition_dropout)
         return protocol

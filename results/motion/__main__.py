@@ -1,0 +1,78 @@
+"""Numbers, tables and figures of the motion evidence: `python -m results.motion`.
+
+From whatever arms are there, also while they still run; earlier rows of arms.csv stay.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import tyro
+
+from loop.cli import command
+from loop.errors import MissingAssetError
+from loop.rundir.files import write_bytes
+from results.motion.plan import DATASETS, NAME, EvidenceArm, arms
+
+logger = logging.getLogger("scsc")
+
+
+@command()
+def main(
+    root: Path = Path("exp_outputs") / NAME,
+    out: Path = Path("results/motion"),
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+) -> None:
+    """Write arms.csv, tables.md, and figures.
+
+    Args:
+        root: folder of the runs.
+        out: where results go.
+        seeds: repetitions to read.
+    """
+    from results.motion.figures import draw_headline, draw_response
+    from results.motion.runs import read_runs, read_table, write_table
+
+    path = out / "arms.csv"
+    table = read_table(path) | read_runs(root, arms(DATASETS, seeds))
+    if not table:
+        raise MissingAssetError(
+            "no arm of the evidence has begun",
+            path=root,
+            remedy="bash exp_scripts/motion_evidence.sh BVH_DIR",
+        )
+    write_table(table, path)
+    write_bytes(out / "tables.md", _tables(table).encode())
+    figures = [
+        figure
+        for dataset in DATASETS
+        for files in (
+            *(draw_headline(table, dataset, mixing, out) for mixing in ("latest", "replace")),
+            draw_response(table, dataset, out),
+        )
+        for figure in files
+    ]
+    for written in (path, out / "tables.md", *figures):
+        logger.info("wrote %s", written)
+
+
+def _tables(table: dict[tuple[EvidenceArm, int], dict[str, float]]) -> str:
+    from results.motion import tables
+
+    parts = ["# Tables of the motion evidence", "Means over seeds ± half a 95 % interval."]
+    for dataset in DATASETS:
+        found = tables.arms_of(table, dataset)
+        if not found:
+            continue
+        parts += [f"## {dataset}", "### Course of FID", tables.courses(table, found, "FID_test")]
+        for name, metrics in tables.GROUPS.items():
+            parts += [f"### {name}", tables.outcome(table, found, metrics)]
+        for kind in ("raw", "kinematic"):
+            other = EvidenceArm(dataset, 0, kind)
+            parts += [f"### Minus {kind}, in pairs", tables.differences(table, found, other)]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    tyro.cli(main, prog="python -m results.motion")

@@ -1,0 +1,125 @@
+"""The evidence as tables in Markdown: intervals over seeds, differences between arms in pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from eval.metrics.statistics import Interval, mean_interval
+from results.motion.plan import EvidenceArm
+from results.motion.runs import Curve, Table, at, curves, last_common
+
+DISTANCES = ("FID_test", "KID_test", "FID kinetic_test", "FID geometric_test")
+SHARES = ("Precision_test", "Recall_test", "Density_test", "Coverage_test")
+DIVERSITY = ("Diversity_test", "Vendi_test", "Log determinant_test", "Memorisation_test")
+TEXT = ("Matching Score_test", "R_precision_test top-3", "R_precision same caption_test top-3")
+PHYSICS = (
+    *("Penetrate_test", "Float_test", "Skate_test", "Phys-Err_test", "Jitter_test"),
+    *("Bone length error_test", "Residual force_correction", "Failed imitations_correction"),
+)
+GROUPS = {"Distances": DISTANCES, "Neighbours": SHARES, "Diversity": DIVERSITY, "Text": TEXT,
+          "Physics (mm, or as named)": PHYSICS}  # fmt: skip
+TRAIN = {name: name.replace("_test", " train_ground truth") for name in (*DISTANCES, *SHARES)}
+FLOOR = {name: name.replace("_test", "_ground truth") for name in DISTANCES}
+
+
+def title(arm: EvidenceArm) -> str:
+    """Name an arm in a table."""
+    return arm.name.replace("_", " ")
+
+
+def arms_of(table: Table, dataset: str) -> list[EvidenceArm]:
+    """List the arms of a data set once each, whatever their seeds."""
+    found = {replace(arm, seed=0) for arm, _ in table if arm.dataset == dataset}
+    return sorted(found, key=lambda arm: arm.name)
+
+
+def outcome(table: Table, arms: Sequence[EvidenceArm], metrics: Sequence[str]) -> str:
+    """Write every arm at the last generation that all its seeds reached; real data beside it."""
+    lines = [f"| arm | seeds | generation | {' | '.join(map(shown, metrics))} |"]
+    lines.append("|---" * (3 + len(metrics)) + "|")
+    for arm in arms:
+        last = last_common([curves(table, arm, metrics[0])])
+        for generation in dict.fromkeys((0, last)):
+            found = [at(curves(table, arm, metric), generation) for metric in metrics]
+            if any(found):
+                cells = " | ".join(cell(over_seeds(values)) for values in found)
+                lines.append(f"| {title(arm)} | {max(map(len, found))} | {generation} | {cells} |")
+    for label, names in (("training to test", TRAIN), ("halves of test", FLOOR)):
+        real = [_real(table, arms, names.get(metric, "")) for metric in metrics]
+        if any(real):
+            lines.append(f"| real: {label} | | | {' | '.join(real)} |")
+    return "\n".join(lines)
+
+
+def differences(table: Table, arms: Sequence[EvidenceArm], other: EvidenceArm) -> str:
+    """Write paired differences to another arm at the last generation that both reached."""
+    metrics = (*DISTANCES, *SHARES[:2])
+    lines = [f"| minus {title(other)} | seeds | generation | {' | '.join(map(shown, metrics))} |"]
+    lines.append("|---" * (3 + len(metrics)) + "|")
+    for arm in arms:
+        last = last_common([curves(table, one, metrics[0]) for one in (arm, other)])
+        pairs = [paired(table, arm, other, metric, last) for metric in metrics]
+        if arm != other and last and pairs[0]:
+            cells = " | ".join(cell(over_seeds(values)) for values in pairs)
+            lines.append(f"| {title(arm)} | {len(pairs[0])} | {last} | {cells} |")
+    return "\n".join(lines)
+
+
+def paired(
+    table: Table, arm: EvidenceArm, other: EvidenceArm, metric: str, generation: int
+) -> dict[int, float]:
+    """Return seed -> difference of two arms, of the seeds that both have."""
+    one, two = (at(curves(table, each, metric), generation) for each in (arm, other))
+    return {seed: one[seed] - two[seed] for seed in one.keys() & two.keys()}
+
+
+def courses(table: Table, arms: Sequence[EvidenceArm], metric: str) -> str:
+    """Write how a distance moves: slope of its logarithm, doubling, area under its curve."""
+    measures: dict[str, Callable[[Curve], float]] = {
+        f"slope of log10 {shown(metric)} a generation": Curve.slope_of_log,
+        "area under the curve / length": Curve.mean_height,
+    }
+    lines = [f"| arm | seeds | {' | '.join(measures)} | doubles in generation |", "|---" * 5 + "|"]
+    for arm in arms:
+        found = curves(table, arm, metric)
+        if not found:
+            continue
+        cells = [
+            cell(over_seeds({seed: measure(curve) for seed, curve in found.items()}))
+            for measure in measures.values()
+        ]
+        doubled = [curve.doubling() for curve in found.values()]
+        when = ", ".join("never" if math.isinf(g) else f"{g:.0f}" for g in doubled)
+        lines.append(f"| {title(arm)} | {len(found)} | {' | '.join(cells)} | {when} |")
+    return "\n".join(lines)
+
+
+def over_seeds(values: Mapping[int, float]) -> Interval | None:
+    """Average over seeds with its 95 % interval; None without any."""
+    return mean_interval([values[seed] for seed in sorted(values)]) if values else None
+
+
+def cell(found: Interval | None) -> str:
+    """Write a mean and half the width of its interval."""
+    if found is None:
+        return ""
+    digits = max(0, 2 - math.floor(math.log10(max(abs(found.value), 1e-3))))
+    half = f" ± {found.high - found.value:.{digits}f}" if found.count > 1 else ""
+    return f"{found.value:.{digits}f}{half}"
+
+
+def shown(metric: str) -> str:
+    """Name a metric in a heading."""
+    return metric.replace("_test", "").replace("_correction", "")
+
+
+def _real(table: Table, arms: Sequence[EvidenceArm], name: str) -> str:
+    kinds = {replace(arm, seed=0) for arm in arms}
+    found = {
+        arm.seed: row[name]
+        for (arm, generation), row in table.items()
+        if generation == 0 and replace(arm, seed=0) in kinds and name in row
+    }
+    return cell(over_seeds(found))
