@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.ik_guess import guess_rotations
-from translation.rotations import qmul, qrot
 
 Array = NDArray[np.float64]
 
@@ -107,15 +106,12 @@ def forward_kinematics(
             found=(root.shape, local.shape),
             expected="(..., 3) and (..., 22, 4)",
         )
-    world = local.copy()
-    joints = np.empty((*root.shape[:-1], JOINT_COUNT, 3))
-    joints[..., 0, :] = root
-    for joint in range(1, JOINT_COUNT):
-        parent = skeleton.parents[joint]
-        world[..., joint, :] = qmul(world[..., parent, :], local[..., joint, :])
-        bone = qrot(world[..., parent, :], skeleton.offsets[joint])
-        joints[..., joint, :] = joints[..., parent, :] + bone
-    return joints
+    from translation.compiled_rotations import chain  # numba loads only where it is used
+
+    joints, _ = chain(
+        root.reshape(-1, 3), local.reshape(-1, JOINT_COUNT, 4), skeleton.parents, skeleton.offsets
+    )
+    return joints.reshape(*root.shape[:-1], JOINT_COUNT, 3)
 
 
 def solve_ik(

@@ -4,43 +4,20 @@ Unknowns of a frame: 3 of the root's position, then 3 per joint with children (1
 turn in the joint's own frame, ``local <- local * exp(turn)``. Two unknowns meet in the normal
 matrix only when one joint is above the other in the tree, so factorising from the leaves to the
 root creates no further entries (Featherstone 2008, section 6.5).
-
-All in one file: numba's cache notices changes of the file that holds a function, not of files it
-calls into.
 """
 
 from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from translation.compiled_rotations import jit as _jit
+from translation.compiled_rotations import log, multiply
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-
-
-@_jit
-def _log(w: float, x: float, y: float, z: float, out: Floats) -> None:
-    """Rotation vector of a unit quaternion, the shorter way round."""
-    if w < 0.0:
-        w, x, y, z = -w, -x, -y, -z
-    norm = math.sqrt(x * x + y * y + z * z)
-    scale = 2.0 if norm < 1e-8 else 2.0 * math.atan2(norm, w) / norm
-    out[0], out[1], out[2] = scale * x, scale * y, scale * z
-
-
-@_jit
-def _compose(a: Floats, b: Floats, sign: float, out: Floats) -> None:
-    """Quaternion product a * b (sign 1) or inverse(a) * b (sign -1)."""
-    w, x, y, z = a[0], sign * a[1], sign * a[2], sign * a[3]
-    out[0] = w * b[0] - x * b[1] - y * b[2] - z * b[3]
-    out[1] = w * b[1] + x * b[0] + y * b[3] - z * b[2]
-    out[2] = w * b[2] - x * b[3] + y * b[0] + z * b[1]
-    out[3] = w * b[3] + x * b[2] - y * b[1] + z * b[0]
 
 
 @_jit
@@ -174,15 +151,15 @@ def _pull(
         d = first[j]
         if d < 0:
             continue
-        _log(quats[j, 0], quats[j, 1], quats[j, 2], quats[j, 3], turn)
+        log(quats[j, 0], quats[j, 1], quats[j, 2], quats[j, 3], turn)
         for k in range(3):
             square = rest_weights[j, k] ** 2
             if bend[j, k] * turn[k] < 0.0:
                 square += limit_weight**2
             matrix[d + k, d + k] += square + warm_weight**2
             right[d + k] -= square * turn[k]
-        _compose(before[j], quats[j], -1.0, change)
-        _log(change[0], change[1], change[2], change[3], turn)
+        multiply(before[j], quats[j], -1.0, change)
+        log(change[0], change[1], change[2], change[3], turn)
         for k in range(3):
             right[d + k] -= warm_weight**2 * turn[k]
 
@@ -243,7 +220,7 @@ def _step(root: Floats, quats: Floats, first: Integers, delta: Floats, cap: floa
             share * y,
             share * z,
         )
-        _compose(quats[j], small, 1.0, turned)
+        multiply(quats[j], small, 1.0, turned)
         norm = math.sqrt(turned[0] ** 2 + turned[1] ** 2 + turned[2] ** 2 + turned[3] ** 2)
         for k in range(4):
             quats[j, k] = turned[k] / norm

@@ -101,7 +101,7 @@ def test_no_state_gets_past_the_simulation(
         assert np.isfinite(simulation.data.qpos).all() and np.isfinite(simulation.data.qvel).all()
     else:
         assert trouble == DIVERGED
-    assert np.isfinite([simulation.force.mean, simulation.torque.mean]).all()
+    assert np.isfinite([simulation.mean_force, simulation.mean_torque]).all()
 
 
 # The learned controller.

@@ -6,7 +6,6 @@ import io
 import itertools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,8 +14,9 @@ import numpy as np
 
 from loop.errors import ScscError, StorageError
 from loop.rundir.files import write_bytes
-from uhc.control.computed_torque import Gains, computed_torque, desired_acceleration, yields
+from uhc.control.computed_torque import Gains, yields
 from uhc.control.reference import Reference
+from uhc.control.stepping import RECORD, install
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.segments import TIMESTEP_S
 
@@ -44,61 +44,81 @@ def quieten_mujoco() -> None:
     mujoco.set_mju_user_warning(lambda message: logger.debug("MuJoCo: %s", message))
 
 
-@dataclass
-class Average:
-    """A running mean."""
-
-    total: float = 0.0
-    count: int = 0
-
-    def add(self, value: float) -> None:
-        """Count one more value."""
-        self.total += value
-        self.count += 1
-
-    @property
-    def mean(self) -> float:
-        """Return the mean of all values so far; 0 without any."""
-        return self.total / max(self.count, 1)
-
-
 class Simulation:
     """Simulate one body that tracks one reference, with a bounded residual root wrench.
 
     The bound is `clamp_n` on each axis, N for the force and Nm for the torque.
 
-    `force`, `torque` (of the residual root wrench) and `contact` (vertical) average newtons and
-    newton metres over all physics steps so far. `shift` (2,) is by how much the reference has given
-    way horizontally (`Gains.anchor`), metres. `observe`, if any, is called after each physics step.
+    `shift` (2,) is by how much the reference has given way horizontally (`Gains.anchor`), metres,
+    `dual` (6,) the starting point of the next contact problem. `observe`, if any, is called after
+    each physics step.
     """
 
     def __init__(
         self, humanoid: Humanoid, reference: Reference, clamp_n: float, gains: Gains
     ) -> None:
         quieten_mujoco()
-        self.humanoid, self.reference = humanoid, reference
+        install()
+        self.humanoid, self.reference, self.clamp = humanoid, reference, clamp_n
         if humanoid.contacts == "body":  # arms bear load, and what lies cannot topple
             gains = gains._replace(upper_yield=0.0, anchor=0.0)
-        self.clamp, self.gains = clamp_n, gains
         self.observe: Observer | None = None
-        self._yields = yields(gains, humanoid.nv)
-        self.force, self.torque, self.contact = Average(), Average(), Average()
-        self.data = mujoco.MjData(humanoid.model)
-        self._mass_matrix = np.zeros((humanoid.nv, humanoid.nv))
-        self._contacts = humanoid.contact_sites, humanoid.contact_radii
-        self._implicit = TIMESTEP_S * np.asarray(humanoid.model.dof_damping)
-        self._push: np.ndarray | None = None
-        self._views = tuple(
-            getattr(self.data, name) for name in ("qfrc_bias", "qfrc_passive", "xpos", "xmat")
-        )
+        self.dual, self.shift = np.zeros(6), np.zeros(2)
+        self.data = data = mujoco.MjData(humanoid.model)
+        self._push, self._stopped = np.zeros(humanoid.nv), np.zeros(humanoid.nq + humanoid.nv)
+        self._arrays = {
+            "qpos": data.qpos, "qvel": data.qvel, "bias": data.qfrc_bias,
+            "passive": data.qfrc_passive, "positions": data.xpos[1:], "matrices": data.xmat[1:],
+            "sites": data.site_xpos, "applied": data.qfrc_applied,
+            "constraint": data.qfrc_constraint, "ref_qpos": reference.qpos,
+            "ref_qvel": reference.qvel, "ref_qacc": reference.qacc, "push": self._push,
+            "dual": self.dual, "shift": self.shift, "mass": np.empty((humanoid.nv, humanoid.nv)),
+            "implicit": TIMESTEP_S * np.asarray(humanoid.model.dof_damping),
+            "site_ids": humanoid.contact_sites, "radii": humanoid.contact_radii,
+            "contact_bodies": humanoid.contact_bodies, "body_parents": humanoid.body_parents,
+            "limits": humanoid.torque_limits, "yields": yields(gains, humanoid.nv),
+            "stopped": self._stopped,
+        }  # fmt: skip
+        self._record = np.zeros(1, RECORD)
+        numbers = {
+            "off": 1, "nv": humanoid.nv, "n_sites": len(data.site_xpos), "n_contacts": len(humanoid.contact_sites),
+            "weight": humanoid.body_weight, "clamp": clamp_n, "anchor": gains.anchor,
+        }  # fmt: skip
+        for name, array in self._arrays.items():
+            assert array.flags.c_contiguous and array.dtype in (np.float64, np.int64), name
+            self._record[name] = array.ctypes.data
+        for name in ("horizontal", "vertical", "rotation", "legs", "upper"):
+            spring = getattr(gains, name)
+            numbers |= {f"{name}_k": spring.stiffness, f"{name}_d": spring.damping}
+        for name, number in numbers.items():
+            self._record[name] = number
         self.restart(0)
+
+    @property
+    def mean_force(self) -> float:
+        """Return the mean of the residual root force over all physics steps so far, N."""
+        return self._mean("force")
+
+    @property
+    def mean_torque(self) -> float:
+        """Return the mean of the residual root torque, Nm."""
+        return self._mean("torque")
+
+    @property
+    def mean_contact(self) -> float:
+        """Return the mean of the vertical contact force, N."""
+        return self._mean("contact")
+
+    def _mean(self, name: str) -> float:
+        return float(self._record[name][0] / max(self._record["done"][0], 1))
 
     def restart(self, step: int) -> None:
         """Put the body on the reference's pose and velocity of a physics step."""
         mujoco.mj_resetData(self.humanoid.model, self.data)
+        self.data.userdata[0] = self._record.ctypes.data
         self.data.qpos[:] = self.reference.qpos[step]
         self.data.qvel[:] = self.reference.qvel[step]
-        self.dual, self.shift = np.zeros(6), np.zeros(2)
+        self.dual[:], self.shift[:] = 0.0, 0.0
         self._before = self.data.time, self.data.qpos.copy(), self.data.qvel.copy()
 
     def advance(self, start: int, steps: int | None = None, push: np.ndarray | None = None) -> str:
@@ -109,68 +129,31 @@ class Simulation:
             steps: how many physics steps; default one frame of the reference.
             push: (nv,) acceleration to want on top of the controller's own, held all the time.
         """
-        model, data = self.humanoid.model, self.data
-        applied, constraint = data.qfrc_applied, data.qfrc_constraint
-        self._push = push
+        data, record, count = self.data, self._record, steps or self.reference.stride
         self._before = data.time, data.qpos.copy(), data.qvel.copy()
-        for step in range(start, start + (steps or self.reference.stride)):
-            try:
-                mujoco.mj_step1(model, data)
-                force = self._control(step)
-                if not np.isfinite(force).all():
-                    return DIVERGED
-                applied[:] = force
-                mujoco.mj_step2(model, data)
-            except _BREAKDOWNS:
-                logger.debug("The physics broke down", exc_info=True)
-                return DIVERGED
-            self.force.add(float(np.sqrt(force[0] ** 2 + force[1] ** 2 + force[2] ** 2)))
-            self.torque.add(float(np.sqrt(force[3] ** 2 + force[4] ** 2 + force[5] ** 2)))
-            self.contact.add(float(constraint[2]))
-            if self.observe is not None:
-                self.observe()
+        record["row"], record["failed"] = start, 0
+        self._push[:] = 0.0 if push is None else push
+        try:
+            for _ in range(1 if self.observe is None else count):
+                record["off"] = 0
+                mujoco.mj_step(self.humanoid.model, data, count if self.observe is None else 1)
+                record["off"] = 1  # others may ask MuJoCo for forward dynamics
+                if record["failed"][0]:
+                    break
+                record["contact"] += data.qfrc_constraint[2]
+                record["pending"] = 0
+                if self.observe is not None:
+                    self.observe()
+        except _BREAKDOWNS:
+            logger.debug("The physics broke down", exc_info=True)
+            record["off"] = 1
+            return DIVERGED
+        if record["failed"][0]:  # MuJoCo went on: back to where no force was found
+            data.qpos[:], data.qvel[:] = np.split(self._stopped, [self.humanoid.nq])
+            data.time = self._before[0] + TIMESTEP_S * (record["row"][0] - start)
+            return DIVERGED
         finite = np.isfinite(data.qpos).all() and np.abs(data.qvel).max() < MAX_SPEED
         return "" if finite else DIVERGED
-
-    def _control(self, step: int) -> np.ndarray:
-        data, humanoid, reference = self.data, self.humanoid, self.reference
-        bias, passive, positions, matrices = self._views
-        mujoco.mj_fullM(humanoid.model, data, self._mass_matrix)
-        sites, radii = self._contacts
-        contacts = data.site_xpos[sites]
-        contacts[:, 2] -= radii
-        want = desired_acceleration(
-            data.qpos, data.qvel, self._goal(step), reference.qvel[step], reference.qacc[step],
-            self.gains,
-        )  # fmt: skip
-        if self._push is not None:
-            want += self._push
-        force, self.dual = computed_torque(
-            want,
-            self._mass_matrix,
-            self._implicit,
-            bias,
-            passive,
-            positions[1:],
-            matrices[1:],
-            contacts,
-            humanoid.contact_bodies,
-            humanoid.body_parents,
-            humanoid.torque_limits,
-            humanoid.body_weight,
-            self.clamp,
-            self._yields,
-            self.dual,
-        )
-        return force
-
-    def _goal(self, step: int) -> np.ndarray:
-        """Return the reference's pose (nq,), shifted to where it has given way."""
-        goal = self.reference.qpos[step].copy()
-        apart = self.data.qpos[:2] - goal[:2]
-        self.shift += self.gains.anchor * TIMESTEP_S * (apart - self.shift)
-        goal[:2] += self.shift
-        return goal
 
     def dump(self, folder: Path) -> None:
         """Save the state that went wrong, the one a frame before it, and the reference.

@@ -109,9 +109,9 @@ def play(request: TrackingRequest, actions: ActionSource) -> Tracking:
         failed_frame=len(reached) if reason else -1,
         teleports=0,
         clamp_n=env.options.clamp_n,
-        force_bw=simulation.force.mean / weight,
-        torque_bwm=simulation.torque.mean / weight,
-        contact_bw=simulation.contact.mean / weight,
+        force_bw=simulation.mean_force / weight,
+        torque_bwm=simulation.mean_torque / weight,
+        contact_bw=simulation.mean_contact / weight,
         error_m=float(apart.mean()),
         observer=simulation.observe,
     )

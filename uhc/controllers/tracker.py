@@ -141,9 +141,9 @@ class Tracker(Controller):
             failed_frame=failed_frame,
             teleports=teleports,
             clamp_n=clamp_n,
-            force_bw=simulation.force.mean / humanoid.body_weight,
-            torque_bwm=simulation.torque.mean / humanoid.body_weight,
-            contact_bw=simulation.contact.mean / humanoid.body_weight,
+            force_bw=simulation.mean_force / humanoid.body_weight,
+            torque_bwm=simulation.mean_torque / humanoid.body_weight,
+            contact_bw=simulation.mean_contact / humanoid.body_weight,
             error_m=float(errors[:reached].mean()),
             observer=simulation.observe,
         )

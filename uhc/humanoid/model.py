@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidMotionError, InvalidOptionError
-from translation.rotations import qrot
 from uhc.humanoid.body import N_JOINTS, Contacts, Humanoid
-from uhc.humanoid.poses import forward_kinematics
+from uhc.humanoid.poses import points_on_bodies
 from uhc.humanoid.segments import (
     ANKLES,
     FOOT_DROP_M,
@@ -146,9 +145,7 @@ def qpos_to_pose(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
 
 def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     """The 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
-    positions, quats = forward_kinematics(humanoid, qpos)
-    carriers = humanoid.joint_bodies
-    return positions[:, carriers] + qrot(quats[:, carriers], humanoid.joint_offsets)
+    return points_on_bodies(humanoid, qpos, humanoid.joint_bodies, humanoid.joint_offsets)
 
 
 def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.float32]:
@@ -158,16 +155,12 @@ def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.float32
 
 def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     """The 8 foot corners (F, 8, 3) in metres, z up: left foot's four, then right foot's four."""
-    positions, quats = forward_kinematics(humanoid, qpos)
-    carriers = humanoid.corner_bodies
-    return positions[:, carriers] + qrot(quats[:, carriers], humanoid.corner_offsets)
+    return points_on_bodies(humanoid, qpos, humanoid.corner_bodies, humanoid.corner_offsets)
 
 
 def qpos_to_spheres(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     """The lowest point (F, S, 3) of each contact sphere in metres, z up."""
-    positions, quats = forward_kinematics(humanoid, qpos)
-    carriers = humanoid.sphere_bodies
-    points = positions[:, carriers] + qrot(quats[:, carriers], humanoid.sphere_offsets)
+    points = points_on_bodies(humanoid, qpos, humanoid.sphere_bodies, humanoid.sphere_offsets)
     points[..., 2] -= humanoid.sphere_radii
     return points
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from translation.rotations import qinv, qmul, qrot
+from translation.compiled_rotations import carried, chain
+from translation.rotations import qinv, qmul
 from uhc.humanoid.body import Humanoid
 
 Array = NDArray[np.float64]
@@ -42,16 +43,14 @@ def forward_kinematics(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, A
     """Positions (F, 17, 3), metres, and quaternions (F, 17, 4) wxyz of all bodies in the world."""
     qpos = np.asarray(qpos, dtype=np.float64)
     local = qpos[:, 3:].reshape(len(qpos), -1, 4)
-    positions = np.empty((*local.shape[:2], 3))
-    quats = np.empty_like(local)
-    positions[:, 0], quats[:, 0] = qpos[:, :3], local[:, 0]
-    for body in range(1, local.shape[1]):
-        parent = humanoid.body_parents[body]
-        positions[:, body] = positions[:, parent] + qrot(
-            quats[:, parent], humanoid.body_offsets[body]
-        )
-        quats[:, body] = qmul(quats[:, parent], local[:, body])
-    return positions, quats
+    return chain(qpos[:, :3], local, humanoid.body_parents, humanoid.body_offsets)
+
+
+def points_on_bodies(
+    humanoid: Humanoid, qpos: NDArray[Any], bodies: NDArray[np.int64], offsets: Array
+) -> Array:
+    """Positions (F, P, 3), metres, of points at `offsets` (P, 3) in the frames of `bodies` (P,)."""
+    return carried(*forward_kinematics(humanoid, qpos), bodies, offsets)
 
 
 def qpos_difference(start: NDArray[Any], end: NDArray[Any], dt: float = 1.0) -> Array:

@@ -74,6 +74,7 @@ def base_spec() -> Any:
     spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
     spec.option.iterations = 50
     spec.option.ls_iterations = 50  # 10 breaks the elliptic cone: bounces, then NaN
+    spec.nuserdata = 1  # address of what `uhc.control.stepping` needs
     spec.worldbody.add_geom(
         name="floor",
         type=mujoco.mjtGeom.mjGEOM_PLANE,

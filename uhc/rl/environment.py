@@ -191,8 +191,8 @@ class TrackingEnv(gymnasium.Env):
     def restore(self, state: dict[str, Any]) -> Array:
         """Go on from `state()`, after the `reset` before it; return the observation there."""
         self._step = int(state["step"][0])
-        self.simulation.dual = np.array(state["dual"])
-        self.simulation.shift = np.array(state["shift"])
+        self.simulation.dual[:] = state["dual"]
+        self.simulation.shift[:] = state["shift"]
         for name in _STATE:
             getattr(self.simulation.data, name)[:] = state[name]
         return self._observe()

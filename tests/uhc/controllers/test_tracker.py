@@ -76,7 +76,7 @@ def test_residual_force_never_exceeds_the_clamp_and_is_measured(
     for frame in range(5):
         assert simulation.advance(frame * reference.stride) == ""
         assert np.abs(simulation.data.qfrc_applied[:6]).max() <= 40.0 + 1e-9
-    assert 40.0 <= simulation.force.mean <= 40.0 * np.sqrt(3)
+    assert 40.0 <= simulation.mean_force <= 40.0 * np.sqrt(3)
 
 
 def test_a_real_walk_is_tracked_closely(walking: tuple[Humanoid, Poses]) -> None:
@@ -105,8 +105,8 @@ def test_contacts_alone_carry_a_walk_and_change_its_momentum(
             assert simulation.advance(frame * reference.stride) == ""
     gained = (speeds[-1] - speeds[0]) / (40 / 20)
     expected = body.body_weight + body.mass * gained
-    assert simulation.contact.mean == pytest.approx(expected, rel=0.01)
-    assert simulation.force.mean == 0.0
+    assert simulation.mean_contact == pytest.approx(expected, rel=0.01)
+    assert simulation.mean_force == 0.0
 
 
 def test_tracking_is_deterministic(walking: tuple[Humanoid, Poses]) -> None:
