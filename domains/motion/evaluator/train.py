@@ -35,9 +35,9 @@ from model.motion_evaluator import MotionEvaluator
 from model.text_encoder import MiniLMEncoder, TextEncoder
 from model.threads import threads
 
-RECIPE, OLDER = 3, (2,)
-"""Part of the fingerprint: raise it whenever the way of training changes. Files of the older ones
-can still be read."""
+RECIPE, OLDER = 3, 2
+"""Part of the fingerprint: raise it whenever the way of training changes. The one before had no
+body features; its files can still be read."""
 LEARNED_VARIANCE = 8.0
 """Total variance of the learned coordinates over the pool; the measured ones have 2."""
 SEED = 0
@@ -79,7 +79,7 @@ def train_or_load_evaluator(
     encoder = MiniLMEncoder() if encoder is None else encoder
     pool = load_pool(data_dir, skip_damaged=skip_damaged)
     for older in sorted(own.glob("evaluator_*.pt")) if own is not None else ():
-        found = _loaded(older, pool, seed, encoder)
+        found = _loaded(older, pool, row, seed, encoder)
         if found is not None:
             return found
     file = Path(out) / f"evaluator_{_fingerprint(pool, row, seed, encoder)}.pt"
@@ -89,7 +89,7 @@ def train_or_load_evaluator(
         if not file.exists():
             test = load_split(data_dir, "test", skip_damaged=skip_damaged)
             _train(file, pool, test, row, seed, encoder)
-    found = _loaded(file, pool, seed, encoder)
+    found = _loaded(file, pool, row, seed, encoder)
     if found is None:
         raise CorruptFileError(
             "evaluator is another one than its name says", path=file, remedy=f"remove {file}"
@@ -116,31 +116,50 @@ def _train(
         report = held_out_report(evaluator, test, seed)
     content: dict[str, Any] = {"fingerprint": _fingerprint(pool, row, seed, encoder)}
     content |= {"preset": asdict(row), "network": network.state_dict(), "report": report}
-    content["body"] = {"mean": body.mean.tolist(), "deviation": body.deviation.tolist()}
     save_checkpoint(file, content)
     logger.info("evaluator: %s; kept in %s", report, file)
 
 
 def _loaded(
-    file: Path, pool: MotionSet, seed: int, encoder: TextEncoder
+    file: Path, pool: MotionSet, row: EvaluatorPreset, seed: int, encoder: TextEncoder
 ) -> TrainedEvaluator | None:
     """Read an evaluator; None if it is not one of this pool, seed and text encoder."""
     stored = load_checkpoint(file)
     try:
-        row, body = EvaluatorPreset(**stored["preset"]), stored.get("body")
+        own = EvaluatorPreset(**stored["preset"]) if "preset" in stored else row
         fingerprint, weights, report = (stored[n] for n in ("fingerprint", "network", "report"))
-        space = body and BodySpace(np.array(body["mean"]), np.array(body["deviation"]))
     except (KeyError, TypeError) as error:
         raise CorruptFileError(
             "evaluator cannot be read", path=file, found=repr(error), remedy=f"remove {file}"
         ) from error
-    recipes = (RECIPE,) if body else OLDER
-    if fingerprint not in [_fingerprint(pool, row, seed, encoder, r) for r in recipes]:
+    config, body = network_config(own, encoder), None
+    if replace(own, embedding=row.embedding) != row:  # the one number that recipe 3 changed
         return None
-    config = network_config(row, encoder)
-    network = MotionEvaluator(config if body else replace(config, told=0))
+    if fingerprint == _fingerprint(pool, own, seed, encoder):
+        body = BodySpace.of([item.vectors for item in pool.items])
+    elif fingerprint == _fingerprint(pool, own, seed, encoder, OLDER):
+        config = replace(config, told=0)
+    else:
+        return None
+    network = MotionEvaluator(config)
     load_state(network, weights, file)
-    return TrainedEvaluator(network, encoder, pool.mean, pool.std, space, report, fingerprint)
+    return TrainedEvaluator(network, encoder, pool.mean, pool.std, body, report, fingerprint)
+
+
+def evaluator_fingerprint(
+    data_dir: Path | str,
+    preset: str,
+    seed: int = SEED,
+    encoder: TextEncoder | None = None,
+    skip_damaged: bool = False,
+) -> str:
+    """Hash what decides the weights of an evaluator to 32 hexadecimal digits; train nothing.
+
+    Args, Raises: as `train_or_load_evaluator`.
+    """
+    row = _preset_named(preset)
+    pool = load_pool(data_dir, skip_damaged=skip_damaged)
+    return _fingerprint(pool, row, seed, MiniLMEncoder() if encoder is None else encoder)
 
 
 def _preset_named(name: str) -> EvaluatorPreset:
