@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from dataset.humanml3d import MotionSet, load_split
 from domains.motion.checkpoints.published import published_denoiser
 from domains.motion.checkpoints.stored import load_denoiser
 from domains.motion.denoiser import Denoiser
-from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator
+from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator, shared_evaluators
 from domains.motion.evaluator.protocol import (
     PROTOCOLS,
     Estimate,
@@ -70,8 +70,8 @@ class Arguments:
     evaluator_preset: str = "paper"
     """size of a trained evaluator (domains/motion/evaluator/training.py), for published
     checkpoints"""
-    evaluator_cache: Path = Path("exp_outputs/evaluator")
-    """folder that keeps a trained evaluator, for published checkpoints"""
+    evaluator_cache: Path = field(default_factory=shared_evaluators)
+    """folder that keeps the trained evaluators"""
     text_encoder: Path | None = None
     """folder of the model's text encoder; default: the arm's, or the Hugging Face cache"""
     out: Path = Path("exp_outputs/eval_humanml.json")
@@ -98,11 +98,12 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
     evaluator = motion_evaluator(
         judge.kind,
         trained_on=judge.trained_on,
-        cache=judge.cache,
+        cache=arguments.evaluator_cache,
         preset=judge.preset,
         root=arguments.evaluator_root,
         captions=(caption for item in test.items for caption in item.captions),
         device=denoiser.device,
+        own=judge.own,
     )
     protocol = _protocol(arguments)
 
@@ -131,8 +132,8 @@ class _Judge:
 
     kind: EvaluatorKind
     trained_on: Path
-    cache: Path
     preset: str
+    own: Path | None = None
 
 
 def _protocol(arguments: Arguments) -> EvaluationProtocol:
@@ -161,7 +162,6 @@ def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
     judge = _Judge(
         arguments.evaluator or "published",
         data,
-        arguments.evaluator_cache,
         arguments.evaluator_preset,
     )
     return denoiser, judge, test
@@ -180,8 +180,8 @@ def _own(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
         judge = _Judge(
             arguments.evaluator or stored.get("evaluator", "trained"),
             Path(stored["dataset"]),
-            arm.parent / "cache" / "evaluator",
             stored["preset"]["evaluator"],
+            arm.parent / "cache" / "evaluator",
         )
     except (KeyError, TypeError) as error:
         raise RunStateError(

@@ -43,7 +43,7 @@ COLUMNS = (*HEADLINE, *SHARES, *SPREADS, PHYS_ERR)
 LOW_IS_BAD = (*SHARES, *SPREADS)
 DROPPED, DROPPED_DOSES = "modes dropped", (0.25, 0.5, 0.75)
 DROPPED_SEEN = 1
-CACHE = Path("exp_outputs/evaluators")
+
 FEWEST = 24
 
 logger = logging.getLogger(__name__)
@@ -185,7 +185,9 @@ def as_markdown(found: Sensitivity, title: str, head: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run(dataset: Path, out: Path | None, preset: str, splits: int, cache: Path) -> Sensitivity:
+def run(
+    dataset: Path, out: Path | None, preset: str, splits: int, cache: Path | None = None
+) -> Sensitivity:
     """Measure a data set with the evaluator of its pool, print the table, and keep it in `out`.
 
     Raises: see `measure`, `domains.motion.evaluator.choice.motion_evaluator`.
@@ -193,13 +195,13 @@ def run(dataset: Path, out: Path | None, preset: str, splits: int, cache: Path) 
     import torch
     from rich.console import Console
 
-    from domains.motion.evaluator.choice import motion_evaluator
+    from domains.motion.evaluator.choice import motion_evaluator, shared_evaluators
 
     train, test = (load_split(dataset, split) for split in ("train", "test"))
     evaluator = motion_evaluator(
         "trained",
         trained_on=dataset,
-        cache=cache,
+        cache=shared_evaluators() if cache is None else cache,
         preset=preset,
         root=Path(),
         captions=(),
@@ -229,7 +231,7 @@ def main(
     out: Path | None = None,
     preset: str = "demo",
     splits: int = 10,
-    cache: Path = CACHE,
+    cache: Path | None = None,
 ) -> None:
     """Say which corruptions of real motions the metrics see, and at which dose.
 
@@ -238,7 +240,7 @@ def main(
         out: file for the table, such as results/evaluator/demo.md.
         preset: of the evaluator: demo, cmu or paper.
         splits: random halves of the test motions.
-        cache: folder of the trained evaluators.
+        cache: folder of the trained evaluators; default: the one that all experiments share.
     """
     setup_logging()
     run(dataset, out, preset, splits, cache)

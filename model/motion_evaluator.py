@@ -33,7 +33,8 @@ class EvaluatorConfig:
         movement: width of the convolutions.
         motion_hidden: width of the motion GRU.
         text_hidden: width of the text GRU.
-        embedding: width of both embeddings.
+        embedding: width of the motion embedding.
+        told: numbers that the text embedding has beyond that.
         dropout: after each convolution, in training.
     """
 
@@ -44,6 +45,7 @@ class EvaluatorConfig:
     text_hidden: int
     embedding: int
     dropout: float
+    told: int = 0
 
 
 class MotionEvaluator(nn.Module):
@@ -54,7 +56,8 @@ class MotionEvaluator(nn.Module):
         self.config = config
         self.movement = _MovementEncoder(config)
         self.motion = _SequenceEncoder(config.movement, config.motion_hidden, config.embedding)
-        self.text = _SequenceEncoder(config.token_dim, config.text_hidden, config.embedding)
+        width = config.embedding + config.told
+        self.text = _SequenceEncoder(config.token_dim, config.text_hidden, width)
 
     def embed_motions(self, motions: Tensor, lengths: Tensor) -> Tensor:
         """Motions (B, F, features), normalised, lengths (B,) int64 >= 4 frames -> (B, embedding).
@@ -65,8 +68,17 @@ class MotionEvaluator(nn.Module):
         return self.motion(tokens, token_lengths)
 
     def embed_texts(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Token vectors (B, L, token_dim) and lengths (B,) int64 >= 1 -> (B, embedding)."""
+        """Token vectors (B, L, token_dim), lengths (B,) int64 >= 1 -> (B, embedding + told)."""
         return self.text(tokens, lengths)
+
+    @torch.no_grad()
+    def rescale(self, factor: float) -> None:
+        """Multiply both embeddings by a factor, but for what texts tell beyond the motion's."""
+        for encoder in (self.motion, self.text):
+            last = encoder.head[-1]
+            assert isinstance(last, nn.Linear)
+            last.weight[: self.config.embedding] *= factor
+            last.bias[: self.config.embedding] *= factor
 
 
 class _MovementEncoder(nn.Module):

@@ -17,6 +17,14 @@ settings.register_profile("shared machine", deadline=None)  # others use its cor
 settings.load_profile("shared machine")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def evaluators(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for the evaluators that the tests train, also in processes they start."""
+    folder = tmp_path_factory.getbasetemp() / "evaluators"
+    os.environ["SCSC_EVALUATORS"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Root of the checkout under test."""

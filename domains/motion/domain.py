@@ -16,7 +16,7 @@ from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.distributed import TorchDistributed
 from domains.motion.evaluation import MotionEvaluation
-from domains.motion.evaluator.choice import EvaluatorKind, evaluator_identity, motion_evaluator
+from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator, shared_evaluators
 from domains.motion.evaluator.protocol import Evaluator as MotionEvaluator
 from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
 from domains.motion.generator import MotionGenerator
@@ -47,7 +47,7 @@ class MotionExperiment:
 
     Attributes:
         dataset: folder in HumanML3D layout.
-        cache: where the evaluator and the caption embeddings are kept, shared by all arms.
+        cache: where the caption embeddings are kept, shared by all arms.
         preset: sizes and numbers of steps.
         protocol: published or corrected behaviour.
         correction: `none` for the raw arms, else the correction function.
@@ -61,6 +61,7 @@ class MotionExperiment:
         text_encoder_source: folder or hub name of a text encoder that the user brings.
         evaluator: what the metrics stand on.
         evaluator_root: where the files of the published evaluator lie.
+        evaluators: folder of the trained evaluators, shared by all experiments.
     """
 
     dataset: Path
@@ -73,6 +74,7 @@ class MotionExperiment:
     text_encoder_source: str | None = None
     evaluator: str = "trained"
     evaluator_root: Path = Path()
+    evaluators: Path = field(default_factory=shared_evaluators)
     filters: bool = False
     controller: Controller = field(default_factory=Tracker)
     fresh_data: Path | None = None
@@ -124,7 +126,7 @@ def build_domain(
         reserve=reserve,
         large=LARGE_FILES,
         synthetic_count=lambda ratio, _: int(ratio * generator.prompts),  # published rounding
-        later={FINGERPRINT: _fingerprint(experiment)},
+        later={FINGERPRINT: getattr(judge, "fingerprint", experiment.evaluator)},
     )
 
 
@@ -182,25 +184,13 @@ def _judge(
     return motion_evaluator(
         cast(EvaluatorKind, experiment.evaluator),
         trained_on=experiment.dataset,
-        cache=experiment.cache / "evaluator",
+        cache=experiment.evaluators,
         preset=experiment.preset.evaluator,
         root=experiment.evaluator_root,
         captions=(caption for item in test.items for caption in item.captions),
         device=device,
         skip_damaged=experiment.protocol.skip_damaged,
-    )
-
-
-def _fingerprint(experiment: MotionExperiment) -> str:
-    """Name what the metrics stand on: equal in all arms, sizes and seeds of a family of data."""
-    kind = experiment.evaluator
-    if kind not in EVALUATORS.names:
-        return kind
-    return evaluator_identity(
-        cast(EvaluatorKind, kind),
-        trained_on=experiment.dataset,
-        preset=experiment.preset.evaluator,
-        skip_damaged=experiment.protocol.skip_damaged,
+        own=experiment.cache / "evaluator",
     )
 
 

@@ -7,6 +7,7 @@ Numbers of the two do not compare: only those of the published one stand beside 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -16,13 +17,19 @@ import torch
 from dataset.captions import Caption
 from domains.motion.evaluator.protocol import Evaluator
 from domains.motion.evaluator.published import load_published_evaluator
-from domains.motion.evaluator.train import evaluator_fingerprint, train_or_load_evaluator
+from domains.motion.evaluator.train import train_or_load_evaluator
 from loop.errors import InvalidOptionError
 
 EvaluatorKind = Literal["trained", "published"]
 EVALUATOR_SEED = 42
 """Of the trained one, whatever the seed of a run: runs that differ in their seed are averaged, so
 one and the same evaluator has to judge them, as the one published evaluator would."""
+
+
+def shared_evaluators() -> Path:
+    """Return the folder of the trained ones of all experiments, each named by its fingerprint:
+    $SCSC_EVALUATORS, else exp_outputs/evaluators."""
+    return Path(os.environ.get("SCSC_EVALUATORS", "exp_outputs/evaluators"))
 
 
 def motion_evaluator(
@@ -35,6 +42,7 @@ def motion_evaluator(
     captions: Iterable[Caption],
     device: torch.device,
     skip_damaged: bool = False,
+    own: Path | None = None,
 ) -> Evaluator:
     """Load or train the evaluator of a motion experiment.
 
@@ -42,13 +50,13 @@ def motion_evaluator(
         kind: `trained`: ours, read from `cache` or trained now; `published`: the files of Guo et
             al. below `root`.
         trained_on: data set whose pool the trained one learns.
-        cache: folder that keeps the trained one, best one for all data sets: its file is named by
-            its fingerprint.
+        cache: folder that keeps the trained ones.
         preset: of the trained one.
         root: folder that holds t2m/, glove/ and dataset/t2m_{mean,std}.npy.
         captions: all that will be asked for; the published one reads their tagged words.
         device: where the published one runs (ours is small and stays on the CPU).
         skip_damaged: train ours without the damaged clips of the pool, if it has any.
+        own: folder where an older version kept the one of a run, which is then judged by it.
 
     Raises:
         InvalidOptionError: no such kind, or no such preset.
@@ -56,20 +64,8 @@ def motion_evaluator(
     """
     if kind == "trained":
         return train_or_load_evaluator(
-            trained_on, cache, preset, EVALUATOR_SEED, skip_damaged=skip_damaged
+            trained_on, cache, preset, EVALUATOR_SEED, skip_damaged=skip_damaged, own=own
         )
     if kind == "published":
         return load_published_evaluator(root, captions, device)
     raise InvalidOptionError("no such evaluator", found=kind, expected="trained | published")
-
-
-def evaluator_identity(
-    kind: EvaluatorKind, trained_on: Path, preset: str, skip_damaged: bool = False
-) -> str:
-    """Name an evaluator for args.json: `published`, or the fingerprint of the trained one.
-
-    Reads the pool, but trains nothing. Raises: as `motion_evaluator`.
-    """
-    if kind == "published":
-        return kind
-    return evaluator_fingerprint(trained_on, preset, EVALUATOR_SEED, skip_damaged=skip_damaged)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tyro
+from filelock import FileLock
 
 from dataset.humanml3d import MotionSet, load_split
 from dataset.pool import load_pool
+from domains.motion.evaluator.body_features import BodySpace
 from domains.motion.evaluator.trained import TrainedEvaluator
 from domains.motion.evaluator.training import (
     PRESETS,
@@ -25,15 +27,19 @@ from domains.motion.evaluator.training import (
 )
 from eval.metrics.floors import floor_by_resampling
 from eval.metrics.matching import match
-from loop.errors import InvalidOptionError
+from loop.errors import CorruptFileError, InvalidOptionError
 from loop.progress import setup_logging
+from loop.rundir.files import storage
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.motion_evaluator import MotionEvaluator
 from model.text_encoder import MiniLMEncoder, TextEncoder
 from model.threads import threads
 
-RECIPE = 2
-"""Part of the fingerprint: raise it whenever the way of training changes."""
+RECIPE, OLDER = 3, 2
+"""Part of the fingerprint: raise it whenever the way of training changes. The one before had no
+body features; its files can still be read."""
+LEARNED_VARIANCE = 8.0
+"""Total variance of the learned coordinates over the pool; the measured ones have 2."""
 SEED = 0
 
 logger = logging.getLogger(__name__)
@@ -46,49 +52,98 @@ def train_or_load_evaluator(
     seed: int = SEED,
     encoder: TextEncoder | None = None,
     skip_damaged: bool = False,
+    own: Path | None = None,
 ) -> TrainedEvaluator:
     """Read the evaluator of a family of data from `out`, or train it on the pool and keep it there.
 
     Its file `evaluator_FINGERPRINT.pt` is the same for every data set of one pool, so that arms of
-    any size and seed can share a folder.
+    any size and seed share it. Processes that start at once wait for the first.
 
     Args:
         data_dir: dataset in HumanML3D layout; its pool is learnt, its split `test` reported on.
         out: folder of the files; made if it is not there.
-        preset: name in `evaluator_training.PRESETS`.
-        seed: fixes weights, batches and corrupted copies.
+        preset: name in `domains.motion.evaluator.training.PRESETS`.
+        seed: fixes weights and batches.
         encoder: gives the token vectors of captions; MiniLM if left out.
         skip_damaged: see `load_split`.
+        own: folder where an older version kept the evaluator of a run; where there is one of this
+            pool, it judges the run to its end.
 
     Raises:
         InvalidOptionError: there is no preset of that name.
         CorruptFileError: the file cannot be read.
+        StorageError: the folder cannot be written.
         MissingAssetError, InvalidMotionError, InvalidCaptionError: see `load_split`.
     """
     row = _preset_named(preset)
     encoder = MiniLMEncoder() if encoder is None else encoder
     pool = load_pool(data_dir, skip_damaged=skip_damaged)
-    fingerprint = _fingerprint(pool, row, seed, encoder)
-    file = Path(out) / f"evaluator_{fingerprint}.pt"
-    config = network_config(row, encoder)
-    if file.exists():
-        stored = load_checkpoint(file)
-        network = MotionEvaluator(config)
-        load_state(network, stored["network"], file)
-        return TrainedEvaluator(
-            network, encoder, pool.mean, pool.std, stored["report"], fingerprint
+    for older in sorted(own.glob("evaluator_*.pt")) if own is not None else ():
+        found = _loaded(older, pool, row, seed, encoder)
+        if found is not None:
+            return found
+    file = Path(out) / f"evaluator_{_fingerprint(pool, row, seed, encoder)}.pt"
+    with storage(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():
+            test = load_split(data_dir, "test", skip_damaged=skip_damaged)
+            _train(file, pool, test, row, seed, encoder)
+    found = _loaded(file, pool, row, seed, encoder)
+    if found is None:
+        raise CorruptFileError(
+            "evaluator is another one than its name says", path=file, remedy=f"remove {file}"
         )
-    test = load_split(data_dir, "test", skip_damaged=skip_damaged)
+    return found
+
+
+def _train(
+    file: Path,
+    pool: MotionSet,
+    test: MotionSet,
+    row: EvaluatorPreset,
+    seed: int,
+    encoder: TextEncoder,
+) -> None:
+    """Train an evaluator, measure it on held-out motions, and write it."""
+    motions = [item.vectors for item in pool.items]
+    body = BodySpace.of(motions)
     with threads(row.threads):
-        network = train_network(pool, row, config, seed, encoder)
-        evaluator = TrainedEvaluator(network, encoder, pool.mean, pool.std, {}, fingerprint)
-        evaluator.report.update(held_out_report(evaluator, test, seed))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    content: dict[str, Any] = {"fingerprint": fingerprint, "preset": asdict(row)}
-    content |= {"network": network.state_dict(), "report": evaluator.report}
+        network = train_network(pool, row, seed, encoder, body)
+        evaluator = TrainedEvaluator(network, encoder, pool.mean, pool.std, body, {})
+        learned = evaluator.embed_motions(motions)[:, : row.embedding].var(axis=0).sum()
+        network.rescale(float(np.sqrt(LEARNED_VARIANCE / learned)) if learned else 1.0)
+        report = held_out_report(evaluator, test, seed)
+    content: dict[str, Any] = {"fingerprint": _fingerprint(pool, row, seed, encoder)}
+    content |= {"preset": asdict(row), "network": network.state_dict(), "report": report}
     save_checkpoint(file, content)
-    logger.info("evaluator: %s; kept in %s", evaluator.report, file)
-    return evaluator
+    logger.info("evaluator: %s; kept in %s", report, file)
+
+
+def _loaded(
+    file: Path, pool: MotionSet, row: EvaluatorPreset, seed: int, encoder: TextEncoder
+) -> TrainedEvaluator | None:
+    """Read an evaluator; None if it is not one of this pool, seed and text encoder."""
+    stored = load_checkpoint(file)
+    try:
+        own = EvaluatorPreset(**stored["preset"]) if "preset" in stored else row
+        fingerprint, weights, report = (stored[n] for n in ("fingerprint", "network", "report"))
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(
+            "evaluator cannot be read", path=file, found=repr(error), remedy=f"remove {file}"
+        ) from error
+    config, body = network_config(own, encoder), None
+    if replace(own, embedding=row.embedding) != row:  # the one number that recipe 3 changed
+        return None
+    if fingerprint == _fingerprint(pool, own, seed, encoder):
+        body = BodySpace.of([item.vectors for item in pool.items])
+    elif fingerprint == _fingerprint(pool, own, seed, encoder, OLDER):
+        config = replace(config, told=0)
+    else:
+        return None
+    network = MotionEvaluator(config)
+    load_state(network, weights, file)
+    return TrainedEvaluator(network, encoder, pool.mean, pool.std, body, report, fingerprint)
 
 
 def evaluator_fingerprint(
@@ -139,9 +194,11 @@ def held_out_report(evaluator: TrainedEvaluator, test: MotionSet, seed: int) -> 
     }
 
 
-def _fingerprint(pool: MotionSet, preset: EvaluatorPreset, seed: int, encoder: TextEncoder) -> str:
+def _fingerprint(
+    pool: MotionSet, preset: EvaluatorPreset, seed: int, encoder: TextEncoder, recipe: int = RECIPE
+) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((RECIPE, preset, seed, encoder.name)).encode())
+    digest.update(repr((recipe, preset, seed, encoder.name)).encode())
     digest.update(pool.mean.tobytes() + pool.std.tobytes())
     for item in pool.items:
         digest.update(repr((item.name, item.vectors.shape, item.captions)).encode())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from domains.motion.evaluator.body_features import BodySpace
 from loop.errors import InvalidMotionError
 from model.motion_evaluator import STRIDE, MotionEvaluator
 from model.text_encoder import TextEncoder
@@ -22,6 +23,7 @@ class TrainedEvaluator:
         network: trained; switched to evaluation mode.
         encoder: gives the token vectors of captions.
         mean, std: (features,) of the dataset it was trained on.
+        body: measures how bodies move and stand; None in evaluators of older versions.
         report: what is known about it on held-out motions.
         fingerprint: of what decided the weights.
     """
@@ -32,19 +34,20 @@ class TrainedEvaluator:
         encoder: TextEncoder,
         mean: np.ndarray,
         std: np.ndarray,
+        body: BodySpace | None,
         report: dict[str, Any],
         fingerprint: str = "",
     ) -> None:
         self.report, self.fingerprint = report, fingerprint
         self._network = network.eval().requires_grad_(False)
         self._encoder = encoder
-        self._mean, self._std = mean, std
+        self._mean, self._std, self._body = mean, std, body
         self._texts: dict[str, np.ndarray] = {}
 
     @property
     def dim(self) -> int:
         """Width D of an embedding."""
-        return self._network.config.embedding
+        return self._network.config.embedding + self._network.config.told
 
     def embed_motions(self, motions: Sequence[np.ndarray]) -> np.ndarray:
         """Embed motions (F_i, 263), 20 fps, not normalised, F_i >= 4: (N, D) float32.
@@ -57,7 +60,14 @@ class TrainedEvaluator:
         """
         for row, motion in enumerate(motions):
             self._check(row, motion)
-        embedded = np.empty((len(motions), self.dim), np.float32)
+        learned = self._learned(motions)
+        if self._body is None:
+            return learned
+        cut = [motion[: len(motion) // STRIDE * STRIDE] for motion in motions]
+        return np.concatenate([learned, self._body.embed(cut)], axis=1)
+
+    def _learned(self, motions: Sequence[np.ndarray]) -> np.ndarray:
+        embedded = np.empty((len(motions), self._network.config.embedding), np.float32)
         order = np.argsort([len(motion) for motion in motions], kind="stable")
         for start in range(0, len(order), BATCH_SIZE):
             rows = order[start : start + BATCH_SIZE]

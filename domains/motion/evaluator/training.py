@@ -1,10 +1,10 @@
 """Sizes of the text-motion evaluator, and how its weights are learnt.
 
 A contrastive loss alone sorts motions by what their captions can tell and forgets the rest. So the
-motion embedding must also predict, through one linear layer, the statistics of its motion, for real
-motions and for corrupted copies of them: of every feature, and of the body and the ground (heights,
-sliding, bone lengths, speeds, accelerations). The copies never count as wrong answers: no metric is
-taught what is bad. What it then sees: `python -m eval.sensitivity`, results/evaluator/.
+motion embedding must also predict, through one linear layer, the statistics of every feature of its
+motion; and the text embedding, the body features that stand beside the learned ones
+(`domains.motion.evaluator.body_features`). Nothing that is worse than real is ever shown in
+training. What it then sees: `python -m eval.sensitivity`, results/evaluator/.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from dataset.batches import Batch, TrainingBatches
-from dataset.humanml3d import MOTION_DIM, MotionItem, MotionSet
-from domains.motion.evaluator.augmentation import corrupt
-from domains.motion.evaluator.body_statistics import GROUPS, body_statistics
+from dataset.batches import TrainingBatches
+from dataset.humanml3d import MOTION_DIM, MotionSet
+from domains.motion.evaluator.body_features import BODY, BodySpace
 from domains.motion.evaluator.objective import (
     RelatedCaptions,
     contrastive_loss,
@@ -27,9 +27,6 @@ from loop.progress import track
 from model.motion_evaluator import CONTACTS, EvaluatorConfig, MotionEvaluator
 from model.seeding import seeded
 from model.text_encoder import TextEncoder
-
-BODY_WEIGHT = 3.0
-"""Of the mean error of the body statistics, over that of the statistics of all features."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ PRESETS: dict[str, EvaluatorPreset] = {
         movement=64,
         motion_hidden=64,
         text_hidden=64,
-        embedding=32,
+        embedding=26,
         dropout=0.0,
         max_frames=60,
         batch_size=32,
@@ -90,7 +87,7 @@ PRESETS: dict[str, EvaluatorPreset] = {
         movement=64,
         motion_hidden=64,
         text_hidden=64,
-        embedding=32,
+        embedding=26,
         dropout=0.0,
         max_frames=80,
         batch_size=32,
@@ -111,34 +108,40 @@ def network_config(preset: EvaluatorPreset, encoder: TextEncoder) -> EvaluatorCo
         text_hidden=preset.text_hidden,
         embedding=preset.embedding,
         dropout=preset.dropout,
+        told=len(BODY),
     )
 
 
-class _TokenTable:
-    """Token vectors of the training captions, computed once."""
+class _Captions:
+    """Token vectors of the training captions, and the mean body of the motions of each."""
 
-    def __init__(self, items: tuple[MotionItem, ...], encoder: TextEncoder) -> None:
-        texts = sorted({caption.text for item in items for caption in item.captions})
+    def __init__(self, train: MotionSet, encoder: TextEncoder, body: BodySpace) -> None:
+        texts = sorted({caption.text for item in train.items for caption in item.captions})
         self._row = {text: row for row, text in enumerate(texts)}
         self._tokens, self._lengths = encoder.encode_tokens(texts)
+        shown = [[self._row[caption.text] for caption in item.captions] for item in train.items]
+        bodies = torch.from_numpy(body.embed([item.vectors for item in train.items]))
+        total, count = torch.zeros(len(texts), len(BODY)), torch.zeros(len(texts), 1)
+        for rows, one in zip(shown, bodies, strict=True):
+            total[rows], count[rows] = total[rows] + one, count[rows] + 1
+        self._bodies = total / count
 
-    def of(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+    def of(self, captions: list[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (B, L, dim), lengths (B,) and bodies (B, len(BODY))."""
         rows = [self._row[caption] for caption in captions]
         lengths = self._lengths[rows]
-        return self._tokens[rows, : int(lengths.max())], lengths
+        return self._tokens[rows, : int(lengths.max())], lengths, self._bodies[rows]
 
 
 def train_network(
-    train: MotionSet,
-    preset: EvaluatorPreset,
-    config: EvaluatorConfig,
-    seed: int,
-    encoder: TextEncoder,
+    train: MotionSet, preset: EvaluatorPreset, seed: int, encoder: TextEncoder, body: BodySpace
 ) -> MotionEvaluator:
-    """Learn a training split; the seed fixes weights, batches and corrupted copies."""
+    """Learn a training split; the seed fixes weights and batches."""
+    config = network_config(preset, encoder)
     network = seeded(lambda: MotionEvaluator(config), seed)
-    statistics = _Statistics(train, config, preset.statistics_weight, seed)
-    parameters = [*network.parameters(), *statistics.head.parameters()]
+    statistics = 3 * (config.features - CONTACTS)
+    head = seeded(lambda: nn.Linear(config.embedding, statistics), seed)
+    parameters = [*network.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(
         parameters, lr=preset.learning_rate, weight_decay=preset.weight_decay, fused=True
     )
@@ -146,66 +149,26 @@ def train_network(
     batches = TrainingBatches(
         train.items, train.mean, train.std, preset.batch_size, preset.max_frames, seed
     )
-    table, related = _TokenTable(train.items, encoder), RelatedCaptions(train.items)
+    table, related = _Captions(train, encoder, body), RelatedCaptions(train.items)
     network.train()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # dropout can draw from no other generator
         for step in track(range(preset.steps), "train evaluator"):
             batch = batches.batch(step)
-            texts = network.embed_texts(*table.of(batch.captions))
-            motions, error = statistics.embed(network, batch)
-            loss = contrastive_loss(texts, motions, related.table(batch.captions)) + error
+            tokens, token_lengths, bodies = table.of(batch.captions)
+            texts, told = network.embed_texts(tokens, token_lengths).split(
+                [config.embedding, config.told], dim=1
+            )
+            frames, lengths = torch.from_numpy(batch.vectors), torch.from_numpy(batch.lengths)
+            motions = network.embed_motions(frames, lengths)
+            # squeezed, so that one wild feature does not outweigh all others
+            wanted = torch.asinh(motion_statistics(frames[..., :-CONTACTS], lengths))
+            loss = contrastive_loss(texts, motions, related.table(batch.captions))
+            loss = loss + functional.mse_loss(told, bodies)
+            loss = loss + preset.statistics_weight * functional.mse_loss(head(motions), wanted)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
     return network
-
-
-class _Statistics:
-    """The second half of the objective: what one linear layer reads off an embedding.
-
-    Targets are measured in deviations of the real training motions, and squeezed by asinh, so that
-    a gross corruption does not outweigh all subtle ones.
-    """
-
-    def __init__(self, train: MotionSet, config: EvaluatorConfig, weight: float, seed: int) -> None:
-        features = 3 * (config.features - CONTACTS)
-        self._widths = [features, *(width for width, _ in GROUPS.values())]
-        self.head = seeded(lambda: nn.Linear(config.embedding, sum(self._widths)), seed)
-        self._weight, self._rng = weight, torch.Generator().manual_seed(seed)
-        self._mean, self._std = torch.from_numpy(train.mean), torch.from_numpy(train.std)
-        self._body: list[tuple[Tensor, Tensor]] = []
-        if weight:
-            tables = zip(*(_body_of(item) for item in train.items), strict=True)
-            for group, (_, least) in zip(tables, GROUPS.values(), strict=True):
-                values = torch.cat(group)
-                self._body.append((values.mean(0), values.std(0).clamp(min=least)))
-
-    def embed(self, network: MotionEvaluator, batch: Batch) -> tuple[Tensor, Tensor | float]:
-        """Embeddings of the real motions, and the weighted error for real and corrupted ones."""
-        motions, lengths = torch.from_numpy(batch.vectors), torch.from_numpy(batch.lengths)
-        if not self._weight:
-            return network.embed_motions(motions, lengths), 0.0
-        raw = motions * self._std + self._mean
-        raw = torch.cat([raw, corrupt(raw, lengths, self._std, self._rng)])
-        lengths = torch.cat([lengths, lengths])
-        valid = torch.arange(raw.shape[1]) < lengths[:, None]
-        motions = (raw - self._mean) / self._std * valid[..., None]
-        embedded = network.embed_motions(motions, lengths)
-        targets = [motion_statistics(motions[..., :-CONTACTS], lengths)]
-        groups = zip(body_statistics(raw, valid), self._body, strict=True)
-        targets += [(values - mean) / std for values, (mean, std) in groups]
-        found = self.head(embedded).split(self._widths, dim=1)
-        errors = [
-            (guess - torch.asinh(target)).square().mean()
-            for guess, target in zip(found, targets, strict=True)
-        ]
-        error = errors[0] + BODY_WEIGHT * torch.stack(errors[1:]).mean()
-        return embedded[: len(batch.lengths)], self._weight * error
-
-
-def _body_of(item: MotionItem) -> list[Tensor]:
-    motion = torch.from_numpy(item.vectors)[None]
-    return body_statistics(motion, torch.ones(motion.shape[:2], dtype=torch.bool))

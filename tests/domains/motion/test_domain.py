@@ -63,7 +63,6 @@ def test_metrics_are_those_of_the_published_space(
         (metrics,) = stored.values()
         assert metrics["FID train_ground truth"] == pytest.approx(fid(other, real), rel=1e-6)
         assert len(metrics["R_precision_test"]) == 3
-    assert not (arm.parent / "cache" / "evaluator").exists(), "nothing was trained for it"
 
 
 def test_each_encoder_has_its_own_cache_and_is_recorded(arm: Path) -> None:

@@ -93,7 +93,7 @@ def test_what_is_missing_or_does_not_fit_is_named(
         )
 
 
-def test_a_generation_of_our_own(smooth_data: Path, tmp_path: Path) -> None:
+def test_a_generation_of_our_own(smooth_data: Path, tmp_path: Path, evaluators: Path) -> None:
     preset = preset_named("smoke")
     statistics = (np.zeros(263, np.float32), np.full(263, 0.5, np.float32))
     denoiser = new_denoiser(preset, CORRECTED, MiniLMEncoder(), statistics, 3, CPU)
@@ -127,7 +127,7 @@ def test_a_generation_of_our_own(smooth_data: Path, tmp_path: Path) -> None:
     stored = json.loads((tmp_path / "out" / "result.json").read_text())
     assert stored["settings"]["evaluator"] == "trained"
     assert stored["settings"]["guidance"] == CORRECTED.guidance
-    assert list((tmp_path / "cache" / "evaluator").glob("evaluator_*.pt"))
+    assert list(evaluators.glob("evaluator_*.pt"))
 
 
 class Averages:
@@ -141,7 +141,11 @@ class Averages:
 
 
 def test_either_model_with_either_evaluator(
-    published_root: Path, smooth_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published_root: Path,
+    smooth_data: Path,
+    tmp_path: Path,
+    evaluators: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Which one is asked for, and where a trained one is kept; both are real elsewhere here."""
     asked: list[tuple[str, dict[str, Any]]] = []
@@ -170,9 +174,7 @@ def test_either_model_with_either_evaluator(
     ):
         run(arguments(published_root, smooth_data, repetitions=1, out=out, **given))
         assert asked[-1][0] == kind == json.loads(out.read_text())["settings"]["evaluator"]
-    assert [given["cache"] for _, given in asked[1::2]] == [
-        tmp_path / "cache" / "evaluator",
-        tmp_path / "kept",
-    ]
+    assert [given["cache"] for _, given in asked[1::2]] == [evaluators, tmp_path / "kept"]
+    assert [given["own"] for _, given in asked[1::2]] == [tmp_path / "cache" / "evaluator", None]
     assert asked[1][1]["preset"] == "smoke"
     assert (asked[3][1]["preset"], asked[3][1]["root"]) == ("paper", published_root)

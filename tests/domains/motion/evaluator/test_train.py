@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,16 @@ from dataset.humanml3d import load_split
 from dataset.subsets import write_small
 from dataset.writer import DatasetClip, write_dataset
 from domains.motion.evaluator import train as train_evaluator
-from domains.motion.evaluator.train import evaluator_fingerprint, train_or_load_evaluator
+from domains.motion.evaluator.body_features import BODY
+from domains.motion.evaluator.train import _fingerprint, train_or_load_evaluator
 from domains.motion.evaluator.trained import TrainedEvaluator
-from domains.motion.evaluator.training import PRESETS
+from domains.motion.evaluator.training import PRESETS, network_config
 from eval.metrics.frechet import fid
+from eval.metrics.matching import match
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError
+from model.checkpoint import save_checkpoint
+from model.motion_evaluator import MotionEvaluator
+from model.seeding import seeded
 
 ACTIONS = ("waves slowly", "waves quickly", "leans over")
 TINY = replace(
@@ -105,7 +111,9 @@ def test_held_out_motions_find_their_action(data: Path, out: Path) -> None:
     distances = np.linalg.norm(motions[:, None] - texts[None], axis=2)
     actions = [int(item.id) % 3 for item in test]
     assert np.mean(distances.argmin(1) == actions) > 0.9
-    assert evaluator.report["r_precision_same_caption"][0] > 0.5
+    captions = [item.captions[0].text for item in test]
+    texts = evaluator.embed_texts(captions)[:, :8]  # the bodies of these waves are none
+    assert match(texts, motions[:, :8], captions=captions).r_precision[0] > 0.5
     assert evaluator.report["fid_floor"] > 0
 
 
@@ -113,7 +121,8 @@ def test_the_embedding_has_full_rank(data: Path, out: Path) -> None:
     evaluator = train(data, out)
     motions = evaluator.embed_motions([item.vectors for item in load_split(data, "train").items])
     assert motions.shape == (36, evaluator.dim)
-    assert np.linalg.matrix_rank(np.cov(motions.T), tol=1e-9) == evaluator.dim
+    assert np.linalg.matrix_rank(np.cov(motions[:, :8].T), tol=1e-9) == 8
+    assert motions[:, :8].var(axis=0).sum() == pytest.approx(train_evaluator.LEARNED_VARIANCE)
 
 
 def test_statistics_let_fid_see_noise(data: Path, out: Path, tmp_path: Path) -> None:
@@ -121,9 +130,8 @@ def test_statistics_let_fid_see_noise(data: Path, out: Path, tmp_path: Path) -> 
     real = [item.vectors for item in load_split(data, "test").items]
     noisy = [m + 0.5 * rng.standard_normal(m.shape).astype(np.float32) for m in real]
 
-    def relative(evaluator: TrainedEvaluator) -> float:
-        features = evaluator.embed_motions(real)
-        return fid(features, evaluator.embed_motions(noisy)) / np.trace(np.cov(features.T))
+    def relative(evaluator: TrainedEvaluator) -> float:  # of the learned coordinates
+        return fid(evaluator.embed_motions(real)[:, :8], evaluator.embed_motions(noisy)[:, :8])
 
     assert relative(train(data, out)) > 2 * relative(train(data, tmp_path, "blind"))
 
@@ -163,19 +171,47 @@ def test_all_data_sets_of_a_pool_share_one_evaluator(
     (tmp_path / "small" / "train.txt").write_text("".join(f"{clip}\n" for clip in ids[:6]))
     monkeypatch.setattr(train_evaluator, "train_network", None)
     assert train(tmp_path / "small", out).fingerprint == train(data, out).fingerprint
-    given = evaluator_fingerprint(tmp_path / "small", "tiny", 3, WordEncoder())
-    assert file_in(out).name == f"evaluator_{given}.pt"
 
 
-def test_a_subset_finds_the_pool_beside_it(data: Path, tmp_path: Path) -> None:
+def test_a_subset_finds_the_pool_beside_it(data: Path, out: Path, tmp_path: Path) -> None:
     root = tmp_path / "HumanML3D"
     shutil.copytree(data, root)
-    training = (data / "train.txt").read_text().split()
-    write_small(root, tmp_path / "subset", training[:6], {})
-    found = evaluator_fingerprint(tmp_path / "subset", "tiny", 3, WordEncoder())
-    assert found == evaluator_fingerprint(data, "tiny", 3, WordEncoder())
+    write_small(root, tmp_path / "subset", (data / "train.txt").read_text().split()[:6], {})
+    found = train(tmp_path / "subset", out).fingerprint
+    assert found == train(data, out).fingerprint
     shutil.rmtree(root)
-    assert found != evaluator_fingerprint(tmp_path / "subset", "tiny", 3, WordEncoder())
+    assert found != train(tmp_path / "subset", tmp_path).fingerprint
+
+
+def test_processes_that_start_at_once_train_once(data: Path, tmp_path: Path) -> None:
+    trained = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = train_evaluator.train_network
+        patch.setattr(
+            train_evaluator, "train_network", lambda *all: trained.append(1) or real(*all)
+        )
+        with ThreadPoolExecutor(3) as pool:  # each opens the lock file anew, as a process would
+            found = list(pool.map(lambda _: train(data, tmp_path), range(3)))
+    assert len(trained) == 1 and len({one.fingerprint for one in found}) == 1
+    assert [file.suffix for file in sorted(tmp_path.iterdir())] == [".lock", ".pt"]
+
+
+def test_a_run_of_an_older_version_keeps_its_evaluator(data: Path, tmp_path: Path) -> None:
+    """What recipe 2 wrote: no measured coordinates, a text embedding as wide as the motion's."""
+    pool, encoder = load_split(data, "train"), WordEncoder()
+    config = replace(network_config(TINY, encoder), told=0)
+    older = _fingerprint(pool, TINY, 3, encoder, recipe=2)
+    (own := tmp_path / "cache" / "evaluator").mkdir(parents=True)
+    content = {"fingerprint": older, "preset": asdict(TINY), "report": {}}
+    weights = seeded(lambda: MotionEvaluator(config), 0).state_dict()
+    save_checkpoint(own / f"evaluator_{older}.pt", content | {"network": weights})
+    found = train_or_load_evaluator(data, tmp_path, "tiny", 3, encoder, own=own)
+    assert (found.fingerprint, found.dim) == (older, TINY.embedding)
+    assert not list(tmp_path.glob("*.pt")), "nothing was trained"
+    motions = [item.vectors for item in pool.items]
+    assert found.embed_motions(motions).shape == (36, 8) == (36, found.embed_texts(["x"]).size)
+    other = train_or_load_evaluator(write(tmp_path / "x", scale=1.1), tmp_path, "tiny", 3, encoder)
+    assert other.dim == 8 + len(BODY), "another pool has another evaluator"
 
 
 def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(
@@ -200,7 +236,9 @@ def test_a_motion_is_embedded_the_same_in_any_company(data: Path, out: Path) -> 
     embedded = evaluator.embed_texts(texts)
     assert (embedded[0] == embedded[2]).all()
     np.testing.assert_allclose(evaluator.embed_texts(texts[1:2])[0], embedded[1], atol=1e-5)
-    assert evaluator.embed_motions([]).shape == evaluator.embed_texts([]).shape == (0, 8)
+    assert (
+        evaluator.embed_motions([]).shape == evaluator.embed_texts([]).shape == (0, 8 + len(BODY))
+    )
 
 
 @pytest.mark.parametrize(
