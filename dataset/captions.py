@@ -7,6 +7,7 @@ spaces, and the start and end in seconds of the segment it describes (both 0: th
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +36,18 @@ def read_captions(path: Path) -> list[tuple[Caption, float, float]]:
         InvalidCaptionError: the file is missing, is not text, holds no caption, or has a line with
             an empty caption, other than four fields, or a time that is no time.
     """
+    return parse_captions(caption_text(path), path)
+
+
+def caption_text(path: Path) -> str:
+    """Read a caption file without looking into it. Raises InvalidCaptionError as there."""
     if not path.exists():
         raise InvalidCaptionError("Caption file is missing.", path=path, remedy=_DOCTOR)
-    text = read_text(path, "caption file", _DOCTOR, InvalidCaptionError)
+    return read_text(path, "caption file", _DOCTOR, InvalidCaptionError)
+
+
+def parse_captions(text: str, path: Path) -> list[tuple[Caption, float, float]]:
+    """Parse what stands in the caption file `path`, see `read_captions`."""
     lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise InvalidCaptionError(
@@ -84,7 +94,8 @@ def _parse_line(line: str, where: str) -> tuple[Caption, float, float]:
             expected="seconds from the start of the clip",
             remedy=_DOCTOR,
         )
-    return Caption(text, tuple(fields[1].split())), start, end
+    # The same few thousand words over and over: one string of each will do.
+    return Caption(text, tuple(map(sys.intern, fields[1].split()))), start, end
 
 
 def format_captions(captions: Iterable[tuple[Caption, float, float]]) -> str:

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from body_models.damage import DAMAGE
-from dataset.captions import Caption, read_captions
+from dataset.captions import Caption, caption_text, parse_captions, read_captions
+from dataset.packed import Clip, open_packed
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
 from translation.layout import read_ids
 from translation.units import is_normalised
@@ -118,16 +119,18 @@ def load_split(
     mean, std = read_statistics(root)
     items: dict[str, MotionItem] = {}
     clips, skipped, odd = read_ids(root, split), list[str](), list[str]()
+    pack = open_packed(root, lambda clip: _sound(root, clip), MOTION_DIM)
     for clip in clips:
         try:
-            vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
-            captions = read_captions(root / "texts" / f"{clip}.txt")
+            found = None if pack is None else pack.get(clip)
+            vectors, text, normalised = _read_clip(root, clip) if found is None else found
+            captions = parse_captions(text, root / "texts" / f"{clip}.txt")
         except ScscError:
             if not skip_damaged:
                 raise
             skipped.append(clip)
             continue
-        if is_normalised(vectors):
+        if normalised:
             odd.append(clip)
         if min_frames <= len(vectors) < max_frames:
             for item in _items_of_clip(clip, vectors, captions):
@@ -152,6 +155,19 @@ def load_split(
         )
     logger.info("%s, split %s: %d items from %d clips", root, split, len(items), len(clips))
     return MotionSet(tuple(items.values()), mean, std, root, split)
+
+
+def _read_clip(root: Path, clip: str) -> Clip:
+    vectors = read_motion(root / "new_joint_vecs" / f"{clip}.npy")
+    return vectors, caption_text(root / "texts" / f"{clip}.txt"), is_normalised(vectors)
+
+
+def _sound(root: Path, clip: str) -> Clip | None:
+    """Read a clip to be packed; None for a damaged one, which is named when it is asked for."""
+    try:
+        return _read_clip(root, clip)
+    except ScscError:
+        return None
 
 
 def _items_of_clip(

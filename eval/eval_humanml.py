@@ -18,6 +18,7 @@ import torch
 import tyro
 
 from dataset.humanml3d import MotionSet, load_split
+from diffusion import SamplerName
 from domains.motion.checkpoints.published import published_denoiser
 from domains.motion.checkpoints.stored import load_denoiser
 from domains.motion.denoiser import Denoiser
@@ -62,6 +63,10 @@ class Arguments:
     """texts of the multimodality metric, 0 for none; default: the mode's"""
     guidance_param: float | None = None
     """classifier-free guidance scale; default: 2.5, or the arm's"""
+    sampler: SamplerName | None = None
+    """ddpm, ddim or dpmpp (the fewest steps); default: ddpm, or the arm's"""
+    sampling_steps: int | None = None
+    """calls of the network to draw a motion; default: all of the chain, or the arm's"""
     evaluator: EvaluatorKind | None = None
     """published: comparable with published tables; trained: ours; default: published for published
     checkpoints, else the arm's"""
@@ -95,6 +100,7 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
             expected="a published .pt file, or the folder of a finished generation",
         )
     denoiser, judge, test = (_own if arguments.model_path.is_dir() else _published)(arguments)
+    denoiser = denoiser.with_sampling(arguments.sampler, arguments.sampling_steps)
     evaluator = motion_evaluator(
         judge.kind,
         trained_on=judge.trained_on,
@@ -117,6 +123,8 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
         "split": arguments.eval_split,
         "evaluator": judge.kind,
         "guidance": denoiser.guidance,
+        "sampler": denoiser.sampling.sampler,
+        "sampling_steps": denoiser.sampling.steps,
         "seed": arguments.seed,
         **asdict(protocol),
     }

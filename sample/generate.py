@@ -15,6 +15,7 @@ if __package__ in (None, ""):  # `python sample/generate.py`, as the published R
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataset.humanml3d import FPS
+from diffusion import SamplerName
 from domains.motion.presets import SAMPLE_GUIDANCE
 from loop.cli import command
 from loop.errors import InvalidOptionError
@@ -50,6 +51,11 @@ class Arguments:
     """seconds (published default); cut to what the model can draw"""
     guidance_param: float = SAMPLE_GUIDANCE
     """classifier-free guidance scale (the loop itself samples with 1)"""
+    sampler: SamplerName | None = None
+    """ddpm, ddim or dpmpp (the fewest steps); default: the model's"""
+    sampling_steps: int | None = None
+    """calls of the network to draw a motion; default: the model's, all of its chain with another
+    sampler"""
     formats: tuple[Format, ...] = ("npy", "mp4")
     """npy (HumanML3D vectors), npz (AMASS), bvh (Blender), mp4 or gif (all motions in one video)"""
     look: Look = "skeleton"
@@ -88,6 +94,7 @@ def generate(arguments: Arguments) -> list[Path]:
     model = arguments.model_path or default_model()
     device = torch.device(arguments.device)
     denoiser = load_model(model, device, arguments.guidance_param, arguments.text_encoder)
+    denoiser = denoiser.with_sampling(arguments.sampler, arguments.sampling_steps)
     if frames > denoiser.max_frames:
         logger.info("the model draws at most %.1f s; cut to that", denoiser.max_frames / FPS)
     prompts = [text for text in texts for _ in range(repetitions)]
@@ -104,6 +111,8 @@ def generate(arguments: Arguments) -> list[Path]:
         "model": str(model),
         "seed": arguments.seed,
         "guidance": denoiser.guidance,
+        "sampler": denoiser.sampling.sampler,
+        "sampling_steps": denoiser.sampling.steps,
         "frames": [len(motion) for motion in motions],
         "texts": dict(zip(names, prompts, strict=True)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from diffusion import SamplerName
 from domains.motion.presets import (
     CORRECTED,
     FAITHFUL,
@@ -22,12 +24,17 @@ from domains.motion.presets import (
     with_changes,
 )
 from domains.motion.registries import CORRECTIONS, EVALUATORS
+from loop.errors import InvalidOptionError
 from loop.loggers import LoggerName
 from loop.mixing import POLICIES
 from loop.registry import Registry
+from loop.rundir.layout import ARGUMENTS
+from loop.rundir.read import read_settings
 from model.clip_encoder import TextEncoderName
 from model.ik import IK
 from uhc.controllers.registry import CONTROLLERS
+
+logger = logging.getLogger("scsc")
 
 
 def _listed(what: str, registry: Registry) -> str:
@@ -109,7 +116,7 @@ class Arguments:
     cond_mask_prob: float | None = None
     """share of the training texts that are hidden; default: the preset's"""
     diffusion_steps: int | None = None
-    """length of the noising chain and of sampling; default: the preset's"""
+    """length of the noising chain; default: the preset's"""
     noise_schedule: NoiseSchedule | None = None
     """betas of the noising chain; default: the preset's"""
     guidance_param: float | None = None
@@ -118,6 +125,12 @@ class Arguments:
     """of the average of weights that one samples with; 0: none (published); default: 0.99"""
     carry_optimizer: bool | None = None
     """AdamW keeps its moments from generation to generation (published: no); default: True"""
+    sampler: SamplerName | None = None
+    """ddpm (published), ddim, or dpmpp (DPM-Solver++), which needs the fewest steps; default: dpmpp
+    in 12 steps, --faithful: ddpm; an arm that goes on, or starts from a generation 0, samples as
+    those did"""
+    sampling_steps: int | None = None
+    """calls of the network to draw a motion; default: 12 of dpmpp, else all of the chain"""
     eval_num_samples: int | None = None
     """motions drawn to evaluate a generation; default: the preset's"""
     eval_rep_times: int | None = None
@@ -167,7 +180,8 @@ class Arguments:
         """Return published or corrected behaviour, with what the user chose of it.
 
         Raises:
-            InvalidOptionError: guidance by a network that is never trained without a text.
+            InvalidOptionError: guidance by a network that is never trained without a text, or more
+                steps than the chain has.
         """
         protocol = FAITHFUL if self.faithful else CORRECTED
         chosen = {"guidance": self.guidance_param, "carry_optimizer": self.carry_optimizer}
@@ -175,5 +189,40 @@ class Arguments:
         if self.ema_decay is not None:
             chosen["ema_decay"] = self.ema_decay or None
         protocol = dataclasses.replace(protocol, **chosen)
-        check_guidance(protocol.guidance, self.numbers().condition_dropout)
-        return protocol
+        numbers = self.numbers()
+        check_guidance(protocol.guidance, numbers.condition_dropout)
+        sampler, steps = self.sampler or protocol.sampler, self.sampling_steps
+        if steps is None and sampler == CORRECTED.sampler and CORRECTED.sampling_steps:
+            steps = min(CORRECTED.sampling_steps, numbers.diffusion_steps)
+        if steps is not None and not 1 <= steps <= numbers.diffusion_steps:
+            raise InvalidOptionError(
+                "cannot sample in this many steps",
+                found=f"--sampling_steps {steps}",
+                expected=f"1 to {numbers.diffusion_steps}, the length of the noising chain",
+                remedy="leave --sampling_steps out",
+            )
+        return dataclasses.replace(protocol, sampler=sampler, sampling_steps=steps)
+
+    def continued(self) -> Arguments:
+        """Return the options with guidance and sampler of the run that goes on, or of generation 0.
+
+        Where the user gave others, those stay. Older runs recorded no sampler: theirs was ddpm.
+        """
+        sources = [self.save_dir, *([] if self.start_from is None else [self.start_from.parent])]
+        begun = next((folder for folder in sources if (folder / ARGUMENTS).is_file()), None)
+        recorded = {} if begun is None else read_settings(begun).get("protocol", {})
+        if "guidance" not in recorded:
+            return self
+        stored = {"sampler": "ddpm", "sampling_steps": None} | recorded
+        guidance = stored["guidance"] if self.guidance_param is None else self.guidance_param
+        kept = dataclasses.replace(self, guidance_param=guidance)
+        if self.sampler is None and self.sampling_steps is None:
+            kept = dataclasses.replace(
+                kept, sampler=stored["sampler"], sampling_steps=stored["sampling_steps"]
+            )
+        if kept.protocol() != self.protocol():
+            logger.info(
+                "sampling as %s began: %s, %s steps, guidance %g", begun, kept.sampler,
+                kept.sampling_steps or "all", guidance,
+            )  # fmt: skip
+        return kept

@@ -26,7 +26,7 @@ MODEL_SETTINGS = {
         *("latent_dim", "layers", "heads", "ff_size", "max_frames"),
         *("diffusion_steps", "noise_schedule"),
     ),
-    "protocol": ("mask_padding", "ema_decay", "guidance"),
+    "protocol": ("mask_padding", "ema_decay", "guidance", "sampler", "sampling_steps"),
     "text_encoder": ("weights",),
     "evaluator": (),
 }
@@ -39,6 +39,7 @@ def run(arguments: Arguments) -> None:
     Raises:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
+    arguments = arguments.continued()
     experiment = _experiment(arguments)
     check_ratio(arguments.synthetic_augmentation_percent, experiment.protocol)
     with joined_processes() as distributed:

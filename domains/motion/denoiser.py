@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from dataset.humanml3d import MOTION_DIM
+from diffusion import SamplerName
 from diffusion.guidance import guided
 from diffusion.noise import ItemNoise
 from diffusion.process import Diffusion
-from diffusion.samplers import ddpm
+from diffusion.samplers import Sampling
 from diffusion.schedules import cosine_betas, linear_betas
 from domains.motion.presets import MotionPreset, Protocol
 from loop.progress import track
@@ -46,6 +47,7 @@ class Denoiser:
         guidance: classifier-free guidance scale.
         device: where the network is.
         words: a decoder network reads a vector a word, not one a text.
+        sampling: by which sampler motions are drawn, and in how many steps.
     """
 
     network: MDM | MDMDecoder
@@ -58,6 +60,7 @@ class Denoiser:
     guidance: float
     device: torch.device
     words: bool = False
+    sampling: Sampling = field(default_factory=Sampling)
 
     def sample(
         self,
@@ -87,6 +90,19 @@ class Denoiser:
                 motions += done[start].values()
         return motions
 
+    def with_sampling(self, sampler: SamplerName | None, steps: int | None) -> Denoiser:
+        """Return the same model drawn from in another way; None leaves what it has.
+
+        Another sampler takes `steps`, or the whole chain.
+
+        Raises:
+            InvalidOptionError: fewer than one step, or more than the chain has.
+        """
+        kept = steps is None and sampler in (None, self.sampling.sampler)
+        sampling = self.sampling if kept else Sampling(sampler or self.sampling.sampler, steps)
+        sampling.chain(self.diffusion)
+        return replace(self, sampling=sampling)
+
     def _sample_batch(
         self, captions: Sequence[str], lengths: Sequence[int], seeds: Sequence[int]
     ) -> list[np.ndarray]:
@@ -96,7 +112,8 @@ class Denoiser:
         )
         shape = (len(captions), self.max_frames, MOTION_DIM)
         denoise = guided(self.network, condition, self.guidance)
-        drawn = ddpm(self.diffusion, denoise, ItemNoise(seeds, self.device), shape)
+        noise = ItemNoise(seeds, self.device)
+        drawn = self.sampling.draw(self.diffusion, denoise, noise, shape)
         vectors = drawn.cpu().numpy() * self.std + self.mean
         return [motion[:length] for motion, length in zip(vectors, lengths, strict=True)]
 
@@ -149,7 +166,14 @@ def new_denoiser(
         max_frames=preset.max_frames,
         guidance=protocol.guidance,
         device=device,
+        sampling=sampling_of(protocol, preset),
     )
+
+
+def sampling_of(protocol: Protocol, preset: MotionPreset) -> Sampling:
+    """Return how the loop draws; chains shorter than the protocol's steps are walked as a whole."""
+    steps = protocol.sampling_steps
+    return Sampling(protocol.sampler, steps and min(steps, preset.diffusion_steps))
 
 
 def betas(preset: MotionPreset) -> np.ndarray:

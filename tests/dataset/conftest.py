@@ -22,6 +22,8 @@ def tiny(tmp_path: Path) -> Write:
         for number, (clip, count) in enumerate(frames.items()):
             rng = np.random.default_rng([7, number])
             vectors = rng.normal(size=(count, 263)).astype(np.float32)
+            for name in ("new_joint_vecs", "texts"):  # ids may hold folders
+                (root / name / clip).parent.mkdir(parents=True, exist_ok=True)
             np.save(root / "new_joint_vecs" / f"{clip}.npy", vectors)
         for clip, text in texts.items():
             (root / "texts" / f"{clip}.txt").write_text(text, encoding="utf-8")

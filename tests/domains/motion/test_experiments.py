@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from domains.motion.experiments import ARMS, experiment_named
 from domains.motion.registries import CORRECTIONS
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.layout import parse_arm
+from tests.runs import write_settings
 from visualize.arms import arm_title
 
 ARM = "synthetic_percent_{}_iterative_finetuning"
@@ -176,3 +178,37 @@ def test_guidance_needs_hidden_texts(tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="--guidance_param 1"):
         Arguments(**options, guidance_param=2.5).protocol()
     assert Arguments(**options).protocol().guidance == 1.0
+
+
+def test_sampler_and_steps(tmp_path: Path) -> None:
+    given = Arguments(save_dir=tmp_path / "arm", mini_dataset_dir=tmp_path, preset="demo")
+
+    def drawn(**options) -> tuple[str, int | None]:
+        protocol = dataclasses.replace(given, **options).protocol()
+        return protocol.sampler, protocol.sampling_steps
+
+    assert drawn() == ("dpmpp", 12)
+    assert drawn(preset="smoke") == ("dpmpp", 5), "its chain is no longer"
+    assert drawn(faithful=True) == ("ddpm", None)
+    assert drawn(faithful=True, sampler="dpmpp") == ("dpmpp", 12)
+    assert drawn(sampler="ddim") == ("ddim", None)
+    assert drawn(sampler="ddim", sampling_steps=7) == ("ddim", 7)
+    for wrong in (0, 51):
+        with pytest.raises(InvalidOptionError, match="1 to 50"):
+            drawn(sampling_steps=wrong)
+
+
+def test_an_arm_samples_as_it_or_its_generation_0_began(tmp_path: Path) -> None:
+    started = tmp_path / "generation_0" / "generation_0"
+    write_settings(started.parent, {"protocol": {"guidance": 2.5}})  # by an older version
+    given = Arguments(
+        save_dir=tmp_path / "arm", mini_dataset_dir=tmp_path, preset="demo", start_from=started
+    )
+    found = given.continued().protocol()
+    assert (found.guidance, found.sampler, found.sampling_steps) == (2.5, "ddpm", None)
+    asked = dataclasses.replace(given, guidance_param=1.0, sampling_steps=8)
+    assert asked.continued().protocol() == asked.protocol()
+    began = {"guidance": 1.0, "sampler": "ddim", "sampling_steps": 9}
+    write_settings(given.save_dir, {"protocol": began})
+    found = given.continued().protocol()
+    assert (found.guidance, found.sampler, found.sampling_steps) == tuple(began.values())

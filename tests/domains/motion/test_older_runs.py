@@ -35,6 +35,7 @@ def test_a_run_of_the_first_build_goes_on(
         archive.extractall(tmp_path / "runs", filter="data")
     (tmp_path / "data").symlink_to(smooth_data)
     arm = Path("runs") / NAME
+    caplog.set_level("INFO")
     before = {path: path.read_bytes() for path in arm.glob("generation_*/*") if path.is_file()}
     run(
         Arguments(
@@ -46,7 +47,6 @@ def test_a_run_of_the_first_build_goes_on(
             workers=1,
             eval_num_samples=40,
             synthetic_augmentation_percent=0.25,
-            guidance_param=2.5,  # what was the default
             num_generations=2,
             keep="all",
             keep_samples="all",
@@ -56,4 +56,7 @@ def test_a_run_of_the_first_build_goes_on(
     (metrics,) = read_json(arm / "generation_2" / "eval_dict.json").values()
     assert metrics["FID_test"] > 0
     assert "older version" in caplog.text and "protocol.keep_heading" in caplog.text
+    assert f"sampling as {arm} began: ddpm, all steps, guidance 2.5" in caplog.text
+    stored = read_json(arm / "args.json")["protocol"]
+    assert (stored["guidance"], "sampler" in stored) == (2.5, False)
     assert "evaluator_fingerprint" in read_json(arm / "args.json")

@@ -1,0 +1,163 @@
+"""How few steps may sampling take? Metrics of one trained model, drawn in several ways.
+
+`python -m benchmarks.samplers --model weights/cmu --dataset dataset/cmu_max --out
+results/samplers/cmu.md` draws a motion for every test motion with each sampler, as the loop does
+(guidance 1), several times over. Equal captions and first noise make the differences to the whole
+ancestral chain paired; a star marks one that the draws resolve: its 95 % interval leaves out 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+
+from dataset.humanml3d import MotionItem, load_split
+from diffusion.samplers import Sampling
+from domains.motion.denoiser import UNIT, Denoiser
+from domains.motion.distances import MotionReference, MotionTable
+from domains.motion.evaluator.choice import motion_evaluator
+from domains.motion.evaluator.protocol import Evaluator
+from eval.metrics.statistics import mean_interval
+from loop.rng import Stream
+from loop.rundir.files import write_bytes
+from sample.models import load_model
+
+SHOWN = ("KID", "FID", "Recall", "Diversity", "Precision", "Coverage", "FID kinetic", "Phys-Err")
+WAYS = (
+    Sampling("ddpm"),
+    *(Sampling("ddpm", steps) for steps in (25, 12)),
+    *(Sampling("ddim", steps) for steps in (25, 12)),
+    *(Sampling("dpmpp", steps) for steps in (25, 16, 12, 10, 8, 6)),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare samplers on the same weights."""
+
+    model: Path
+    """folder of a finished generation or of weights"""
+    dataset: Path
+    """data set in HumanML3D layout, whose test motions are the reference"""
+    out: Path | None = None
+    """the table, Markdown; default: only print it"""
+    evaluator: str = "cmu"
+    """preset of the evaluator, trained on the pool of the data set if it is not in the cache"""
+    cache: Path = Path("exp_outputs/evaluators")
+    """folder of evaluators"""
+    seeds: int = 5
+    """draws with each sampler"""
+    samples: int = 256
+    """motions a draw, at most one a test motion"""
+
+
+def measured(
+    denoiser: Denoiser,
+    items: Sequence[MotionItem],
+    evaluator: Evaluator,
+    reference: MotionReference,
+    seed: int,
+) -> dict[str, float]:
+    """Draw a motion for each item and compare them all with the reference."""
+    rng = np.random.default_rng(seed)
+    texts = [item.captions[rng.integers(len(item.captions))].text for item in items]
+    motions = denoiser.sample(texts, [len(item.vectors) for item in items], Stream(seed), "draw")
+    return reference.values(MotionTable.of(motions, [item.id for item in items], evaluator))
+
+
+def table(options: Options) -> str:
+    """Measure all ways and return the table."""
+    device = torch.device("cpu")
+    train, test = (load_split(options.dataset, split) for split in ("train", "test"))
+    evaluator = motion_evaluator(
+        "trained", trained_on=options.dataset, cache=options.cache, preset=options.evaluator,
+        root=Path(), captions=(), device=device,
+    )  # fmt: skip
+    denoiser = load_model(options.model, device, guidance=1.0)
+
+    def cut(items: Sequence[MotionItem]) -> MotionTable:
+        ends = [min(len(item.vectors), denoiser.max_frames) // UNIT * UNIT for item in items]
+        motions = [item.vectors[:end] for item, end in zip(items, ends, strict=True)]
+        return MotionTable.of(motions, [item.id for item in items], evaluator)
+
+    reference = MotionReference(cut(test.items))
+    items = test.items[: options.samples]
+    real = reference.values(cut(train.items))
+    first: list[dict[str, float]] = []
+    rows = [
+        f"# Samplers on {options.model}",
+        "",
+        f"Written by `python -m benchmarks.samplers --model {options.model} --dataset "
+        f"{options.dataset} --out {options.out}`: {len(items)} motions a draw against "
+        f"{len(test.items)} test motions, {options.seeds} draws, guidance 1. Means, and below them "
+        "the paired difference to the first row with its 95 % interval over the draws; * marks "
+        "one that leaves out 0.",
+        "",
+        "| sampler | steps | CPU ms a motion | " + " | ".join(SHOWN) + " |",
+        "|---|---" + "|---" * (1 + len(SHOWN)) + "|",
+        "| real training motions | | | " + " | ".join(f"{real[n]:.3g}" for n in SHOWN) + " |",
+    ]
+    for way in WAYS:
+        if (way.steps or 0) >= denoiser.diffusion.steps:
+            continue
+        drawn, start = replace(denoiser, sampling=way), time.process_time()
+        found = [
+            measured(drawn, items, evaluator, reference, seed) for seed in range(options.seeds)
+        ]
+        cost = _cost(drawn, items)
+        first = first or found
+        rows += _rows(way, found, first, cost, denoiser.diffusion.steps)
+        print(f"{rows[-2]}\n{rows[-1]}  ({time.process_time() - start:.0f} CPU s)", flush=True)
+    return "\n".join([*rows, ""])
+
+
+def _cost(denoiser: Denoiser, items: Sequence[MotionItem]) -> float:
+    """CPU milliseconds to draw a motion, of a batch of at most 64."""
+    texts, frames = (
+        [item.captions[0].text for item in items[:64]],
+        [len(item.vectors) for item in items[:64]],
+    )
+    start = time.process_time()
+    denoiser.sample(texts, frames, Stream(0), "draw")
+    return 1e3 * (time.process_time() - start) / len(texts)
+
+
+def _rows(
+    way: Sampling,
+    found: list[dict[str, float]],
+    first: list[dict[str, float]],
+    cost: float,
+    whole: int,
+) -> list[str]:
+    """Return the line of means and the line of differences."""
+    means, apart = [], []
+    for name in SHOWN:
+        means.append(f"{mean_interval([each[name] for each in found]).value:.3g}")
+        pairs = zip(found, first, strict=True)
+        change = mean_interval([ours[name] - theirs[name] for ours, theirs in pairs])
+        star = "*" * (change.low > 0 or change.high < 0)
+        half = change.high - change.value
+        apart.append(f"{change.value:+.2g} ± {half:.2g}{star}" if found is not first else "")
+    return [
+        f"| {way.sampler} | {way.steps or whole} | {cost:.0f} | {' | '.join(means)} |",
+        f"| | | | {' | '.join(apart)} |",
+    ]
+
+
+def main(options: Options) -> None:
+    """Print the table, and write it."""
+    text = table(options)
+    print(text)
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(options.out, text.encode())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
