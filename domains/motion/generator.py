@@ -6,11 +6,12 @@ import copy
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dataset.batches import TrainingBatches
 from dataset.humanml3d import MotionItem, MotionSet, published_prompts, read_ids
@@ -35,6 +36,7 @@ class MotionGenerator(Generator[MotionBatch]):
         protocol: published or corrected behaviour.
         seed: the run's seed.
         distributed: the processes that train together; by default this one is alone.
+        start: weights of generation 0, which is then not trained.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class MotionGenerator(Generator[MotionBatch]):
         protocol: Protocol,
         seed: int,
         distributed: TorchDistributed | None = None,
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        self.denoiser = denoiser
+        self.denoiser, self._start = denoiser, start
         self._distributed = distributed
         self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
         self._optimizer = self._new_optimizer()
@@ -142,8 +145,16 @@ class MotionGenerator(Generator[MotionBatch]):
         stream: Stream,
         scratch: Path | None,
     ) -> None:
-        """Train on the real and synthetic motions of `training_set` for the preset's steps."""
+        """Train on the real and synthetic motions of `training_set` for the preset's steps.
+
+        Generation 0 takes the weights that it was given, if any: the live ones and their average
+        alike, with an optimiser that knows no step.
+        """
         preset = self._preset
+        if generation == 0 and self._start is not None:
+            self._steps = preset.generation_0_steps
+            self.denoiser.adopt(self._start)
+            return
         if generation > 0 and not self._protocol.carry_optimizer:
             self._optimizer = self._new_optimizer()
         for group in self._optimizer.param_groups:  # a stored optimiser brings those of its run

@@ -69,7 +69,7 @@ def train_or_load_evaluator(
     encoder = MiniLMEncoder() if encoder is None else encoder
     pool = load_pool(data_dir, skip_damaged=skip_damaged)
     fingerprint = _fingerprint(pool, row, seed, encoder)
-    file = Path(out) / f"evaluator_{fingerprint}.pt"
+    file = evaluator_file(Path(out), fingerprint)
     config = network_config(row, encoder)
     if file.exists():
         stored = load_checkpoint(file)
@@ -105,6 +105,19 @@ def evaluator_fingerprint(
     row = _preset_named(preset)
     pool = load_pool(data_dir, skip_damaged=skip_damaged)
     return _fingerprint(pool, row, seed, MiniLMEncoder() if encoder is None else encoder)
+
+
+def evaluator_file(folder: Path, fingerprint: str) -> Path:
+    """Return where the evaluator of that fingerprint is kept."""
+    return folder / f"evaluator_{fingerprint}.pt"
+
+
+def evaluator_recipe(
+    preset: str, seed: int = SEED, encoder: TextEncoder | None = None
+) -> dict[str, Any]:
+    """Return what decides the weights of an evaluator beside its pool, in terms of JSON."""
+    name = (MiniLMEncoder() if encoder is None else encoder).name
+    return {"recipe": RECIPE, **asdict(_preset_named(preset)), "seed": seed, "encoder": name}
 
 
 def _preset_named(name: str) -> EvaluatorPreset:
