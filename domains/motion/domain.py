@@ -115,8 +115,9 @@ def build_domain(
     )
     start = _starting_weights(experiment, train, encoder.name)
     generator = MotionGenerator(
-        denoiser, train, preset, protocol, experiment.seed, distributed, start
-    )
+        denoiser, train, preset, protocol, experiment.seed, distributed, start,
+        experiment.cache / "drawn",
+    )  # fmt: skip
     judge = _judge(experiment, test, device)
     return Built(
         real=MotionBatch(train.items),

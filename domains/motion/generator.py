@@ -17,6 +17,7 @@ from dataset.batches import TrainingBatches
 from dataset.humanml3d import MotionItem, MotionSet, published_prompts, read_ids
 from domains.motion.denoiser import UNIT, Denoiser
 from domains.motion.distributed import TorchDistributed
+from domains.motion.drawn_once import parts_folder
 from domains.motion.files import MotionBatch
 from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.training import fit, restore_training, training_state
@@ -37,6 +38,7 @@ class MotionGenerator(Generator[MotionBatch]):
         seed: the run's seed.
         distributed: the processes that train together; by default this one is alone.
         start: weights of generation 0, which is then not trained.
+        shared: folder for motions that other arms draw alike (`domains.motion.drawn_once`).
     """
 
     def __init__(
@@ -48,8 +50,9 @@ class MotionGenerator(Generator[MotionBatch]):
         seed: int,
         distributed: TorchDistributed | None = None,
         start: Mapping[str, Tensor] | None = None,
+        shared: Path | None = None,
     ) -> None:
-        self.denoiser, self._start = denoiser, start
+        self.denoiser, self._start, self._shared = denoiser, start, shared
         self._distributed = distributed
         self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
         self._optimizer = self._new_optimizer()
@@ -84,11 +87,11 @@ class MotionGenerator(Generator[MotionBatch]):
             sources += chosen
             prompts += [item.captions[rng.integers(len(item.captions))] for item in chosen]
         names = sample_ids(sources, clips)
-        motions = self.denoiser.sample(
+        motions = self._draw(
             [prompt.text for prompt in prompts],
             [len(item.vectors) for item in sources],
-            self._noise(noise),
-            "synthesise",
+            stream,
+            noise,
             scratch,
         )
         every = self._protocol.captions == "all"
@@ -116,16 +119,27 @@ class MotionGenerator(Generator[MotionBatch]):
                 "out",
             )
         chosen = random.Random(generation_of(stream) * self._seed).sample(listed, count)
-        motions = self.denoiser.sample(
-            [prompt.caption.text for prompt in chosen],
-            [prompt.frames for prompt in chosen],
-            self._noise(stream),
-            "synthesise",
-            scratch,
-            unit=1,
-        )
+        texts, frames = [p.caption.text for p in chosen], [p.frames for p in chosen]
+        motions = self._draw(texts, frames, stream, stream, scratch, unit=1)
         pairs = zip(chosen, motions, strict=True)
         return MotionBatch(tuple(MotionItem(p.id, p.id, m, p.captions) for p, m in pairs))
+
+    def _draw(
+        self,
+        texts: Sequence[str],
+        frames: Sequence[int],
+        stream: Stream,
+        noise: Stream,
+        scratch: Path | None,
+        unit: int = UNIT,
+    ) -> list[np.ndarray]:
+        place = parts_folder(
+            self._shared, scratch, self.denoiser, texts, frames, stream, self._noise(noise)
+        )
+        with place as parts:
+            return self.denoiser.sample(
+                texts, frames, self._noise(noise), "synthesise", parts, unit
+            )
 
     @property
     def prompts(self) -> int:
