@@ -54,6 +54,10 @@ class Arguments:
     replace"""
     start_from: Path | None = None
     """finished generation 0 to start from (its folder generation_0); default: train one"""
+    generation_0_weights: Path | None = None
+    """weights that come along, such as weights/demo, to be generation 0 instead of training it"""
+    from_scratch: bool = False
+    """train generation 0 here, whatever weights come along"""
     num_generations: int | None = None
     """last generation to make; default: the preset's"""
     start_at_generation: int = 0
@@ -175,6 +179,22 @@ class Arguments:
             eval_repetitions=self.eval_rep_times,
             eval_split=self.eval_split,
         )
+
+    def weights(self) -> Path | None:
+        """Return the weights to be generation 0, None where it is trained or copied.
+
+        Raises:
+            InvalidOptionError: every generation shall be trained anew.
+        """
+        if self.from_scratch or self.start_from is not None or self.generation_0_weights is None:
+            return None
+        if self.start_weights == "scratch":
+            raise InvalidOptionError(
+                "where every generation is trained anew, weights cannot come along",
+                found=f"--start_weights scratch --generation_0_weights {self.generation_0_weights}",
+                remedy="add --from_scratch",
+            )
+        return self.generation_0_weights
 
     def protocol(self) -> Protocol:
         """Return published or corrected behaviour, with what the user chose of it.

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 from domains.motion.arguments import Arguments
+from domains.motion.checkpoints.shipped import WEIGHTS, digest
 from domains.motion.distributed import TorchDistributed, device_named, joined_processes
 from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain, check_ratio
 from domains.motion.files import LARGE_FILES
@@ -83,6 +84,7 @@ def _experiment(arguments: Arguments) -> MotionExperiment:
         controller=controller,
         fresh_data=arguments.fresh_data_dir,
         ik=arguments.ik,
+        start=arguments.weights(),
     )
 
 
@@ -122,6 +124,7 @@ def _settings(
             "weights": encoder.name,
         },
         "evaluator": experiment.evaluator,
+        **({} if experiment.start is None else {"weights": digest(experiment.start / WEIGHTS)}),
         **({} if experiment.ik == "analytic" else {"ik": experiment.ik}),
         "synthetic_augmentation_percent": arguments.synthetic_augmentation_percent,
         "filters": experiment.filters,

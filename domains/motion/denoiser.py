@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from domains.motion.presets import MotionPreset, Protocol
 from loop.progress import track
 from loop.rng import Stream, item_seeds
 from loop.rundir.partial_results import PartialResults
+from model.checkpoint import load_state
 from model.ema import EMA
 from model.mdm import MDM, MDMConfig
 from model.mdm_decoder import MDMDecoder
@@ -102,6 +103,18 @@ class Denoiser:
         sampling = self.sampling if kept else Sampling(sampler or self.sampling.sampler, steps)
         sampling.chain(self.diffusion)
         return replace(self, sampling=sampling)
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Take weights as the live ones and as their average, which then counts no update.
+
+        Raises:
+            RunStateError: they are of a network of other sizes.
+        """
+        load_state(self.network, weights)
+        if self.ema is not None:
+            average = self.ema.state_dict()["average"]
+            own = {name: weights[name].to(self.device) for name in average}
+            self.ema.load_state_dict({"updates": 0, "average": own})
 
     def _sample_batch(
         self, captions: Sequence[str], lengths: Sequence[int], seeds: Sequence[int]

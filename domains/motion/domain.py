@@ -12,6 +12,7 @@ import torch
 
 from dataset.humanml3d import MotionSet, load_split
 from dataset.split_distance import report_split
+from domains.motion.checkpoints.generation_0 import starting_weights
 from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.distributed import TorchDistributed
@@ -57,6 +58,7 @@ class MotionExperiment:
         fresh_data: another data set, whose training clips that `dataset` does not have are dealt
             out by the mixing policy `fresh_data`.
         ik: inverse kinematics of the correction.
+        start: weights that come along as generation 0; None trains it.
         text_encoder: what the captions become vectors with.
         text_encoder_source: folder or hub name of a text encoder that the user brings.
         evaluator: what the metrics stand on.
@@ -79,6 +81,7 @@ class MotionExperiment:
     controller: Controller = field(default_factory=Tracker)
     fresh_data: Path | None = None
     ik: IK = "analytic"
+    start: Path | None = None
 
 
 def build_domain(
@@ -112,7 +115,11 @@ def build_domain(
     denoiser = new_denoiser(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
     )
-    generator = MotionGenerator(denoiser, train, preset, protocol, experiment.seed, distributed)
+    start = _starting_weights(experiment, train, encoder.name)
+    generator = MotionGenerator(
+        denoiser, train, preset, protocol, experiment.seed, distributed, start,
+        experiment.cache / "drawn",
+    )  # fmt: skip
     judge = _judge(experiment, test, device)
     return Built(
         real=MotionBatch(train.items),
@@ -128,6 +135,16 @@ def build_domain(
         synthetic_count=lambda ratio, _: int(ratio * generator.prompts),  # published rounding
         later={FINGERPRINT: getattr(judge, "fingerprint", experiment.evaluator)},
     )
+
+
+def _starting_weights(
+    experiment: MotionExperiment, train: MotionSet, encoder: str
+) -> dict[str, torch.Tensor] | None:
+    if experiment.start is None:
+        return None
+    cache = experiment.cache / "evaluator" if experiment.evaluator == "trained" else None
+    preset, protocol = experiment.preset, experiment.protocol
+    return starting_weights(experiment.start, train, preset, protocol, encoder, cache)
 
 
 def motions(

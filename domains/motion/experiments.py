@@ -19,7 +19,7 @@ from loop.rundir.files import read_json
 logger = logging.getLogger("scsc")
 
 PUBLISHED_SIZES = ("0064", "0128", "0256", "2794")
-DATASETS, OUTPUTS = Path("dataset"), Path("exp_outputs")
+DATASETS, OUTPUTS, WEIGHTS = Path("dataset"), Path("exp_outputs"), Path("weights")
 COMPLETE, PARENT = DATASETS / "HumanML3D", DATASETS / "HumanML3D_subset_2794"
 """What `exp_scripts/filter_dataset.py` takes clips from: for 2794, and for the smaller ones."""
 GENERATION_0 = "generation_0"
@@ -83,6 +83,16 @@ class Experiment:
     def generation_0(self) -> Path:
         """Folder of the generation that all arms start from."""
         return self.runs / GENERATION_0 / GENERATION_0
+
+    def generation_0_options(self) -> list[str]:
+        """Return the trainer's options for generation 0: weights of this name come along, if any.
+
+        Only an experiment with the data and the numbers of its name takes them.
+        """
+        folder = WEIGHTS / self.name
+        if self.preset.name != self.name or not (folder / "clips.safetensors").is_file():
+            return ["--num_generations", "0"]
+        return ["--num_generations", "0", "--generation_0_weights", str(folder)]
 
     def with_seed(self, seed: int) -> Experiment:
         """Return the experiment among repetitions that differ in the seed (published folder)."""

@@ -6,16 +6,18 @@ import copy
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dataset.batches import TrainingBatches
 from dataset.humanml3d import MotionItem, MotionSet, published_prompts, read_ids
 from domains.motion.denoiser import UNIT, Denoiser
 from domains.motion.distributed import TorchDistributed
+from domains.motion.drawn_once import parts_folder
 from domains.motion.files import MotionBatch
 from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.training import fit, restore_training, training_state
@@ -35,6 +37,8 @@ class MotionGenerator(Generator[MotionBatch]):
         protocol: published or corrected behaviour.
         seed: the run's seed.
         distributed: the processes that train together; by default this one is alone.
+        start: weights of generation 0, which is then not trained.
+        shared: folder for motions that other arms draw alike (`domains.motion.drawn_once`).
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class MotionGenerator(Generator[MotionBatch]):
         protocol: Protocol,
         seed: int,
         distributed: TorchDistributed | None = None,
+        start: Mapping[str, Tensor] | None = None,
+        shared: Path | None = None,
     ) -> None:
-        self.denoiser = denoiser
+        self.denoiser, self._start, self._shared = denoiser, start, shared
         self._distributed = distributed
         self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
         self._optimizer = self._new_optimizer()
@@ -81,11 +87,11 @@ class MotionGenerator(Generator[MotionBatch]):
             sources += chosen
             prompts += [item.captions[rng.integers(len(item.captions))] for item in chosen]
         names = sample_ids(sources, clips)
-        motions = self.denoiser.sample(
+        motions = self._draw(
             [prompt.text for prompt in prompts],
             [len(item.vectors) for item in sources],
-            self._noise(noise),
-            "synthesise",
+            stream,
+            noise,
             scratch,
         )
         every = self._protocol.captions == "all"
@@ -113,16 +119,27 @@ class MotionGenerator(Generator[MotionBatch]):
                 "out",
             )
         chosen = random.Random(generation_of(stream) * self._seed).sample(listed, count)
-        motions = self.denoiser.sample(
-            [prompt.caption.text for prompt in chosen],
-            [prompt.frames for prompt in chosen],
-            self._noise(stream),
-            "synthesise",
-            scratch,
-            unit=1,
-        )
+        texts, frames = [p.caption.text for p in chosen], [p.frames for p in chosen]
+        motions = self._draw(texts, frames, stream, stream, scratch, unit=1)
         pairs = zip(chosen, motions, strict=True)
         return MotionBatch(tuple(MotionItem(p.id, p.id, m, p.captions) for p, m in pairs))
+
+    def _draw(
+        self,
+        texts: Sequence[str],
+        frames: Sequence[int],
+        stream: Stream,
+        noise: Stream,
+        scratch: Path | None,
+        unit: int = UNIT,
+    ) -> list[np.ndarray]:
+        place = parts_folder(
+            self._shared, scratch, self.denoiser, texts, frames, stream, self._noise(noise)
+        )
+        with place as parts:
+            return self.denoiser.sample(
+                texts, frames, self._noise(noise), "synthesise", parts, unit
+            )
 
     @property
     def prompts(self) -> int:
@@ -142,8 +159,16 @@ class MotionGenerator(Generator[MotionBatch]):
         stream: Stream,
         scratch: Path | None,
     ) -> None:
-        """Train on the real and synthetic motions of `training_set` for the preset's steps."""
+        """Train on the real and synthetic motions of `training_set` for the preset's steps.
+
+        Generation 0 takes the weights that it was given, if any: the live ones and their average
+        alike, with an optimiser that knows no step.
+        """
         preset = self._preset
+        if generation == 0 and self._start is not None:
+            self._steps = preset.generation_0_steps
+            self.denoiser.adopt(self._start)
+            return
         if generation > 0 and not self._protocol.carry_optimizer:
             self._optimizer = self._new_optimizer()
         for group in self._optimizer.param_groups:  # a stored optimiser brings those of its run

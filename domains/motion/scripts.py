@@ -48,6 +48,7 @@ exp_outputs/dataset_<DATASET>/<arm>/generation_<g>/.
                (published: 025 050 075 100; for 2794: 05 10 15 20 25)
   --preset P   row of the preset table (domains/motion/presets.py); default: by the name
   --save_dir D another folder for the arm, for a variant of it (--mixing, --correction ...)
+  --from_scratch  train generation 0 here also where weights/DATASET bring it along
   --seed N     a repetition of the experiment, kept apart in exp_outputs/dataset_<DATASET>_seed_<N>/
 
 All other options go to `python -m train.train_mdm_iterative_finetuning`, whose --help lists them.
@@ -114,7 +115,7 @@ def trainer_command(experiment: Experiment, arm: Arm, save_dir: Path | None = No
     """
     line = arm_command(experiment, arm, save_dir)
     if arm.name == GENERATION_0:
-        return [*line, "--num_generations", "0"]
+        return [*line, *experiment.generation_0_options()]
     if ((save_dir or experiment.runs / arm.name) / GENERATION_0 / EVALUATION).is_file():
         return line
     require_generation_0(experiment)

@@ -68,7 +68,7 @@ def _longest_first(arms: Sequence[Arm]) -> list[Arm]:
 
 
 def _generation_0(experiment: Experiment, seed: int, request: Request) -> Job:
-    options = ["--num_generations", "0"]
+    options = experiment.generation_0_options()
     return _job(experiment, Arm(GENERATION_0), seed, request, options, label="generation 0")
 
 

@@ -51,8 +51,23 @@ def load_shipped(
         MissingAssetError, CorruptFileError: a file is missing, damaged, or not the shipped one.
         RunStateError: config.json does not fit the weights.
     """
-    path = folder / WEIGHTS
-    config = read_json(folder / CONFIG)
+    arrays, path = stored_weights(folder, device), folder / WEIGHTS
+    missing = [name for name in STATISTICS if name not in arrays]
+    if missing:
+        raise CorruptFileError("mean and std are missing", path=path, found=sorted(arrays)[:5])
+    mean, std = (arrays.pop(name).cpu().numpy() for name in STATISTICS)
+    return denoiser_from(
+        folder / CONFIG, path, device, guidance, text_encoder, statistics=(mean, std), state=arrays
+    )
+
+
+def stored_weights(folder: Path, device: torch.device) -> dict[str, torch.Tensor]:
+    """Read the arrays of such a folder, as float32.
+
+    Raises:
+        MissingAssetError, CorruptFileError: a file is missing, damaged, or not the shipped one.
+    """
+    path, config = folder / WEIGHTS, read_json(folder / CONFIG)
     arrays = read_weights(path, device)
     if (found := digest(path)) != config.get("sha256"):
         raise CorruptFileError(
@@ -62,13 +77,7 @@ def load_shipped(
             expected=f"sha256 {config.get('sha256')}",
             remedy="fetch the folder again",
         )
-    missing = [name for name in STATISTICS if name not in arrays]
-    if missing:
-        raise CorruptFileError("mean and std are missing", path=path, found=sorted(arrays)[:5])
-    mean, std = (arrays.pop(name).cpu().numpy() for name in STATISTICS)
-    return denoiser_from(
-        folder / CONFIG, path, device, guidance, text_encoder, statistics=(mean, std), state=arrays
-    )
+    return {name: array.float() for name, array in arrays.items()}
 
 
 def digest(path: Path) -> str:
@@ -83,8 +92,8 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def ship(generation: Path, out: Path, dataset: Path | None = None) -> None:
-    """Write the folder of a finished generation.
+def ship(generation: Path, out: Path, dataset: Path | None = None, half: bool = False) -> None:
+    """Write the folder of a finished generation; `half` keeps 16 bits of every weight.
 
     Raises:
         MissingAssetError, CorruptFileError, StorageError: a file is missing, damaged, or cannot be
@@ -93,6 +102,8 @@ def ship(generation: Path, out: Path, dataset: Path | None = None) -> None:
     settings = read_json(generation.parent / "args.json")
     source = model_file(generation)
     arrays = dict(load_checkpoint(source))
+    if half:
+        arrays = {name: array.half() for name, array in arrays.items()}
     statistics = read_statistics(Path(settings["dataset"]) if dataset is None else dataset)
     for name, array in zip(STATISTICS, statistics, strict=True):
         arrays[name] = torch.from_numpy(np.ascontiguousarray(array))

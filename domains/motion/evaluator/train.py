@@ -82,7 +82,7 @@ def train_or_load_evaluator(
         found = _loaded(older, pool, row, seed, encoder)
         if found is not None:
             return found
-    file = Path(out) / f"evaluator_{_fingerprint(pool, row, seed, encoder)}.pt"
+    file = evaluator_file(Path(out), _fingerprint(pool, row, seed, encoder))
     with storage(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
@@ -160,6 +160,19 @@ def evaluator_fingerprint(
     row = _preset_named(preset)
     pool = load_pool(data_dir, skip_damaged=skip_damaged)
     return _fingerprint(pool, row, seed, MiniLMEncoder() if encoder is None else encoder)
+
+
+def evaluator_file(folder: Path, fingerprint: str) -> Path:
+    """Return where the evaluator of that fingerprint is kept."""
+    return folder / f"evaluator_{fingerprint}.pt"
+
+
+def evaluator_recipe(
+    preset: str, seed: int = SEED, encoder: TextEncoder | None = None
+) -> dict[str, Any]:
+    """Return what decides the weights of an evaluator beside its pool, in terms of JSON."""
+    name = (MiniLMEncoder() if encoder is None else encoder).name
+    return {"recipe": RECIPE, **asdict(_preset_named(preset)), "seed": seed, "encoder": name}
 
 
 def _preset_named(name: str) -> EvaluatorPreset:

@@ -62,7 +62,8 @@ class Runs:
     def another(self, folder: Path) -> Runs:
         """The same experiment elsewhere, with its generation 0 done."""
         for done in ("generation_0", "cache"):
-            shutil.copytree(self.folder / done, folder / done)
+            unshared = shutil.ignore_patterns("drawn")  # so that drawing can be interrupted
+            shutil.copytree(self.folder / done, folder / done, ignore=unshared)
         return Runs(folder, self.data)
 
     def seconds(self) -> dict[str, float]:
