@@ -24,7 +24,7 @@ from eval.metrics.neighbours import verdicts
 from eval.metrics.samples import Features
 from eval.metrics.statistics import Blocks, Interval, Rows, bootstrap_interval
 from translation.humanml import vectors_to_joints
-from uhc.measure.plausibility import plausibility
+from uhc.measure.plausibility import bone_length_error_mm, plausibility
 
 if TYPE_CHECKING:  # which loads torch
     from domains.motion.evaluator.protocol import Evaluator
@@ -36,6 +36,8 @@ SPREADS = ("Diversity", "Vendi")
 PHYSICAL = {"Penetrate": "penetrate_mm", "Float": "float_mm", "Skate": "skate_mm"}
 """Columns of `uhc.measure.plausibility` (CLoSD variant) behind the names; Phys-Err is their sum."""
 PHYS_ERR = "Phys-Err"
+JITTER, BONES = "Jitter", "Bone length error"
+"""Mean third difference of the joints, mm per frame cubed; `bone_length_error_mm`."""
 RESAMPLES = 100
 
 
@@ -46,7 +48,7 @@ class MotionTable:
     Attributes:
         features: (N, D) points of an evaluator.
         spaces: kinetic and geometric features (`eval.metrics.motion_spaces`).
-        physics: (N,) of each name in PHYSICAL and PHYS_ERR, mm.
+        physics: (N,) of each name in PHYSICAL, PHYS_ERR, JITTER and BONES, mm.
         labels: (N,) motions with the same label are not independent: a clip and its mirror image,
             or what was drawn for them.
     """
@@ -70,6 +72,8 @@ class MotionTable:
             name: np.array([row[column] for row in rows]) for name, column in PHYSICAL.items()
         }
         physics[PHYS_ERR] = np.sum(list(physics.values()), axis=0)
+        physics[JITTER] = np.array([row["jitter"] for row in rows])
+        physics[BONES] = np.array([bone_length_error_mm(positions) for positions in joints])
         labels = np.array([clip.removeprefix("M") for clip in ids])
         return cls(evaluator.embed_motions(list(motions)), motion_spaces(joints), physics, labels)
 
@@ -101,7 +105,7 @@ class MotionReference:
         self._bandwidth = median_distance(real.features)
 
     def values(self, table: MotionTable) -> dict[str, float]:
-        """Compute all numbers of HEADLINE, SHARES, SPREADS, PHYSICAL, and Phys-Err, of at least six
+        """Compute all numbers of HEADLINE, SHARES, SPREADS, and the physical ones, of at least six
         motions; where there are more motions than dimensions, also `Log determinant`, of their
         covariance over that of the real ones."""
         features, real = table.features, self.real.features

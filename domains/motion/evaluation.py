@@ -5,6 +5,8 @@
 <name>_ground truth          what real motions read: FID, Diversity and matching as published; the
                              other distances between two halves of the test split
 <name> train_ground truth    of the real training motions in the model's place
+<name>_sampled, _corrected   of the samples of this generation, and of what the correction made of
+                             them: without the model that learns from them
 
 Names are those of `domains.motion.distances`. Where features come from our own text-motion
 evaluator, the numbers compare between data sets of one pool only; where they come from the
@@ -32,6 +34,9 @@ from eval.metrics.reference import COVERAGE_K
 from loop.errors import InvalidSamplesError
 from loop.interfaces import Corrected, Generator, Metrics
 from loop.rng import Stream
+
+LEAST = COVERAGE_K + 1
+"""Motions without which shares of neighbours mean nothing."""
 
 
 class MotionEvaluation:
@@ -62,7 +67,7 @@ class MotionEvaluation:
             _require_clips(part, samples if part is test else None)
         self._denoiser, self._evaluator = denoiser, evaluator
         self._prompts = _some(test.items, samples)
-        self._real, self._train = (self._measure_real(part.items) for part in (test, train))
+        self._real, self._train = (self._measure(part.items) for part in (test, train))
         self._reference = MotionReference(self._real)
         self._known = self._of_real()
 
@@ -72,7 +77,7 @@ class MotionEvaluation:
     def _cut(self, items: Sequence[MotionItem]) -> list[np.ndarray]:
         return [item.vectors[: self._frames(item)] for item in items]
 
-    def _measure_real(self, items: Sequence[MotionItem]) -> MotionTable:
+    def _measure(self, items: Sequence[MotionItem]) -> MotionTable:
         return MotionTable.of(self._cut(items), [item.id for item in items], self._evaluator)
 
     def evaluate(
@@ -107,7 +112,17 @@ class MotionEvaluation:
             **_matching(texts, embedded_texts, real, "ground truth"),
             **self._known,
         }
-        return metrics | dict(corrected.report if corrected is not None else {})
+        metrics |= self._of_set(sampled, "sampled")
+        if corrected is None:
+            return metrics
+        return metrics | self._of_set(corrected.batch, "corrected") | dict(corrected.report)
+
+    def _of_set(self, batch: MotionBatch | None, suffix: str) -> Metrics:
+        """Measure a synthetic set, if it is large enough."""
+        if batch is None or len(batch) < LEAST:
+            return {}
+        table = self._measure(batch.items)
+        return {f"{name}_{suffix}": value for name, value in self._reference.values(table).items()}
 
     def _of_real(self) -> Metrics:
         """What real motions read, the same for every generation."""
@@ -129,14 +144,13 @@ class MotionEvaluation:
 
 def _require_clips(part: MotionSet, samples: int | None) -> None:
     """Raise InvalidSamplesError where a split, or what is drawn for it, is too small to measure."""
-    least = COVERAGE_K + 1
     count = len(part.items)
-    if min(count, count if samples is None else samples) < least:
+    if min(count, count if samples is None else samples) < LEAST:
         raise InvalidSamplesError(
             "too few motions to evaluate",
             path=part.root / f"{part.split}.txt",
             found=f"{count} of usable length" + f", {samples} to draw" * (samples is not None),
-            expected=f"at least {least}: shares of neighbours are counted among {COVERAGE_K}",
+            expected=f"at least {LEAST}: shares of neighbours are counted among {COVERAGE_K}",
             remedy="list more clips in that split, or draw more (--eval_num_samples)",
         )
 

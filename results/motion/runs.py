@@ -60,7 +60,10 @@ def read_runs(root: Path, arms: Iterable[EvidenceArm]) -> Table:
         record = read_arm(arm.folder(root))
         for generation in record.generations:
             seconds = sum(record.seconds.get(generation, {}).values())
-            found[arm, generation] = {SECONDS: seconds, **record.metrics(generation)}
+            metrics = record.metrics(generation).items()
+            # Seeds tell how far a number moves; what one evaluation says of itself is left out.
+            row = {name: value for name, value in metrics if " interval" not in name}
+            found[arm, generation] = {SECONDS: seconds, **row}
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from body_models.skeleton import check_joints
+from body_models.skeleton import PARENTS, check_joints
 from loop.errors import InvalidOptionError
 
 TOES = (10, 11)
@@ -115,6 +115,13 @@ def jitter_mm(joints: NDArray[Any]) -> float:
     if len(positions) < 4:
         return 0.0
     return float(1000.0 * np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean())
+
+
+def bone_length_error_mm(joints: NDArray[Any]) -> float:
+    """Average over frames and bones how far a bone's length is from its median over the motion."""
+    positions = check_joints(joints)
+    lengths = np.linalg.norm(positions[:, 1:] - positions[:, PARENTS[1:]], axis=-1)
+    return float(1000.0 * np.abs(lengths - np.median(lengths, axis=0)).mean())
 
 
 def plausibility(joints: NDArray[Any], floor: float = 0.0) -> dict[str, float]:

@@ -13,9 +13,11 @@ import pytest
 from dataset.captions import Caption
 from dataset.humanml3d import MotionItem, MotionSet
 from domains.motion.distances import HEADLINE, SHARES
-from domains.motion.evaluation import MotionEvaluation
+from domains.motion.evaluation import LEAST, MotionEvaluation
+from domains.motion.files import MotionBatch
 from eval.metrics.diversity import mean_pairwise_distance
 from loop.errors import InvalidSamplesError
+from loop.interfaces import Corrected
 from loop.rng import Stream
 from tests.domains.motion.walkers import walker
 
@@ -113,6 +115,17 @@ def test_bounds_stand_beside_every_distance_and_real_motions_too(found) -> None:
     parts = sum(metrics[f"{name}_test"] for name in ("Penetrate", "Float", "Skate"))
     assert metrics["Phys-Err_test"] == pytest.approx(parts)
     assert all(isinstance(value, float | list) for value in metrics.values())
+
+
+def test_synthetic_sets_are_measured_without_a_model(found) -> None:
+    real, eyes = walkers(100, 40), Eyes()
+    evaluation = MotionEvaluation(Model(), walkers(0, 40), real, eyes, 40)  # type: ignore[arg-type]
+    few = Corrected(MotionBatch(real.items[: LEAST - 1]), {"Kept motions_correction": 5.0})
+    metrics = evaluation.evaluate(None, MotionBatch(real.items), few, Stream(3))  # type: ignore[arg-type]
+    for name in (*HEADLINE, *SHARES, "Diversity", "Jitter", "Bone length error"):
+        assert metrics[f"{name}_sampled"] == metrics[f"{name} train_ground truth"]
+    assert not [name for name in metrics if name.endswith("_corrected")]  # too few
+    assert metrics["Kept motions_correction"] == 5.0
 
 
 def test_a_collapsed_model_reads_worse(found) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.measure.plausibility import (
+    bone_length_error_mm,
     float_mm,
     foot_skating_ratio,
     jitter_mm,
@@ -105,6 +106,16 @@ def test_jitter_is_the_third_difference() -> None:
     joints[..., 0] += 0.001 * times[:, None] ** 3
     assert jitter_mm(joints) == pytest.approx(6.0)
     assert jitter_mm(joints[:3]) == 0.0
+
+
+def test_a_bone_that_stretches_has_a_wrong_length() -> None:
+    joints = still(9)
+    wrist = joints[:, 20] - joints[:, 18]
+    stretch = np.where(np.arange(9) < 4, 1.1, 1.0)[:, None]  # in four of nine frames
+    joints[:, 20] = joints[:, 18] + stretch * wrist
+    expected = 1000 * 0.1 * np.linalg.norm(wrist[0]) * 4 / 9 / 21
+    assert bone_length_error_mm(joints) == pytest.approx(expected)
+    assert bone_length_error_mm(1.3 * still()) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_distances() -> None:
