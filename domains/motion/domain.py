@@ -129,7 +129,9 @@ def build_domain(
             _evaluation(experiment, denoiser, train, test, judge), preset.eval_repetitions
         ),
         samples=SampleFiles(),
-        corrections=CorrectionFiles(),
+        corrections=CorrectionFiles(
+            experiment.controller.attempts if experiment.correction == "simulated" else ""
+        ),
         reserve=reserve,
         large=LARGE_FILES,
         synthetic_count=lambda ratio, _: int(ratio * generator.prompts),  # published rounding
