@@ -87,8 +87,9 @@ def prompt(clip: SampleFiles) -> str:
 def over_generations(corrected: Path) -> tuple[list[Clip], int]:
     """Make panels of one prompt: a row for the raw arm, one for the corrected, and their columns.
 
-    The prompt is the one whose sample is of median plausibility in the newest raw generation. None
-    are made where there is no raw arm, or no prompt that all generations share.
+    The prompt is the one whose sample is of median plausibility in the newest raw generation; where
+    all generations share none, it is the clip whose captions they were prompted by. Nothing is made
+    without a raw arm.
     """
     name = parse_arm(corrected.name)
     if name is None:
@@ -98,21 +99,23 @@ def over_generations(corrected: Path) -> tuple[list[Clip], int]:
     places = np.linspace(0, len(both) - 1, min(COLUMNS, len(both))).round().astype(int)
     columns = [both[place] for place in places]
     drawn = [
-        [{prompt(clip): clip for clip in find_samples(arm.generation(g))} for g in columns]
+        [{clip.id: clip for clip in find_samples(arm.generation(g))} for g in columns]
         for arm in arms
     ]
     cells = [cell for row in drawn for cell in row]
     shared = set.intersection(*map(set, cells)) if cells else set[str]()
+    alike = {id_ for id_ in shared if len({prompt(cell[id_]) for cell in cells}) == 1}
     if not shared:
         logger.info("no prompt that the raw and the corrected arm share in all generations")
         return [], 0
-    chosen, _ = typical_and_worst([clip for told, clip in drawn[0][-1].items() if told in shared])
-    told = prompt(chosen)
-    logger.info("the same prompt over the generations: %s", told)
+    newest = [clip for id_, clip in drawn[0][-1].items() if id_ in (alike or shared)]
+    chosen = typical_and_worst(newest)[0]
+    what = "the same prompt" if alike else "captions of the same clip"
+    logger.info("%s over the generations: %s", what, prompt(chosen))
     panels = [
         Clip(
             f"{kind}, generation {generation}",
-            read_joints(cell[told].sampled),
+            read_joints(cell[chosen.id].sampled),
             colour_of_arm(arm.folder.name),
         )
         for kind, arm, row in zip(("raw", "corrected"), arms, drawn, strict=True)
