@@ -144,7 +144,7 @@ def _starting_weights(
 ) -> dict[str, torch.Tensor] | None:
     if experiment.start is None:
         return None
-    cache = experiment.cache / "evaluator" if experiment.evaluator == "trained" else None
+    cache = experiment.evaluators if experiment.evaluator == "trained" else None
     preset, protocol = experiment.preset, experiment.protocol
     return starting_weights(experiment.start, train, preset, protocol, encoder, cache)
 
