@@ -16,6 +16,7 @@ from eval.metrics.statistics import mean_interval
 from loop.cli import command
 from visualize.arms import arm_title
 from visualize.curves.records import Record, arms_in_order, read_runs, size_name, write_csv
+from visualize.outcome import outcome_table, tried_in
 
 logger = logging.getLogger("scsc")
 
@@ -96,18 +97,28 @@ def _mean(records: Sequence[Record], metric: str) -> float:
 
 
 @command()
-def main(runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None) -> None:
-    """Print the table of a folder of runs and write summary.csv beside its graphs.
+def main(
+    runs_dirs: tyro.conf.Positional[list[Path]], out: Path | None = None, every: bool = False
+) -> None:
+    """Print what became of every arm, and write summary.csv beside the graphs.
 
     Args:
         runs_dirs: a size folder such as exp_outputs/dataset_demo; several that differ in the seed
             are averaged.
         out: the CSV file; default <first folder>/graphs/summary.csv.
+        every: print every generation instead.
     """
     records = read_runs(runs_dirs)
     path = out or runs_dirs[0] / "graphs" / "summary.csv"
     write_summary(records, path)
-    Console().print(summary_table(records, f"Runs of {size_name(runs_dirs[0])}"))
+    title = f"Runs of {size_name(runs_dirs[0])}"
+    judged = any(record.metric.endswith(" interval top-1") for record in records)
+    if every or not judged:
+        Console().print(summary_table(records, title))
+    else:
+        Console().print(outcome_table(records, title, tried_in(runs_dirs)))
+    if (page := runs_dirs[0] / "report.html").is_file():
+        logger.info("the page: %s", page)
     logger.info("wrote %s", path)
 
 

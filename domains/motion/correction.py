@@ -57,9 +57,10 @@ class MotionCorrection:
             workers=self._workers,
             finished=_Finished(scratch),
         )
-        reasons = Counter(result.reason for result in results if not result.success)
-        for reason, count in reasons.most_common():
-            logger.info("correction: %d of %d failed: %s", count, len(results), reason)
+        for reason, count in _reasons(results).most_common():
+            tried = self._options.controller.attempts
+            of = "correction: %d of %d failed: %s (tried: %s)"
+            logger.info(of, count, len(results), reason, tried)
         pairs = zip(batch.items, results, strict=True)
         chosen = [self._choose(*pair) for pair in pairs]
         kept = tuple(item for item in chosen if item is not None)
@@ -111,6 +112,10 @@ def body_of(real: MotionSet) -> Skeleton:
     return Skeleton.from_joints(np.concatenate(clips))
 
 
+def _reasons(results: Sequence[CorrectionResult]) -> Counter[str]:
+    return Counter(result.reason for result in results if not result.success)
+
+
 def _report(results: Sequence[CorrectionResult], kept: int) -> Metrics:
     """Count over all samples; average over those that succeeded what the method has."""
     done = [result for result in results if result.success]
@@ -127,4 +132,5 @@ def _report(results: Sequence[CorrectionResult], kept: int) -> Metrics:
         "Root-aligned MPJPE_correction": [result.root_aligned_mm for result in done],
     }
     means = {name: float(np.mean(column)) for name, column in columns.items() if column}
+    counts |= {f"Failed: {r}_correction": float(n) for r, n in _reasons(results).most_common()}
     return counts | {name: mean for name, mean in means.items() if np.isfinite(mean)}

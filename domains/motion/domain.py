@@ -129,7 +129,9 @@ def build_domain(
             _evaluation(experiment, denoiser, train, test, judge), preset.eval_repetitions
         ),
         samples=SampleFiles(),
-        corrections=CorrectionFiles(),
+        corrections=CorrectionFiles(
+            experiment.controller.attempts if experiment.correction == "simulated" else ""
+        ),
         reserve=reserve,
         large=LARGE_FILES,
         synthetic_count=lambda ratio, _: int(ratio * generator.prompts),  # published rounding
@@ -142,7 +144,7 @@ def _starting_weights(
 ) -> dict[str, torch.Tensor] | None:
     if experiment.start is None:
         return None
-    cache = experiment.cache / "evaluator" if experiment.evaluator == "trained" else None
+    cache = experiment.evaluators if experiment.evaluator == "trained" else None
     preset, protocol = experiment.preset, experiment.protocol
     return starting_weights(experiment.start, train, preset, protocol, encoder, cache)
 

@@ -72,12 +72,18 @@ class SampleFiles:
         return _read_batch(folder, SAMPLED, list(prompts), prompts)
 
 
+@dataclass(frozen=True)
 class CorrectionFiles:
     """Codec of what the correction made of it.
+
+    Attributes:
+        tried: what the correction tries on a motion, in words, for the readers of its failures.
 
     Where a correction left all motions as they were (`raw` arms, filters), no second copy is
     written.
     """
+
+    tried: str = ""
 
     def save(self, value: Corrected[MotionBatch], folder: Path) -> None:
         drawn = _read_prompts(folder)
@@ -93,7 +99,8 @@ class CorrectionFiles:
                 np.save(folder / FOLDER / f"{item.id}{CORRECTED}", item.vectors)
         write_json(
             folder / "correction.json",
-            {"changed": changed, "kept": kept, "report": dict(value.report)},
+            {"changed": changed, "kept": kept, "report": dict(value.report)}
+            | ({"tried": self.tried} if self.tried else {}),
         )
 
     def load(self, folder: Path) -> Corrected[MotionBatch]:

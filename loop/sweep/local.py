@@ -22,10 +22,14 @@ from loop.rundir.files import storage
 from loop.sweep.machine import Machine, Share
 from loop.sweep.outcomes import note
 from loop.sweep.plan import Job, Plan
+from loop.sweep.status import progress_of, time_left
+from loop.sweep.status_table import duration
 
 logger = logging.getLogger("scsc.loop")
 
 POLL_S = 0.2
+TELL_S = 15.0
+"""How often it says how far all of it is."""
 HEAD = "--- "
 """How the first line of an attempt begins in a log."""
 PATIENCE_S = 20.0
@@ -124,10 +128,18 @@ class _Sweep:
         jobs: by name, in the order in which they should start.
         together: name -> how many jobs can run at the same time as this one.
         machine: what they may use.
+        plan: that they are all the jobs of; None for a part of one, whose rest is not estimated.
     """
 
-    def __init__(self, jobs: dict[str, Job], together: dict[str, int], machine: Machine) -> None:
-        self._jobs, self._together, self._machine = jobs, together, machine
+    def __init__(
+        self,
+        jobs: dict[str, Job],
+        together: dict[str, int],
+        machine: Machine,
+        plan: Plan | None = None,
+    ) -> None:
+        self._jobs, self._together, self._machine, self._plan = jobs, together, machine, plan
+        self._told = time.monotonic()
         self._order = TopologicalSorter(
             {name: jobs.keys() & {*job.after, *job.after_end} for name, job in jobs.items()}
         )
@@ -148,8 +160,10 @@ class _Sweep:
                     ready = {job.name for job in self._ready} | {*self._order.get_ready()}
                     self._ready = [job for name, job in self._jobs.items() if name in ready]
                     self._start(pool)
-                    for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+                    ended = wait(self._running, TELL_S, return_when=FIRST_COMPLETED).done
+                    for future in ended:
                         self._finish(future)
+                    self._tell()
             finally:
                 stop([process for _, _, process in self._running.values()])
                 for future in list(self._running):
@@ -178,6 +192,22 @@ class _Sweep:
             else:
                 continue
             self._ready.remove(job)
+
+    def _tell(self) -> None:
+        """Say how far the plan is and how long the rest takes, at most every TELL_S."""
+        if self._plan is None or time.monotonic() - self._told < TELL_S:
+            return
+        self._told = time.monotonic()
+        rows = [progress_of(job) for job in self._plan.jobs]
+        arms = [row for row in rows if row.job.run is not None]
+        done = sum(min(len(row.done), row.job.last + 1) for row in arms)
+        left = time_left(self._plan, rows, self._machine.slots)
+        rest = "the first one tells how long the rest takes"
+        logger.info(
+            "%d of %d generations done; %s",
+            done, sum(row.job.last + 1 for row in arms),
+            rest if left is None else f"about {duration(left)} left",
+        )  # fmt: skip
 
     def _finish(self, future: Future[int], stopped: bool = False) -> None:
         status = future.result()
@@ -217,7 +247,7 @@ def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
         plan.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(plan.folder / ".sweep.lock", timeout=0):
-            _Sweep({job.name: job for job in plan.jobs}, together, machine).run()
+            _Sweep({job.name: job for job in plan.jobs}, together, machine, plan).run()
     except Timeout as error:
         raise RunLockedError(
             "another process is running this experiment",

@@ -182,7 +182,7 @@ class Simulation:
         except (OSError, StorageError) as error:
             logger.warning("A simulation diverged; its state could not be saved: %s", error)
         else:
-            logger.warning("A simulation diverged; its state is in %s", path)
+            logger.debug("A simulation diverged; its state is in %s", path)
 
 
 def _new_file(folder: Path) -> Path:

@@ -168,6 +168,11 @@ class Controller(Protocol):
         """
         return cls()
 
+    @property
+    def attempts(self) -> str:
+        """Say in words what is tried on a motion, in order."""
+        return type(self).__name__.removesuffix("Controller").lower()
+
     def up_to(self, newtons: float) -> Controller:
         """Limit the residual force on each axis, N and Nm; without any there is nothing to limit.
 

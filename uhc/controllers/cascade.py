@@ -30,18 +30,26 @@ class Cascade(Controller):
                 expected="a controller with capabilities.cascade, such as policy or search",
             )
 
+    @property
+    def attempts(self) -> str:
+        """Name the attempts in their order."""
+        return ", ".join(controller.attempts for controller in self._controllers())
+
     def up_to(self, newtons: float) -> Cascade:
         """Limit the residual force of all attempts."""
         return Cascade(self.controller.up_to(newtons), self.tracker.up_to(newtons))
 
     def track(self, request: TrackingRequest) -> Tracking:
         """Track one motion."""
-        attempts: list[Controller] = [replace(self.tracker, levels_n=(0.0,)), self.controller]
-        if levels := tuple(level for level in self.tracker.levels_n if level > 0.0):
-            attempts.append(replace(self.tracker, levels_n=levels))
         done: list[Tracking] = []
-        for controller in attempts:
+        for controller in self._controllers():
             done.append(controller.track(request))
             if done[-1].within(self.tracker.accept_error_m):
                 return done[-1]
         return max(done, key=Tracking.rank)
+
+    def _controllers(self) -> list[Controller]:
+        attempts: list[Controller] = [replace(self.tracker, levels_n=(0.0,)), self.controller]
+        if levels := tuple(level for level in self.tracker.levels_n if level > 0.0):
+            attempts.append(replace(self.tracker, levels_n=levels))
+        return attempts

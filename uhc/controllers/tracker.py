@@ -62,6 +62,11 @@ class Tracker(Controller):
         if not self.levels_n:
             raise InvalidOptionError("There is no residual-force level.", expected="newtons")
 
+    @property
+    def attempts(self) -> str:
+        """Name the residual-force levels."""
+        return f"tracker with {', '.join(f'{level:g}' for level in self.levels_n)} N at the root"
+
     def up_to(self, newtons: float) -> Tracker:
         """Leave out the residual-force levels above a bound (N and Nm an axis)."""
         return replace(self, levels_n=tuple(level for level in self.levels_n if level <= newtons))

@@ -41,7 +41,7 @@ from domains.motion.checkpoints.shipped import (
     stored_weights,
 )
 from domains.motion.checkpoints.stored import read_weights
-from domains.motion.evaluator.choice import EVALUATOR_SEED
+from domains.motion.evaluator.choice import EVALUATOR_SEED, shared_evaluators
 from domains.motion.evaluator.train import (
     evaluator_file,
     evaluator_fingerprint,
@@ -186,11 +186,14 @@ def ship_start(generation: Path, out: Path, half: bool = False) -> None:
     preset = MotionPreset(**config["preset"] | {"generation_0_steps": config["steps"]})
     dataset = Path(config["dataset"])
     train, pool = load_split(dataset, "train"), load_pool(dataset)
-    cache = generation.parent.parent / "cache" / "evaluator"
+    cache = shared_evaluators()
     evaluator = train_or_load_evaluator(dataset, cache, preset.evaluator, EVALUATOR_SEED)
     network = load_checkpoint(evaluator_file(cache, evaluator.fingerprint))["network"]
     if half:
-        network = {name: array.half() for name, array in network.items()}
+        network = {
+            name: array.half() if array.is_floating_point() else array
+            for name, array in network.items()
+        }
     clips = {name: torch.from_numpy(_moments(s)) for name, s in ((DATA, train), (POOL, pool))}
     write_bytes(out / EVALUATOR, safetensors.torch.save(network))
     write_bytes(out / CLIPS, safetensors.torch.save(clips))

@@ -17,6 +17,7 @@ from dataset.humanml3d import load_split
 from domains.motion.arguments import Arguments
 from domains.motion.arm import run
 from domains.motion.checkpoints.generation_0 import ship_start
+from domains.motion.evaluator.choice import shared_evaluators
 from domains.motion.experiments import experiment_named
 from domains.motion.generator import model_file
 from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
@@ -44,9 +45,15 @@ def start(made: Path, data: Path, runs: Path, **changes) -> Path:
 
 
 def test_weights_are_taken_as_they_were_drawn_with(
-    made: Path, smooth_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    made: Path,
+    smooth_data: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
+    trained_at = shared_evaluators()
+    monkeypatch.setenv("SCSC_EVALUATORS", str(tmp_path / "evaluators"))
     generation = start(made, smooth_data, tmp_path)
     for needed in ("9 steps", "without the optimiser's moments", "--from_scratch"):
         assert needed in caplog.text
@@ -57,8 +64,8 @@ def test_weights_are_taken_as_they_were_drawn_with(
     rest = load_checkpoint(generation / "opt000000009.pt")
     assert rest["optimizer"]["state"] == {}
     assert all(torch.equal(rest["network"][name], theirs[name]) for name in theirs)
-    (own,), (other,) = ((r / "cache/evaluator").iterdir() for r in (tmp_path, made / "runs"))
-    assert own.name == other.name
+    (own,) = (tmp_path / "evaluators").glob("*.pt")
+    other = trained_at / own.name
     mine, trained = (load_checkpoint(path) for path in (own, other))
     assert all(torch.equal(mine["network"][n], trained["network"][n]) for n in trained["network"])
     # An arm goes on from it, and so does the same command again.

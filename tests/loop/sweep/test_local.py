@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from loop.sweep.local import run_plan
 from loop.sweep.machine import Machine
 from loop.sweep.outcomes import outcome_of
 from loop.sweep.plan import Job, Plan
+from tests.runs import finish_generation
 
 
 def python(folder: Path, name: str, code: str, *after: str, ends: tuple[str, ...] = ()) -> Job:
@@ -63,6 +65,21 @@ def test_never_more_than_slots_at_a_time_and_all_of_them(tmp_path: Path, slots: 
 def test_a_job_waits_for_those_that_it_names(tmp_path: Path) -> None:
     run(tmp_path, stamp(tmp_path, "a"), stamp(tmp_path, "b"), stamp(tmp_path, "c", "a", "b"))
     assert span(tmp_path / "c")[0] > max(span(tmp_path / "a")[1], span(tmp_path / "b")[1])
+
+
+def test_it_says_how_far_all_of_it_is_and_how_long_the_rest_takes(
+    tmp_path: Path, caplog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One generation of three took 8 s: 16 s are left."""
+    monkeypatch.setattr("loop.sweep.local.TELL_S", 0.1)
+    caplog.set_level("INFO")
+    arm = tmp_path / "arm"
+    for generation in (0, 1):
+        finish_generation(arm, generation, {})
+    (arm / "times.csv").write_text("1,fit,5\n1,evaluate,3\n")
+    waiting = stamp(tmp_path, "raw", seconds=1.0)
+    run(tmp_path, replace(waiting, run=arm, last=3), stamp(tmp_path, "graphs", "raw"))
+    assert "2 of 4 generations done; about 16.0 s left" in caplog.text
 
 
 def test_after_a_failure_the_others_go_on_and_all_is_named(tmp_path: Path, caplog) -> None:

@@ -1,0 +1,285 @@
+"""What became of every arm, in words that its intervals decide.
+
+A measure is better or worse where its 95 % interval lies beyond that of generation 0: intervals
+that overlap say nothing, and are called so. Whether a worse arm collapsed or only went on training,
+the baseline of real data decides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from rich import box
+from rich.table import Table
+
+from eval.metrics.statistics import mean_interval
+from loop.rundir.files import read_json
+from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
+from loop.rundir.read import find_arms
+from visualize.arms import arm_title
+from visualize.curves.records import Record, arms_in_order
+
+FAILED, ATTEMPTED = "Failed imitations_correction", "Attempted imitations_correction"
+REASON = "Failed: "
+"""How the metric of a reason begins; it ends in `_correction`."""
+OVERLAP = "intervals overlap"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number whose change is judged.
+
+    Attributes:
+        title: heading of its column.
+        metric: as the records name it.
+        sign: 1 where more is better, -1 where less is.
+        collapse: a collapsed model is worse in it; else it only says what else changed.
+    """
+
+    title: str
+    metric: str
+    sign: int
+    collapse: bool = True
+
+
+MEASURES = (
+    Measure("KID", "KID_test", -1),
+    Measure("FID", "FID_test", -1),
+    Measure("recall", "Recall_test", 1),
+    Measure("physics error", "Phys-Err_test", -1, collapse=False),
+)
+
+
+class Bounds(NamedTuple):
+    """A value and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} [{self.low:.3g} {self.high:.3g}]"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an arm from generation 0 to its last one.
+
+    Attributes:
+        arm, percent: which.
+        last: its newest generation.
+        first_values, last_values: title of a measure -> its bounds, where it has an interval.
+        words: what happened.
+        failed: failed of attempted corrections of all generations; empty where none was tried.
+    """
+
+    arm: str
+    percent: int
+    last: int
+    first_values: dict[str, Bounds]
+    last_values: dict[str, Bounds]
+    words: str
+    failed: str
+
+
+def bounds(records: Sequence[Record], metric: str) -> Bounds | None:
+    """Return a metric of one arm and generation: over seeds, else with the interval it came with.
+
+    None where it was not measured, or has no interval.
+    """
+    values = [record.value for record in records if record.metric == metric]
+    if len(values) > 1:
+        found = mean_interval(values)
+        return Bounds(found.value, found.low, found.high)
+    stored = {record.metric: record.value for record in records}
+    ends = [stored.get(f"{metric} interval top-{place}") for place in (1, 2)]
+    if not values or ends[0] is None or ends[1] is None:
+        return None
+    return Bounds(values[0], ends[0], ends[1])
+
+
+def change(before: Bounds, after: Bounds, sign: int) -> int:
+    """Return 1 for better, -1 for worse, 0 where the intervals overlap."""
+    return sign * ((after.low > before.high) - (after.high < before.low))
+
+
+def outcomes(records: Sequence[Record]) -> list[Outcome]:
+    """Judge every arm, in the usual order."""
+    arms = {
+        (arm, percent): [r for r in records if (r.arm, r.percent) == (arm, percent)]
+        for arm, percent in arms_in_order(records)
+    }
+    baseline = next((mine for (arm, _), mine in arms.items() if arm == BASELINE), [])
+    trained = _values(baseline, _last(baseline)) if baseline else {}
+    found: list[Outcome] = []
+    for (arm, percent), mine in arms.items():
+        first, last = _values(mine, 0), _values(mine, _last(mine))
+        compared = {} if arm == BASELINE else trained
+        words = _words(first, last, compared) if _last(mine) else "generation 0 only"
+        found.append(Outcome(arm, percent, _last(mine), first, last, words, _failures(mine)))
+    return found
+
+
+def _last(records: Sequence[Record]) -> int:
+    return max(record.generation for record in records)
+
+
+def _values(records: Sequence[Record], generation: int) -> dict[str, Bounds]:
+    here = [record for record in records if record.generation == generation]
+    found = {measure.title: bounds(here, measure.metric) for measure in MEASURES}
+    return {title: value for title, value in found.items() if value is not None}
+
+
+def _words(first: dict[str, Bounds], last: dict[str, Bounds], baseline: dict[str, Bounds]) -> str:
+    """Say what happened, with the measures that changed beyond the intervals."""
+    judged = [m for m in MEASURES if m.title in first and m.title in last]
+    if not any(measure.collapse for measure in judged):
+        return "not judged: no intervals"
+    found = {m: change(first[m.title], last[m.title], m.sign) for m in judged}
+    worse, better = ([m for m, way in found.items() if way == sign] for sign in (-1, 1))
+    fell = [m for m in worse if m.collapse]
+    own = [  # beyond what the same training does on real data alone
+        m
+        for m in fell
+        if m.title not in baseline or change(baseline[m.title], last[m.title], m.sign) < 0
+    ]
+    if own:
+        word = "collapsed"
+    elif fell:
+        word = "worse, but not beyond the baseline"
+    elif any(measure.collapse for measure in better):
+        word = "improved"
+    else:
+        word = "held"
+    parts = [f"{', '.join(m.title for m in group)} {name}" for group, name in
+             ((worse, "worse"), (better, "better")) if group]  # fmt: skip
+    return f"{word}: {'; '.join(parts) or OVERLAP}"
+
+
+def _failures(records: Sequence[Record]) -> str:
+    failed, attempted = (
+        sum(r.value for r in records if r.metric == name) for name in (FAILED, ATTEMPTED)
+    )
+    return f"{failed:.0f}/{attempted:.0f}" if attempted else ""
+
+
+def reasons(records: Sequence[Record]) -> dict[tuple[str, int], Counter[str]]:
+    """Count failed corrections of every arm by reason, over all generations and seeds."""
+    found: dict[tuple[str, int], Counter[str]] = {}
+    for record in records:
+        if record.metric.startswith(REASON):
+            reason = record.metric.removeprefix(REASON).removesuffix("_correction")
+            counts = found.setdefault((record.arm, record.percent), Counter())
+            counts[reason] += round(record.value)
+    return found
+
+
+def comparisons(records: Sequence[Record]) -> list[str]:
+    """Compare each corrected arm with the raw one of its share, in their last common generation."""
+    lines: list[str] = []
+    arms = arms_in_order(records)
+    for arm, percent in arms:
+        if arm != WITH_CORRECTION or (FINETUNING, percent) not in arms:
+            continue
+        raw, corrected = (
+            [r for r in records if (r.arm, r.percent) == (kind, percent)]
+            for kind in (FINETUNING, WITH_CORRECTION)
+        )
+        generation = min(_last(raw), _last(corrected))
+        before, after = (_values(mine, generation) for mine in (raw, corrected))
+        shared = [m for m in MEASURES if m.title in before and m.title in after]
+        if generation and shared:
+            lines.append(_compared(percent, generation, shared, before, after))
+    return lines
+
+
+def _compared(
+    percent: int,
+    generation: int,
+    shared: Sequence[Measure],
+    raw: dict[str, Bounds],
+    corrected: dict[str, Bounds],
+) -> str:
+    ways = {m: change(raw[m.title], corrected[m.title], m.sign) for m in shared}
+    parts = [
+        f"{m.title} {corrected[m.title]} against {raw[m.title]}, {'better' if way > 0 else 'worse'}"
+        for m, way in ways.items()
+        if way
+    ]
+    alike = [m.title for m, way in ways.items() if not way]
+    if alike:
+        parts.append(f"{', '.join(alike)}: {OVERLAP}")
+    told = f"{percent} % corrected against raw, generation {generation}: {'; '.join(parts)}."
+    if not any(way > 0 for m, way in ways.items() if m.collapse):
+        told += " That corrected samples keep the model better, this run does not show."
+    return told
+
+
+def outcome_rows(records: Sequence[Record]) -> tuple[list[str], list[list[object]]]:
+    """Make headings and rows: an arm, what happened, measures of first and last generation.
+
+    A cell of a measure is a pair (first, last).
+    """
+    found = outcomes(records)
+    shown = [m for m in MEASURES if any(m.title in each.last_values for each in found)]
+    failed = any(each.failed for each in found)
+    rows: list[list[object]] = []
+    for each in found:
+        cells: list[object] = [arm_title(each.arm, each.percent), each.words]
+        for measure in shown:
+            ends = (each.first_values.get(measure.title), each.last_values.get(measure.title))
+            cells.append(tuple("-" if end is None else str(end) for end in ends))
+        rows.append([*cells, *([each.failed or "-"] if failed else [])])
+    headings = ["arm", "what happened", *(m.title for m in shown), *(["failed"] if failed else [])]
+    return headings, rows
+
+
+def tried_in(folders: Sequence[Path]) -> dict[tuple[str, int], str]:
+    """Read what the correction of each arm tries on a motion, where it was recorded."""
+    found: dict[tuple[str, int], str] = {}
+    for arm in (arm for folder in folders for arm in find_arms(folder)):
+        if arm.name is not None and arm.last:
+            path = arm.generation(arm.last) / "correction.json"
+            stored = read_json(path) if path.is_file() else {}
+            if tried := stored.get("tried"):
+                found[arm.name.kind, arm.name.percent] = tried
+    return found
+
+
+def outcome_table(
+    records: Sequence[Record], title: str, tried: Mapping[tuple[str, int], str] | None = None
+) -> Table:
+    """Tabulate the arms for a terminal, at most eight columns; notes stand below."""
+    headings, rows = outcome_rows(records)
+    table = Table(
+        title=title, title_justify="left", caption="\n".join(notes(records, tried)),
+        caption_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        show_lines=True,
+    )  # fmt: skip
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading not in headings[:2])
+    for row in rows:
+        table.add_row(*("\n".join(c) if isinstance(c, tuple) else str(c) for c in row))
+    return table
+
+
+def notes(
+    records: Sequence[Record], tried: Mapping[tuple[str, int], str] | None = None
+) -> list[str]:
+    """Say how to read the table, how arms compare, and why corrections failed."""
+    lines = [
+        "Above generation 0, below the last one, each with its 95 % interval; words stand on these "
+        "intervals alone."
+    ]
+    lines += comparisons(records)
+    for (arm, percent), counts in reasons(records).items():
+        told = "; ".join(f"{count} {reason}" for reason, count in counts.most_common() if count)
+        if told:
+            order = (tried or {}).get((arm, percent))
+            told += f" (tried: {order})" if order else ""
+            lines.append(f"Failed corrections, {arm_title(arm, percent)}: {told}.")
+    return lines
