@@ -8,20 +8,24 @@ generation_<g>/correction.json                                   what the correc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from dataset.humanml3d import Caption, MotionItem, read_motion
-from loop.errors import CorruptFileError
+from loop.errors import CorruptFileError, MissingAssetError
 from loop.interfaces import Corrected, LargeFiles, Rows
 from loop.rundir.files import read_json, write_json
 
 FOLDER = "synthetic_motions"
 SAMPLED = "-sampled.npy"
 CORRECTED = "-sampled_and_imitated.npy"
+RESIDENT = 2048
+"""Synthetic motions of earlier generations in memory: some 200 MB."""
 LARGE_FILES = LargeFiles(
     training=("opt*.pt",), models=("model*.pt",), samples=(f"{FOLDER}/**/*.npy",)
 )
@@ -51,6 +55,24 @@ class MotionBatch:
         return MotionBatch(tuple(replace(item, vectors=new) for item, new in pairs))
 
 
+class StoredVectors:
+    """Vectors (F, 263) of a file, read when frames of them are asked for; the length is known."""
+
+    def __init__(self, path: Path, frames: int | None, read: Callable[[Path], np.ndarray]) -> None:
+        self._path, self._frames, self._read = path, frames, read
+
+    def __len__(self) -> int:
+        if self._frames is None:  # older runs recorded none
+            self._frames = len(self._read(self._path))
+        return self._frames
+
+    def __getitem__(self, frames: slice) -> np.ndarray:
+        return self._read(self._path)[frames]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._read(self._path), dtype, copy=copy)
+
+
 class SampleFiles:
     """Codec of what the generator drew."""
 
@@ -69,10 +91,10 @@ class SampleFiles:
 
     def load(self, folder: Path) -> MotionBatch:
         prompts = _read_prompts(folder)
-        return _read_batch(folder, SAMPLED, list(prompts), prompts)
+        motions = [read_motion(folder / FOLDER / f"{clip}{SAMPLED}") for clip in prompts]
+        return _batch(list(prompts), motions, prompts)
 
 
-@dataclass(frozen=True)
 class CorrectionFiles:
     """Codec of what the correction made of it.
 
@@ -80,10 +102,13 @@ class CorrectionFiles:
         tried: what the correction tries on a motion, in words, for the readers of its failures.
 
     Where a correction left all motions as they were (`raw` arms, filters), no second copy is
-    written.
+    written. Motions are read when they are trained on, and the last RESIDENT of them are kept:
+    fifty generations that accumulate take no more memory than one.
     """
 
-    tried: str = ""
+    def __init__(self, tried: str = "") -> None:
+        self.tried = tried
+        self._read = lru_cache(RESIDENT)(read_motion)
 
     def save(self, value: Corrected[MotionBatch], folder: Path) -> None:
         drawn = _read_prompts(folder)
@@ -99,14 +124,24 @@ class CorrectionFiles:
                 np.save(folder / FOLDER / f"{item.id}{CORRECTED}", item.vectors)
         write_json(
             folder / "correction.json",
-            {"changed": changed, "kept": kept, "report": dict(value.report)}
+            {
+                "changed": changed,
+                "kept": kept,
+                "frames": [len(item.vectors) for item in value.batch.items],
+                "report": dict(value.report),
+            }
             | ({"tried": self.tried} if self.tried else {}),
         )
 
     def load(self, folder: Path) -> Corrected[MotionBatch]:
         stored = read_json(folder / "correction.json")
         suffix = CORRECTED if stored["changed"] else SAMPLED
-        batch = _read_batch(folder, suffix, stored["kept"], _read_prompts(folder))
+        paths = [folder / FOLDER / f"{clip}{suffix}" for clip in stored["kept"]]
+        if missing := [path for path in paths if not path.is_file()]:
+            raise MissingAssetError("a synthetic motion is missing", path=missing[0])
+        frames = stored.get("frames", [None] * len(paths))
+        motions = [StoredVectors(*pair, self._read) for pair in zip(paths, frames, strict=True)]
+        batch = _batch(stored["kept"], cast(list[np.ndarray], motions), _read_prompts(folder))
         return Corrected(batch, stored["report"])
 
 
@@ -123,10 +158,10 @@ def _read_prompts(folder: Path) -> dict[str, tuple[Caption, ...]]:
     }
 
 
-def _read_batch(
-    folder: Path, suffix: str, ids: Sequence[str], prompts: Mapping[str, tuple[Caption, ...]]
+def _batch(
+    ids: Sequence[str],
+    motions: Sequence[np.ndarray],
+    prompts: Mapping[str, tuple[Caption, ...]],
 ) -> MotionBatch:
-    def read(clip: str) -> np.ndarray:
-        return read_motion(folder / FOLDER / f"{clip}{suffix}")
-
-    return MotionBatch(tuple(MotionItem(clip, clip, read(clip), prompts[clip]) for clip in ids))
+    pairs = zip(ids, motions, strict=True)
+    return MotionBatch(tuple(MotionItem(clip, clip, one, prompts[clip]) for clip, one in pairs))

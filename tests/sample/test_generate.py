@@ -107,6 +107,21 @@ def test_every_format_holds_the_motion(stored, tmp_path: Path) -> None:
     assert len(iio.imread(paths[3])) == len(vectors) == 20
 
 
+def test_sampler_and_steps_are_the_models_or_those_asked_for(stored, tmp_path: Path) -> None:
+    ways = ({}, {"sampler": "dpmpp"}, {"sampler": "ddim"}, {"sampling_steps": 2})
+    drawn, recorded = [], []
+    for number, changes in enumerate(ways):
+        out = tmp_path / str(number)
+        drawn.append(np.load(generate(arguments(stored[0], out, **changes))[0]))
+        record = read_json(out / "generated.json")
+        recorded.append((record["sampler"], record["sampling_steps"]))
+    assert recorded == [("dpmpp", 5), ("dpmpp", 5), ("ddim", None), ("dpmpp", 2)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.allclose(drawn[0], drawn[2]) and not np.allclose(drawn[0], drawn[3])
+    with pytest.raises(InvalidOptionError, match="1 to 5"):
+        generate(arguments(stored[0], tmp_path / "out", sampling_steps=6))
+
+
 def test_seed_and_guidance_decide(stored, tmp_path: Path) -> None:
     draws = [
         np.load(generate(arguments(stored[0], tmp_path / str(number), **changes))[0])

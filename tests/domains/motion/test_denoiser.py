@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,32 @@ def test_a_motion_does_not_depend_on_its_batch(make_denoiser, monkeypatch) -> No
     in_pairs = denoiser.sample(CAPTIONS, FRAMES, Stream(1), "draw")
     for first, second in zip(together, in_pairs, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+@pytest.mark.parametrize(("guidance", "rows"), [(1.0, 1), (2.5, 2)])
+def test_a_step_of_the_loop_costs_one_pass_of_the_batch(
+    make_denoiser, guidance: float, rows: int
+) -> None:
+    denoiser = replace(make_denoiser(), guidance=guidance).with_sampling("dpmpp", 3)
+    seen: list[int] = []
+    denoiser.network.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    denoiser.sample(CAPTIONS, FRAMES, Stream(1), "draw")
+    assert seen == [rows * len(CAPTIONS)] * 3
+
+
+def test_samplers_start_from_the_same_noise(make_denoiser) -> None:
+    """Differences between samplers, and between arms, are paired."""
+    starts = {}
+    for sampler in ("ddpm", "ddim", "dpmpp"):
+        denoiser = make_denoiser().with_sampling(sampler, None)
+        seen: list[np.ndarray] = []
+        denoiser.network.register_forward_hook(
+            lambda _, given, __, seen=seen: seen.append(given[0].numpy().copy())
+        )
+        denoiser.sample(CAPTIONS, FRAMES, Stream(1), "draw")
+        starts[sampler] = seen[0]
+    np.testing.assert_array_equal(starts["ddpm"], starts["dpmpp"])
+    np.testing.assert_array_equal(starts["ddim"], starts["dpmpp"])
 
 
 def test_captions_and_streams_matter(make_denoiser) -> None:
