@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -301,11 +301,14 @@ def _plan(
 
 def _sample(ids: list[str], size: int) -> list[str]:
     if len(ids) < size:
+        fitting = [name for name in get_args(Size) if name != "max" and int(name) <= len(ids)]
         raise InvalidOptionError(
             "There are fewer training items than the size asks for.",
-            found=f"{len(ids)} items",
+            found=f"{len(ids)} training items in these takes",
             expected=f"at least {size}",
-            remedy="use --size max, or more takes",
+            remedy=f"--size max trains on all {len(ids)}"
+            + "".join(f"; --size {name} fits, too" for name in fitting[-1:])
+            + "; more takes: bash prepare/download_cmu.sh",
         )
     chosen = np.random.default_rng([SEED, size]).choice(len(ids), size, replace=False)
     return [ids[i] for i in sorted(chosen)]

@@ -162,11 +162,15 @@ def run_generation(
             _GeneratorFiles(generator),
             together=True,
         )
+        done = {} if corrected is None else corrected.report
         metrics = work.once(
             "evaluate",
-            lambda scratch: domain.evaluator.evaluate(
-                generator, sampled, corrected, streams.at(generation, "evaluate"), scratch
-            ),
+            lambda scratch: {
+                **domain.evaluator.evaluate(
+                    generator, sampled, corrected, streams.at(generation, "evaluate"), scratch
+                ),
+                **done,
+            },
             work.evaluation(checkpoint or "model"),
         )
         work.commit(corrected, metrics)

@@ -21,6 +21,8 @@ from loop.rng import Stream
 
 REPLACED = "Replaced_correction"
 """Metric of a generation: how many samples were replaced."""
+KEPT = "Kept motions_correction"
+"""Metric of a correction that drops samples: how many are left to train on."""
 COINS = 2**32 - 1
 """Spawn key of the coins; the correction's own `spawn` counts up from 0."""
 
@@ -73,7 +75,8 @@ class PartialCorrection(Generic[BatchT]):
         """Correct the samples that are chosen; the order of `batch` stays.
 
         A chosen sample that the correction drops is dropped, one that is not chosen stays as drawn.
-        The report is that of the correction on all samples, and `REPLACED`.
+        The report is that of the correction on all samples, and `REPLACED`; where it tells how many
+        are left (KEPT), those that stayed as drawn are counted in.
 
         Raises:
             InvalidSamplesError: samples were dropped, and the correction does not say which.
@@ -97,7 +100,7 @@ class PartialCorrection(Generic[BatchT]):
         source[rows] = np.where(chosen[rows], len(batch) + np.arange(len(rows)), source[rows])
         left = np.flatnonzero(source >= 0)
         mixed = take(join(batch, corrected.batch), source[left])
-        replaced = float(chosen[rows].sum())
-        return replace(
-            corrected, batch=mixed, rows=left, report={**corrected.report, REPLACED: replaced}
-        )
+        report = {**corrected.report, REPLACED: float(chosen[rows].sum())}
+        if KEPT in report:
+            report[KEPT] = float(len(left))
+        return replace(corrected, batch=mixed, rows=left, report=report)

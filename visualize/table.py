@@ -15,14 +15,24 @@ from rich.table import Table
 from eval.metrics.statistics import mean_interval
 from loop.cli import command
 from visualize.arms import arm_title
-from visualize.curves.records import Record, arms_in_order, read_runs, size_name, write_csv
+from visualize.curves.records import (
+    HALVES,
+    TRAINING,
+    Record,
+    arms_in_order,
+    read_runs,
+    real_key,
+    reference_value,
+    size_name,
+    write_csv,
+)
 from visualize.outcome import outcome_table, tried_in
 
 logger = logging.getLogger("scsc")
 
 COLUMNS = {
     "FID": ("FID_test",),
-    "floor": ("FID floor", "FID_ground truth"),
+    "KID": ("KID_test",),
     "div.": ("Diversity_test",),
     "match": ("Matching Score_test",),
     "pen.": ("Penetrate_test",),
@@ -34,7 +44,8 @@ COLUMNS = {
 """Heading, and the metric behind it; of several, the first that was measured."""
 ATTEMPTED = "Attempted imitations_correction"
 LEGEND = (
-    "floor: FID of real against real; div., match: diversity, matching score\n"
+    "real test data: distances between its halves; real training data: in the\n"
+    "model's place; div., match: diversity, matching score\n"
     "pen., float: penetration and floating in mm; skate: mm a frame\n"
     "force: residual force in body weights; failed: failed of attempted imitations"
 )
@@ -62,7 +73,27 @@ def summary_table(records: Sequence[Record], title: str) -> Table:
             cells = [cell(mine, generation, metric) for metric in COLUMNS.values()]
             label = arm_title(arm, percent) if generation == generations[0] else ""
             table.add_row(label, str(generation), *cells, end_section=generation == generations[-1])
+    for name, cells in reference_rows(records):
+        table.add_row(name, "", *cells)
     return table
+
+
+def reference_rows(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
+    """Make the rows of real data, with a cell for each of COLUMNS; only those with a number."""
+    test = {"FID": ("FID floor", HALVES, "FID_ground truth")}
+    rows = {
+        "real test data": [
+            test.get(name, [real_key(m) for m in keys]) for name, keys in COLUMNS.items()
+        ],
+        "real training data": [[real_key(m, TRAINING) for m in keys] for keys in COLUMNS.values()],
+    }
+    made = {name: [_reference(records, keys) for keys in row] for name, row in rows.items()}
+    return [(name, cells) for name, cells in made.items() if set(cells) != {"-"}]
+
+
+def _reference(records: Sequence[Record], keys: Sequence[str]) -> str:
+    value = reference_value(records, keys)
+    return "-" if value is None else _written(value)
 
 
 def write_summary(records: Sequence[Record], path: Path) -> None:
@@ -86,8 +117,12 @@ def cell(records: Sequence[Record], generation: int, metrics: Sequence[str]) -> 
     mean = _mean(here, metric)
     if metrics == COLUMNS["failed"]:
         return f"{mean:.3g}/{_mean(here, ATTEMPTED):.3g}"
-    decimals = next(d for d, limit in ((3, 1), (2, 100), (0, np.inf)) if abs(mean) < limit)
-    return f"{mean:.{decimals}f}"
+    return _written(mean)
+
+
+def _written(value: float) -> str:
+    decimals = next(d for d, limit in ((3, 1), (2, 100), (0, np.inf)) if abs(value) < limit)
+    return f"{value:.{decimals}f}"
 
 
 def _mean(records: Sequence[Record], metric: str) -> float:

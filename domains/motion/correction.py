@@ -16,6 +16,7 @@ from domains.motion.presets import OnFailure
 from loop.interfaces import Corrected, Metrics
 from loop.rng import Stream
 from loop.rundir.partial_results import PartialResults
+from loop.strength import KEPT
 from translation.humanml import vectors_to_joints
 from uhc.correct import CorrectionResult, correct_motions
 from uhc.options import CorrectionOptions
@@ -122,7 +123,7 @@ def _report(results: Sequence[CorrectionResult], kept: int) -> Metrics:
     counts = {
         "Attempted imitations_correction": float(len(results)),
         "Failed imitations_correction": float(len(results) - len(done)),
-        "Kept motions_correction": float(kept),
+        KEPT: float(kept),
     }
     columns = {
         "Residual force_correction": [result.residual_force_bw for result in done],

@@ -74,8 +74,9 @@ class ArmRecord:
     def metrics(self, generation: int) -> dict[str, float]:
         """Read the numbers of a finished generation from its eval_dict.json.
 
-        A list becomes a metric for each entry ("R_precision_test top-1", ...). Null stands for a
-        metric that does not exist for this generation and is left out.
+        A list becomes a metric for each entry: bounds ("FID_test interval low", "... high"), or
+        ranks ("R_precision_test top-1", ...). Null stands for a metric that does not exist for
+        this generation and is left out.
 
         Raises:
             CorruptFileError: the file does not read as one, or holds something else than numbers.
@@ -84,7 +85,9 @@ class ArmRecord:
         found: dict[str, float] = {}
         for name, value in cast(Mapping[str, Json], read_metrics(folder)).items():
             if isinstance(value, list):
-                entries = {f"{name} top-{k}": entry for k, entry in enumerate(value, start=1)}
+                ranks = [f"top-{k}" for k in range(1, len(value) + 1)]
+                names = ["low", "high"] if name.endswith(" interval") else ranks
+                entries = {f"{name} {n}": entry for n, entry in zip(names, value, strict=True)}
             else:
                 entries = {} if value is None else {name: value}
             for metric, entry in entries.items():

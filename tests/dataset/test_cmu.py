@@ -100,9 +100,12 @@ def test_items_read_with_the_published_loader(made: Path) -> None:
 
 
 def test_sizes_are_samples_that_share_the_rest(made: Path, bvh_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidOptionError, match="fewer training items"):
+    with pytest.raises(InvalidOptionError, match=r"(?s)fewer training items.*--size max trains on"):
         build(bvh_dir, tmp_path / "small", size="256")
     import dataset.cmu as module
+
+    with pytest.raises(InvalidOptionError, match="all 214; --size 128 fits"):
+        module._sample([str(i) for i in range(214)], 256)
 
     assert module._sample([str(i) for i in range(99)], 64) == module._sample(
         [str(i) for i in range(99)], 64

@@ -22,7 +22,7 @@ from loop.cycle import LoopSettings
 from loop.errors import InvalidOptionError, InvalidSamplesError, RunStateError
 from loop.interfaces import Corrected, NoCorrection, take
 from loop.rng import Streams
-from loop.strength import REPLACED, PartialCorrection, with_strength
+from loop.strength import KEPT, REPLACED, PartialCorrection, with_strength
 from tests.loop.toy import Numbers
 
 STREAM = Streams(3).at(1, "correct")
@@ -37,9 +37,8 @@ class Negated:
     def correct(self, batch, stream, scratch: Path | None = None) -> Corrected:
         self.drawn = np.random.default_rng(stream.spawn(1)[0]).random()
         left = np.setdiff1d(np.arange(len(batch)), self.dropped)
-        return Corrected(
-            -take(batch, left), {"seen": float(len(batch))}, left if self.says else None
-        )
+        report = {"seen": float(len(batch)), KEPT: float(len(left))}
+        return Corrected(-take(batch, left), report, left if self.says else None)
 
 
 def partly(gamma: float, values: np.ndarray, *dropped: int) -> Corrected[np.ndarray]:
@@ -62,6 +61,7 @@ def test_the_gaussian_with_a_strength_in_the_loop_follows_the_exact_correction()
         real = np.random.default_rng([7, seed]).standard_normal((1, 50, 2))
         domain = gaussian_domain(settings, real)
         found = run_loop(domain, generations=last, ratio=1.0, seed=seed, gamma=1.0)
+        assert {"Replaced_correction"} <= found[-1].keys(), "the loop adds the correction's report"
         return [metrics["distance"][0] for metrics in found]  # type: ignore[index]
 
     ours = np.array([one(seed) for seed in range(loops)])
@@ -86,7 +86,8 @@ def test_chosen_samples_are_replaced_or_dropped_and_the_others_stay(
     left = [row for row in range(40) if not (chosen[row] and row in dropped)]
     assert found.rows is not None and found.rows.tolist() == left
     assert np.array_equal(found.batch, whole.batch[left])
-    assert found.report == {"seen": 40.0, REPLACED: float((found.batch < 0).sum())}
+    replaced = float((found.batch < 0).sum())
+    assert found.report == {"seen": 40.0, KEPT: float(len(left)), REPLACED: replaced}
 
 
 def test_the_share_is_that_of_gamma_and_a_larger_one_replaces_the_same_and_more() -> None:

@@ -25,8 +25,14 @@ def test_one_row_a_generation_that_fits_80_columns(runs) -> None:
     runs.fill_all(2)
     text = printed(read_folder(runs.folder))
     assert "…" not in text
-    rows = [line for line in text.splitlines() if " 1.50 " in line]  # the floor stands in each
+    lines = text.splitlines()
+    rows = [line for line in lines if " 0.500 " in line]  # KID stands in each
     assert len(rows) == 9
+    halves, training = (
+        next(line.split()[3:] for line in lines if f"real {name} data" in line)
+        for name in ("test", "training")
+    )
+    assert halves[:3] == ["1.50", "0.030", "9.00"] and training[:3] == ["2.25", "0.050", "-"]
     starts = [line.split()[0] for line in rows if not line.startswith("   ")]
     assert starts == ["baseline", "fine-tuned", "corrected"]
     assert sum("6/24" in line for line in rows) == 2
@@ -43,12 +49,13 @@ def test_cells_are_means_over_seeds(runs, tmp_path: Path) -> None:
     assert row.split() == ["baseline", "0", "3.00", "-", "-", "-", "-", "123", "-", "-", "-"]
 
 
-def test_floor_falls_back_to_the_published_key(runs) -> None:
-    runs.write("baseline", 0, {"model.pt": {"FID_test": 5.0, "FID_ground truth": 0.25}})
-    row = next(
-        line for line in printed(read_folder(runs.folder)).splitlines() if "baseline" in line
-    )
-    assert row.split()[2:4] == ["5.00", "0.250"]
+@pytest.mark.parametrize(
+    ("more", "shown"), [({}, "0.250"), ({"FID halves_ground truth": 0.75}, "0.750")]
+)
+def test_the_floor_is_that_of_halves_else_the_published_one(runs, more, shown: str) -> None:
+    runs.write("baseline", 0, {"model.pt": {"FID_test": 5.0, "FID_ground truth": 0.25} | more})
+    lines = printed(read_folder(runs.folder)).splitlines()
+    assert next(line for line in lines if "real test data" in line).split()[3] == shown
 
 
 def test_csv_reads_back_exactly(runs, tmp_path: Path) -> None:

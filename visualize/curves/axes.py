@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from eval.metrics.statistics import mean_interval
 from visualize.arms import Style, arm_label, arm_styles
-from visualize.curves.records import Record
+from visualize.curves.records import HALVES, TRAINING, Record, real_key, reference_value
 
 SMOOTHING_SIGMA = 2.0
 """Generations, as in the published motion graphs."""
@@ -31,7 +31,8 @@ class Panel:
     Attributes:
         title: heading.
         metric: its name in the records.
-        floors: metrics that hold its value for real data; the first that was measured counts.
+        floors: metrics that hold its value for real data: of a distance, between two halves of
+            the test data; the first that was measured counts.
         per: divide by this metric (attempts), to show a share in percent.
         better: which way is better, said beside the title.
         from_zero: start the axis at 0; False where only differences mean something.
@@ -65,6 +66,9 @@ class Curve:
 
 GENERATION_0, GENERATION_0_LABEL = "#D55E00", "Generation-0"
 REAL, REAL_LABEL = "#444444", "Real data"
+HALVES_LABEL = "Real test data, one half against the other"
+TRAIN, TRAIN_LABEL = "#009E73", "Real training data in the model's place"
+REFERENCES = (GENERATION_0_LABEL, REAL_LABEL, HALVES_LABEL, TRAIN_LABEL)
 
 
 def select(records: Iterable[Record], panel: Panel) -> list[Record]:
@@ -186,29 +190,26 @@ def legend_entries(
     if seeds > 1:
         text = f"95% interval of the mean of {seeds} seeds{remark}"
         entries[text] = Patch(color="0.5", alpha=0.3)
-    labels = sorted(entries, key=lambda label: label in (GENERATION_0_LABEL, REAL_LABEL))
+    labels = sorted(
+        entries, key=lambda label: label in (GENERATION_0_LABEL, REAL_LABEL, TRAIN_LABEL)
+    )
     return [entries[label] for label in labels], labels
-
-
-def reference_value(records: Iterable[Record], keys: Sequence[str]) -> float | None:
-    """Average the first of the keys that was measured; None where none was."""
-    records = list(records)
-    for key in keys:
-        values = [record.value for record in records if record.metric == key]
-        if values:
-            return float(np.mean(values))
-    return None
 
 
 def _draw_references(
     axes: Axes, records: Sequence[Record], chosen: Sequence[Record], panel: Panel
 ) -> None:
-    """Draw generation 0 as a dashed line; real data (the first key found) as a dotted one."""
+    """Draw generation 0 dashed, real data (the first key found) dotted, training data in both."""
     start = [record.value for record in chosen if record.generation == 0]
-    values = (float(np.mean(start)) if start else None, reference_value(records, panel.floors))
+    first = float(np.mean(start)) if start else None
+    keys = panel.floors, [real_key(panel.metric, TRAINING)]
+    real, train = (reference_value(records, each) for each in keys)
+    halves = real is not None and reference_value(records, [HALVES]) is not None
+    distance = panel.metric.startswith(("FID", "KID"))
     for value, color, dashes, width, label in (
-        (values[0], GENERATION_0, (6, 3), 1.6, GENERATION_0_LABEL),
-        (values[1], REAL, (1, 1.5), 2.0, REAL_LABEL),
+        (first, GENERATION_0, (6, 3), 1.6, GENERATION_0_LABEL),
+        (real, REAL, (1, 1.5), 2.0, HALVES_LABEL if halves and distance else REAL_LABEL),
+        (train, TRAIN, (5, 1.5, 1, 1.5), 1.6, TRAIN_LABEL),
     ):
         if value is not None:
             axes.axhline(

@@ -19,10 +19,15 @@ from visualize.curves.axes import (
     select,
 )
 from visualize.curves.figures import save_figure
-from visualize.curves.records import Record, read_runs, size_name
+from visualize.curves.records import HALVES, Record, read_runs, size_name
 
 PUBLISHED_PANELS = (
-    Panel("FID", "FID_test", ("FID floor", "FID_ground truth"), better="lower is better"),
+    Panel(
+        "FID",
+        "FID_test",
+        ("FID floor", HALVES, "FID_ground truth"),
+        better="lower is better",
+    ),
     Panel(
         "Diversity",
         "Diversity_test",
@@ -38,8 +43,18 @@ PUBLISHED_PANELS = (
         from_zero=False,
     ),
 )
+DISTANCE_PANELS = (
+    *(
+        Panel(name, f"{name}_test", (f"{name}_ground truth",), better="lower is better")
+        for name in ("KID", "FID kinetic", "FID geometric")
+    ),
+    *(
+        Panel(name, f"{name}_test", better="higher is better")
+        for name in ("Recall", "Precision", "Coverage")
+    ),
+)
 PLAUSIBILITY_PANELS = (
-    Panel("Recall", "Recall_test", ("Recall_ground truth",), better="higher is better"),
+    Panel("Physical error, mm", "Phys-Err_test", ("Phys-Err_ground truth",)),
     Panel("Penetration, mm", "Penetrate_test", ("Penetrate_ground truth",)),
     Panel("Floating, mm", "Float_test", ("Float_ground truth",)),
     Panel("Foot skating, mm/frame", "Skate_test", ("Skate_ground truth",)),
@@ -78,9 +93,12 @@ def published_figures(records: Sequence[Record], size: str) -> dict[str, Figure]
             combined = draw_seeds(chosen, PUBLISHED_PANELS, title)
             figures[f"{size}_{digits}_combined_graphs"] = combined
         figures[f"{stem}_graphs"] = draw_figure(chosen, PUBLISHED_PANELS, title)
-        if any(select(chosen, panel) for panel in PLAUSIBILITY_PANELS):
-            figure = draw_figure(chosen, PLAUSIBILITY_PANELS, title)
-            figures[f"{stem}_plausibility_graphs"] = figure
+        for name, panels in (
+            ("distance", DISTANCE_PANELS),
+            ("plausibility", PLAUSIBILITY_PANELS),
+        ):
+            if any(select(chosen, panel) for panel in panels):
+                figures[f"{stem}_{name}_graphs"] = draw_figure(chosen, panels, title)
     return figures
 
 

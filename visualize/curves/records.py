@@ -17,6 +17,9 @@ from visualize.arms import arm_styles
 
 logger = logging.getLogger("scsc")
 
+HALVES, TRAINING = "FID halves_ground truth", " train"
+"""FID between two halves of the test data, where it was measured; see `real_key`."""
+
 _SEED = re.compile(r"_seed_(\d+)")
 
 
@@ -101,6 +104,26 @@ def arms_in_order(records: Sequence[Record]) -> list[tuple[str, int]]:
     order = list(arm_styles(record.arm for record in records))
     pairs = {(record.arm, record.percent) for record in records}
     return sorted(pairs, key=lambda pair: (pair[1], order.index(pair[0])))
+
+
+def real_key(metric: str, of: str = "") -> str:
+    """Name the metric that holds the value of a model's `metric` for real data.
+
+    of: "", or TRAINING for the training data in the model's place.
+    Returns "" where `metric` is not one of a model of motion.
+    """
+    name, test, entry = metric.partition("_test")
+    return f"{name}{of}_ground truth{entry}" if test else ""
+
+
+def reference_value(records: Iterable[Record], keys: Sequence[str]) -> float | None:
+    """Average the first of the keys that was measured; None where none was."""
+    records = list(records)
+    for key in keys:
+        values = [record.value for record in records if record.metric == key]
+        if values:
+            return sum(values) / len(values)
+    return None
 
 
 def write_csv(

@@ -17,14 +17,13 @@ from visualize.curves.axes import (
     curve,
     draw_panel,
     legend_entries,
-    reference_value,
     select,
 )
 from visualize.curves.figures import svg
 from visualize.curves.motion import explanation
-from visualize.curves.records import Record, arms_in_order
+from visualize.curves.records import TRAINING, Record, arms_in_order, real_key, reference_value
 from visualize.report.page import ABSENT, Section, cards, details, figure, paragraph, picture, table
-from visualize.table import COLUMNS, cell
+from visualize.table import COLUMNS, cell, reference_rows
 
 BETTER = {
     "FID": "lower is better",
@@ -133,6 +132,8 @@ def _newest_values(records: Sequence[Record], panel: Panel) -> str:
             values.append(f"{name} {number(curve(mine).value[-1])}")
     real = reference_value(records, panel.floors)
     values += [f"real data {number(real)}"] if values and real is not None else []
+    train = reference_value(records, [real_key(panel.metric, TRAINING)])
+    values += [f"real training data {number(train)}"] if values and train is not None else []
     return f"Newest: {', '.join(values)}" if values else ""
 
 
@@ -164,7 +165,7 @@ def other_panels(records: Iterable[Record], known: set[str]) -> list[Panel]:
 def real_data_keys(metric: str) -> tuple[str, ...]:
     """List keys under which a domain may keep the value of `metric` for real data."""
     if "_test" in metric:
-        return (metric.replace("_test", "_ground truth"),)
+        return (real_key(metric),)
     base = re.sub(r"_(sampled|corrected|entering|all)$", "", metric)
     return (f"{metric} floor", f"{base}_floor", f"{base}_real", f"{base}_ground truth")
 
@@ -190,6 +191,9 @@ def key_figures(records: Sequence[Record], panel: Panel) -> str:
     real = reference_value(records, panel.floors)
     if real is not None and entries:
         entries.append(("real data", number(real), "the value of real motions or images"))
+    train = reference_value(records, [real_key(panel.metric, TRAINING)])
+    if train is not None and entries:
+        entries.append(("real training data", number(train), "what a perfect copy of it reads"))
     return cards(entries)
 
 
@@ -211,10 +215,14 @@ def final_values(
         last = max(record.generation for record in mine)
         final = [record for record in mine if record.generation == last]
         rows.append([arm_title(arm, percent), last, *(_value(final, panel) for panel in shown)])
-    real = [reference_value(records, panel.floors) for panel in shown]
-    if any(value is not None for value in real):
-        cells = [ABSENT if value is None else number(value) for value in real]
-        rows.append(["real data", ABSENT, *cells])
+    for name, keys in (
+        ("real data", [panel.floors for panel in shown]),
+        ("real training data", [(real_key(panel.metric, TRAINING),) for panel in shown]),
+    ):
+        real = [reference_value(records, each) for each in keys]
+        if any(value is not None for value in real):
+            cells = [ABSENT if value is None else number(value) for value in real]
+            rows.append([name, ABSENT, *cells])
     return headings, rows
 
 
@@ -228,6 +236,7 @@ def every_value(records: Sequence[Record]) -> tuple[list[str], list[list[object]
             + [cell(mine, generation, metrics) for metrics in COLUMNS.values()]
             for generation in sorted({record.generation for record in mine})
         ]
+    rows += [[name, ABSENT, *cells] for name, cells in reference_rows(records)]
     return ["arm", "generation", *COLUMNS], rows
 
 

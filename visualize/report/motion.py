@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from visualize.curves.motion import PLAUSIBILITY_PANELS, PUBLISHED_PANELS
+from visualize.curves.motion import DISTANCE_PANELS, PLAUSIBILITY_PANELS, PUBLISHED_PANELS
 from visualize.curves.records import size_name
 from visualize.outcome import notes, outcome_rows, tried_in
 from visualize.report.curves import every_value, measured_sections
@@ -17,6 +17,7 @@ from visualize.table import LEGEND
 
 GROUPS = (
     ("What the model makes", PUBLISHED_PANELS),
+    ("Other distances, and what is missing", DISTANCE_PANELS),
     ("Physics, and what the correction did", PLAUSIBILITY_PANELS),
 )
 TEXTS = (

@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from visualize.arms import arm_label, arm_styles
-from visualize.curves.axes import Panel, curve, draw_panel, select
+from visualize.curves.axes import HALVES_LABEL, TRAIN_LABEL, Panel, curve, draw_panel, select
+from visualize.curves.motion import DISTANCE_PANELS, PUBLISHED_PANELS
 from visualize.curves.records import Record
 
 FID = Panel("FID", "FID_test", ("FID floor", "FID_ground truth"))
@@ -85,6 +86,20 @@ def test_generation_0_and_the_first_known_floor_are_lines_across() -> None:
     no_start = [record for record in records([7.0, 5.0]) if record.generation > 0]
     assert "Generation-0" not in lines(no_start)
     assert "Real data" not in lines(no_start)
+
+
+def test_training_data_and_halves_are_lines_of_their_own() -> None:
+    known = {"FID train_ground truth": 3.0, "FID halves_ground truth": 1.5, "KID_ground truth": 0.1}
+    found = records([5.0, 6.0]) + [
+        Record(BASELINE, 0, "", 0, g, m, v) for g in (0, 1) for m, v in known.items()
+    ]
+    (fid,) = (panel for panel in PUBLISHED_PANELS if panel.metric == "FID_test")
+    drawn = lines(found, fid)
+    assert set(drawn[HALVES_LABEL][:, 1]) == {1.5} and set(drawn[TRAIN_LABEL][:, 1]) == {3.0}
+    kid = [Record(BASELINE, 0, "", 0, 0, "KID_test", 0.2)]
+    (panel,) = (panel for panel in DISTANCE_PANELS if panel.metric == "KID_test")
+    assert set(lines(found + kid, panel)[HALVES_LABEL][:, 1]) == {0.1}
+    assert TRAIN_LABEL not in lines(found + kid, panel)
 
 
 def test_failures_are_a_share_of_attempts() -> None:

@@ -85,6 +85,7 @@ def test_repetitions_are_drawn_together_and_a_missing_one_is_named(make, outputs
     assert names == {
         "0064_025_combined_graphs.png",
         "0064_025_iterative_finetuning_graphs.png",
+        "0064_025_iterative_finetuning_distance_graphs.png",
         "0064_025_iterative_finetuning_plausibility_graphs.png",
     }
     assert {path.parent for path in written} == {Path("exp_outputs/dataset_0064_aggregated/graphs")}

@@ -40,7 +40,7 @@ def test_published_names_for_each_percentage(runs) -> None:
     assert names(written) == {
         f"0064_{digits}_iterative_finetuning_{figure}.{kind}"
         for digits in ("025", "100")
-        for figure in ("graphs", "plausibility_graphs")
+        for figure in ("graphs", "distance_graphs", "plausibility_graphs")
         for kind in ("png", "pdf")
     }
     assert {path.parent for path in written} == {runs.folder / "graphs"}

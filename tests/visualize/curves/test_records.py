@@ -14,12 +14,14 @@ ARM = "synthetic_percent_025_iterative_finetuning"
 
 
 def test_every_number_of_every_arm_is_read(runs) -> None:
-    runs.write("baseline", 0, {"model.pt": {"FID_test": 3.5}})
+    runs.write("baseline", 0, {"model.pt": {"FID_test": 3.5, "FID_test interval": [3.0, 4.0]}})
     runs.write(ARM, 2, {"model.pt": {"FID_test": 4, "R_precision_test": [0.1, 0.2]}})
     runs.write(ARM + "_with_correction", 1, {"model.pt": {"FID_test": 5.0, "MPJPE": None}})
     kind = "iterative_finetuning"
     assert set(read_folder(runs.folder, seed=7)) == {
         Record("baseline", 0, "", 7, 0, "FID_test", 3.5),
+        Record("baseline", 0, "", 7, 0, "FID_test interval low", 3.0),
+        Record("baseline", 0, "", 7, 0, "FID_test interval high", 4.0),
         Record(kind, 25, "025", 7, 2, "FID_test", 4.0),
         Record(kind, 25, "025", 7, 2, "R_precision_test top-1", 0.1),
         Record(kind, 25, "025", 7, 2, "R_precision_test top-2", 0.2),

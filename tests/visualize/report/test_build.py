@@ -35,7 +35,8 @@ def test_a_whole_run(runs) -> None:
     ]  # fmt: skip
     newest = [read_arm(runs.folder / arm.format("100")).metrics(3)["FID_test"] for arm in ARMS]
     values = [number(value) for value in newest]
-    caption = "Newest: baseline {}, fine-tuned {}, corrected {}, real data 1.5".format(*values)
+    caption = "Newest: baseline {}, fine-tuned {}, corrected {}, ".format(*values)
+    caption += "real data 1.5, real training data 2.25"
     assert caption in html
     assert "There are no synthetic motions in this folder" in html  # none were made up
     assert make_report([runs.folder]).read_text() == html
