@@ -162,7 +162,7 @@ def run_generation(
             _GeneratorFiles(generator),
             together=True,
         )
-        done = {} if corrected is None else corrected.report
+        done: Metrics = {} if corrected is None else corrected.report
         metrics = work.once(
             "evaluate",
             lambda scratch: {

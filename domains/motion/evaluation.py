@@ -112,10 +112,8 @@ class MotionEvaluation:
             **_matching(texts, embedded_texts, real, "ground truth"),
             **self._known,
         }
-        metrics |= self._of_set(sampled, "sampled")
-        if corrected is None:
-            return metrics
-        return metrics | self._of_set(corrected.batch, "corrected") | dict(corrected.report)
+        after = None if corrected is None else corrected.batch
+        return {**metrics, **self._of_set(sampled, "sampled"), **self._of_set(after, "corrected")}
 
     def _of_set(self, batch: MotionBatch | None, suffix: str) -> Metrics:
         """Measure a synthetic set, if it is large enough."""

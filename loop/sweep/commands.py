@@ -13,9 +13,9 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from shlex import join
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import tyro
 from rich.console import Console
@@ -57,7 +57,21 @@ class Names:
     def plan(self, extra: Sequence[str] = ()) -> Plan:
         """Plan the experiment, with options for every arm."""
         given = (self.name, self.seeds, self.preset, self.generations, self.processes)
-        return planner_of(self.experiment)(Request(*given, tuple(extra), self.arms))
+        plan = planner_of(self.experiment)(Request(*given, tuple(extra), self.arms))
+        return replace(plan, status=self.status())
+
+    def status(self) -> str:
+        """Return the command that tells how far this experiment is."""
+        words = ["python", "-m", "loop.sweep", "status", self.name]
+        for option in fields(Names)[1:]:
+            value: object = getattr(self, option.name)
+            if value != option.default:
+                several = isinstance(value, tuple)
+                words += [
+                    f"--{option.name}",
+                    *map(str, cast(tuple[object, ...], value) if several else (value,)),
+                ]
+        return join(words)
 
     def do(self, plan: Plan) -> None:
         """Print the names."""
@@ -119,7 +133,7 @@ class Run(Names):
         plan.check()
         for name, slurm in submit(plan, cluster).items():
             logger.info("%s: Slurm job %s", name, slurm)
-        logger.info("submitted; `squeue` and `python -m loop.sweep status` tell how far it is")
+        logger.info("submitted; `squeue` and `%s` tell how far it is", plan.status)
 
 
 def machine_for(

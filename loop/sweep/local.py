@@ -252,5 +252,5 @@ def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
         raise RunLockedError(
             "another process is running this experiment",
             path=plan.folder,
-            remedy="wait for it or stop it; `python -m loop.sweep status` tells how far it is",
+            remedy=f"wait for it or stop it; `{plan.status}` tells how far it is",
         ) from error

@@ -114,12 +114,14 @@ class Plan:
         jobs: in the order in which they should start.
         out: where a user finds what comes last.
         check: raises an error of ours where something is missing that the jobs need.
+        status: command that tells how far it is.
     """
 
     folder: Path
     jobs: tuple[Job, ...]
     out: Path | None = None
     check: Callable[[], None] = lambda: None
+    status: str = "python -m loop.sweep status --help"
 
     def __post_init__(self) -> None:
         known: set[str] = set()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import csv
-import re
 import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -152,31 +149,6 @@ def test_a_summary_ends_a_batch(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "good.npy").unlink()
     none = run(repository, *words)
     assert none.returncode == 1 and "no motion could be used" in none.stderr
-
-
-COMMAND = re.compile(r"\b(?:python -m ([\w.]+\w)|(?:python|bash) ([\w/]+\.(?:py|sh)))")
-EXTRA = re.compile(r"pip install -e '\.\[(\w+)\]'")
-
-
-def test_every_command_in_a_message_is_there(repository: Path) -> None:
-    """Modules, scripts and extras that the product's strings tell users to type."""
-    extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    seen = 0
-    for room in sorted(path.parent for path in repository.glob("*/__init__.py")):
-        for path in [] if room.name == "tests" else room.rglob("*.py"):
-            nodes = ast.walk(ast.parse(path.read_text()))
-            texts = [n.value for n in nodes if isinstance(n, ast.Constant)]
-            for text in (text for text in texts if isinstance(text, str)):
-                for module, script in COMMAND.findall(text):
-                    target = repository / (script or module.replace(".", "/"))
-                    there = (target, target.with_suffix(".py"), target / "__main__.py")
-                    known = module in ("pip", "pytest")
-                    assert known or any(place.is_file() for place in there), (path, text)
-                    seen += 1
-                for extra in EXTRA.findall(text):
-                    assert extra in extras["optional-dependencies"], (path, text)
-                assert "scsc[" not in text, (path, "no package of that name is ours")
-    assert seen > 50
 
 
 def test_the_check_of_body_models_tells_of_amass(repository: Path) -> None:

@@ -121,6 +121,24 @@ def test_each_text_is_encoded_once() -> None:
     assert inner.asked == ["walk", "run", "jump"]
 
 
+@pytest.mark.parametrize("kept", [1, 4096])
+def test_vectors_do_not_depend_on_what_was_encoded_before(
+    encoder: MiniLMEncoder, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither on the company of a text; a killed process knows other texts than an unbroken one."""
+    monkeypatch.setattr("model.text_encoder.TEXTS_KEPT", kept)
+    texts = ["a person walks", "somebody jumps over a wall and then sits down", "run"]
+    fresh, old = CachedTextEncoder(encoder), CachedTextEncoder(encoder)
+    for text in reversed(texts):
+        old.encode([text]), old.encode_tokens([text, texts[1]])
+    assert torch.equal(fresh.encode(texts), old.encode(texts))
+    (tokens, lengths), again = fresh.encode_tokens(texts), old.encode_tokens(texts)
+    assert torch.equal(tokens, again[0]) and torch.equal(lengths, again[1])
+    batch, counts = encoder.encode_tokens(texts)
+    torch.testing.assert_close(tokens, batch, rtol=0, atol=1e-5)
+    assert torch.equal(lengths, counts)
+
+
 def test_the_cache_file_outlives_the_process(tmp_path: Path) -> None:
     file = tmp_path / "texts.safetensors"
     first = CachedTextEncoder(CountingEncoder(), file).encode(["walk", "run"])

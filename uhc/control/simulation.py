@@ -81,7 +81,8 @@ class Simulation:
         }  # fmt: skip
         self._record = np.zeros(1, RECORD)
         numbers = {
-            "off": 1, "nv": humanoid.nv, "n_sites": len(data.site_xpos), "n_contacts": len(humanoid.contact_sites),
+            "off": 1, "nv": humanoid.nv, "n_sites": len(data.site_xpos),
+            "n_contacts": len(humanoid.contact_sites),
             "weight": humanoid.body_weight, "clamp": clamp_n, "anchor": gains.anchor,
         }  # fmt: skip
         for name, array in self._arrays.items():

@@ -236,7 +236,7 @@ def every_value(records: Sequence[Record]) -> tuple[list[str], list[list[object]
             + [cell(mine, generation, metrics) for metrics in COLUMNS.values()]
             for generation in sorted({record.generation for record in mine})
         ]
-    rows += [[name, ABSENT, *cells] for name, cells in reference_rows(records)]
+    rows += [list[object]([name, ABSENT, *cells]) for name, cells in reference_rows(records)]
     return ["arm", "generation", *COLUMNS], rows
 
 

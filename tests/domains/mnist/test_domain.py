@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import torch
 
 import domains.mnist.domain
 from dataset.mnist import Digits
-from dataset.mnist_source import FILES
 from domains.mnist.arguments import MnistArguments
 from domains.mnist.arm import mnist_layout, run
 from domains.mnist.evaluation import MnistEvaluation
@@ -24,29 +22,15 @@ from domains.mnist.presets import CORRECTED, FAITHFUL, TrainType, preset_named, 
 from domains.mnist.real import real_and_reserve, real_subset, synthetic_count
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.rundir.layout import read_metrics
+from tests.domains.mnist.digits import digits, write_digits
 
 CORRECTION = "iterative_finetuning_with_correction"
-
-
-def digits(count: int, seed: int) -> Digits:
-    """Ten blurred patterns and noise: a classifier can tell them, no two are equal."""
-    patterns = np.random.default_rng(0).integers(0, 200, (10, 7, 7)).repeat(4, 1).repeat(4, 2)
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(count) % 10
-    images = patterns[labels] + rng.integers(0, 56, (count, 28, 28))
-    return Digits(images.astype(np.uint8), labels)
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small MNIST in IDX files."""
-    folder = tmp_path_factory.mktemp("mnist")
-    train, test = digits(300, 1), digits(160, 2)
-    arrays = (train.images, train.labels, test.images, test.labels)
-    for name, array in zip(FILES, arrays, strict=True):
-        head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-        (folder / name).write_bytes(head + array.astype(np.uint8).tobytes())
-    return folder
+    return write_digits(tmp_path_factory.mktemp("mnist"))
 
 
 @pytest.fixture

@@ -59,11 +59,12 @@ class Nursery:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
-    def start(self, arguments: Sequence[str], log: Path) -> Child:
-        """One arm; only one at a time."""
+    def start(self, arguments: Sequence[str], log: Path, command: str = "motion") -> Child:
+        """One arm of an experiment; only one at a time."""
         stdin: IO[str] | None = self._process.stdin
         assert stdin is not None
-        stdin.write(json.dumps({"arguments": list(arguments), "log": str(log)}) + "\n")
+        request = {"command": command, "arguments": list(arguments), "log": str(log)}
+        stdin.write(json.dumps(request) + "\n")
         stdin.flush()
         return Child(int(self._answer()), log, self)
 

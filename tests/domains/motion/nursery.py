@@ -1,13 +1,15 @@
 """A process that has imported everything and forks arms, so that a test may kill many of them.
 
-Reads {"arguments": [...], "log": path} a line, answers with the process id and, when that process
-has ended, with its exit status (negative for a signal). Each arm is a session of its own.
+Reads {"command": name, "arguments": [...], "log": path} a line, answers with the process id and,
+when that process has ended, with its exit status (negative for a signal). Each arm is a session of
+its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import sys
 import traceback
 from pathlib import Path
@@ -15,34 +17,44 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import domains.mnist.arm
+import domains.mnist.training
 import domains.motion.training
 from model.text_encoder import MiniLMEncoder
 from train.train_mdm_iterative_finetuning import main
 from uhc.correct import correct_motions
 from uhc.options import CorrectionOptions
 
+COMMANDS = {
+    "motion": main,
+    "mnist": lambda: runpy.run_path(
+        "exp_scripts/mnist/self_consuming_ddpm_mini.py", run_name="__main__"
+    ),
+}
+
 
 def warm_up() -> None:
     """Import and compile what an arm would, before there are arms."""
     torch.set_num_threads(1)
-    domains.motion.training.CHECKPOINT_INTERVAL_S = 0.0  # so that kills find training half done
+    for domain in (domains.motion, domains.mnist):  # so that kills find training half done
+        domain.training.CHECKPOINT_INTERVAL_S = 0.0
     MiniLMEncoder().encode(["a person walks"])
     still = np.zeros((40, 263), np.float32)
     still[:, 3] = 1.0
     correct_motions([still], CorrectionOptions(), workers=1)
 
 
-def run_arm(arguments: list[str], log: Path) -> None:
+def run_arm(command: str, arguments: list[str], log: Path) -> None:
     """What the forked process does; never returns."""
     os.setsid()
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     null = os.open(os.devnull, os.O_RDONLY)
     for descriptor, source in ((0, null), (1, file), (2, file)):
         os.dup2(source, descriptor)
-    sys.argv = ["train_mdm_iterative_finetuning", *arguments]
+    sys.argv = [command, *arguments]
     status = 0
     try:
-        main()
+        COMMANDS[command]()
     except SystemExit as error:
         status = int(error.code or 0)
     except BaseException:  # noqa: BLE001  (this process is a copy of another one)
@@ -59,6 +71,6 @@ if __name__ == "__main__":
         request = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            run_arm(request["arguments"], Path(request["log"]))
+            run_arm(request["command"], request["arguments"], Path(request["log"]))
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)

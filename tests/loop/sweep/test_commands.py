@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from loop.sweep import commands as sweep
 
@@ -136,3 +138,18 @@ def test_without_slurm_nothing_is_submitted(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "there is no Slurm on this machine" in tell("run", "--cluster", "slurm", code=1)
     assert not (tmp_path / "toys").exists()
+
+
+def test_a_locked_experiment_names_the_command_that_tells_how_far_it_is(
+    tell: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toys").mkdir()
+    with FileLock(tmp_path / "toys" / ".sweep.lock"):
+        said = tell("run", "--seeds", "3", "4", code=1)
+    remedy = shlex.split(re.findall("`(python -m loop.sweep .*)`", said)[0])
+    monkeypatch.setattr(sys, "argv", remedy[2:])
+    monkeypatch.chdir(tmp_path)
+    sweep.main()
+    assert remedy[4:] == [
+        *(str(tmp_path / "toys"), "--seeds", "3", "4", "--experiment", "tests.loop.toy_sweep")
+    ]
