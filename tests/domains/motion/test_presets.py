@@ -43,7 +43,7 @@ def test_faithful_keeps_the_published_defects_and_the_default_none_of_them() -> 
 
 
 def test_names_and_changes() -> None:
-    assert set(PRESETS) == {"0064", "0128", "0256", "2794", "cmu", "demo", "smoke"}
+    assert set(PRESETS) == {"0064", "0128", "0256", "2794", "cmu", "demo", "evidence", "smoke"}
     with pytest.raises(InvalidOptionError, match="0064"):
         preset_named("0065")
     changed = with_changes(preset_named("demo"), batch_size=7, learning_rate=None)
