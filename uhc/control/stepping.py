@@ -16,7 +16,7 @@ import llvmlite.binding
 import mujoco as _mujoco
 import numba
 import numpy as np
-from numba import carray  # pyright: ignore[reportPrivateImportUsage]
+from numba import carray, cfunc, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
