@@ -65,12 +65,13 @@ def _tables(table: dict[tuple[EvidenceArm, int], dict[str, float]]) -> str:
         found = tables.arms_of(table, dataset)
         if not found:
             continue
-        parts += [f"## {dataset}", "### Course of FID", tables.courses(table, found, "FID_test")]
+        parts += [f"## {dataset}", "### Before any training: samples of generation 0, corrected"]
+        parts += [tables.before_training(table, dataset)]
+        parts += ["### Course of FID", tables.courses(table, found, "FID_test")]
         for name, metrics in tables.GROUPS.items():
             parts += [f"### {name}", tables.outcome(table, found, metrics)]
-        for kind in ("raw", "kinematic"):
-            other = EvidenceArm(dataset, 0, kind)
-            parts += [f"### Minus {kind}, in pairs", tables.differences(table, found, other)]
+        for kind in ("raw", "kinematic", "baseline"):
+            parts += [f"### Minus {kind}, in pairs", tables.differences(table, found, kind)]
     return "\n\n".join(parts) + "\n"
 
 

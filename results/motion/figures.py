@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from domains.gaussian.theory import border
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from results.motion.plan import GAMMAS, HEADLINE, RATIOS, EvidenceArm
-from results.motion.runs import Table, at, curves, last_common
+from results.motion.runs import HORIZON, Table, at, curves, last_common
 from results.motion.tables import FLOOR, TRAIN, over_seeds, shown
 from visualize.arms import OTHER_STYLES, STYLES
 from visualize.curves.figures import save_figure
@@ -28,7 +29,20 @@ PANELS = ("FID_test", "KID_test", "FID kinetic_test", "Recall_test", "Precision_
 
 
 def draw_headline(table: Table, dataset: str, mixing: str, out: Path) -> list[Path]:
-    """Draw median and range over seeds of the headline's arms; returns the files."""
+    """Draw median and range over seeds of the headline's arms, and once more those seeds that went
+    further, to their end; returns the files."""
+    name = f"{dataset}_{mixing}"
+    long = {arm for arm, generation in table if generation > HORIZON}
+    near = {place: row for place, row in table.items() if place[1] <= HORIZON}
+    far = {place: row for place, row in table.items() if place[0] in long}
+    return [
+        path
+        for part, stem in ((near, name), (far, f"{name}_long"))
+        for path in _draw_arms(part, dataset, mixing, out / stem)
+    ]
+
+
+def _draw_arms(table: Table, dataset: str, mixing: str, stem: Path) -> list[Path]:
     arms = [EvidenceArm(dataset, 0, kind, mixing) for kind in HEADLINE if kind != BASELINE]
     arms.append(EvidenceArm(dataset, 0, BASELINE))
     if not any(curves(table, arm, PANELS[0]) for arm in arms[:-1]):
@@ -41,7 +55,7 @@ def draw_headline(table: Table, dataset: str, mixing: str, out: Path) -> list[Pa
         axes.set(title=shown(metric), xlabel="generation")
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     figure.axes[0].legend(frameon=False, fontsize=9)
-    return save_figure(figure, out / f"{dataset}_{mixing}")
+    return save_figure(figure, stem)
 
 
 def draw_response(table: Table, dataset: str, out: Path) -> list[Path]:
@@ -56,15 +70,20 @@ def draw_response(table: Table, dataset: str, out: Path) -> list[Path]:
     }
     figure = _figure(4)
     panels = figure.subplots(1, 4)
+    inside = {"raw": float(border(0)), "corrected": float(border(math.inf))}
     for axes, metric in zip(panels[:2], ("FID_test", "Recall_test"), strict=True):
         for kind, arms in by_ratio.items():
             _draw_response(axes, table, arms, metric, COLOURS[kind], kind)
+        for kind, edge in inside.items():  # the theorem promises stability to the left of it
+            axes.axvline(edge, color=COLOURS[kind], linestyle=":", label=f"border, {kind}")
         axes.set(title=f"{shown(metric)}, gamma = ∞ or 0", xlabel="lambda")
         axes.legend(frameon=False)
     for axes, metric in zip(panels[2:], ("FID_test", "Recall_test"), strict=True):
         _draw_response(axes, table, by_gamma, metric, COLOURS["corrected"], "lambda = 1")
+        # lambda = 1 lies on the border at an infinite gamma, and beyond it at any other
+        axes.axvline(1.0, color=COLOURS["corrected"], linestyle=":", label="border")
         axes.set(title=f"{shown(metric)}, lambda = 1", xlabel="gamma / (1 + gamma)")
-    return save_figure(figure, out / f"{dataset}_response") if panels[0].lines else []
+    return save_figure(figure, out / f"{dataset}_response") if panels[0].containers else []
 
 
 def _figure(panels: int) -> Figure:

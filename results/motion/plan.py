@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domains.motion.experiments import (
@@ -123,6 +123,11 @@ def arms(datasets: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Evidence
         yield from (EvidenceArm(first, seeds[0], kind, change=change) for kind in HEADLINE[:2])
 
 
+def far(datasets: tuple[str, ...], seeds: tuple[int, ...]) -> list[EvidenceArm]:
+    """List the arms that go on to generation LONG when everything else is done."""
+    return [EvidenceArm(datasets[0], seeds[0], kind) for kind in HEADLINE]
+
+
 def plan(request: Request) -> Plan:
     """Make the plan of exp_outputs/<name>; one core an arm, so that arms share the machine.
 
@@ -141,6 +146,10 @@ def plan(request: Request) -> Plan:
         start = arm.start()
         for one, after in ((start, ()), (arm, (_title(start),))):
             jobs.setdefault(_title(one), _job(one, root, preset, last, after, request))
+    if request.generations is None:
+        for arm in far(datasets, request.seeds):
+            job = _job(arm, root, preset, LONG, (_title(arm),), request)
+            jobs[f"{job.name}_long"] = replace(job, name=f"{job.name}_long")
     return Plan(root, tuple(jobs.values()), check=lambda: _require(datasets, preset))
 
 
@@ -154,10 +163,12 @@ def _job(
 ) -> Job:
     start = arm.start().folder(root) / GENERATION_0 if after else None
     last = last if after else 0
-    line = [*arm.command(root, preset, start), "--num_generations", str(last), *request.extra]
+    line = [*arm.command(root, preset, start), "--num_generations", str(last)]
+    if arm in far(request.arms or DATASETS, request.seeds):  # an arm that lets go of its state is at its end
+        line += ["--keep", f"every:{LONG}"]
     return Job(
         name=_title(arm),
-        command=line,
+        command=[*line, *request.extra],
         log=arm.folder(root).parent / "logs" / f"{arm.name}.log",
         after=after,
         run=arm.folder(root),

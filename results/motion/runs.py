@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from domains.motion.presets import preset_named
 from loop.errors import CorruptFileError
 from loop.rundir.read import read_arm
 from results.motion.plan import EvidenceArm
@@ -22,6 +23,8 @@ from visualize.curves.records import write_csv
 
 PLACES = ("dataset", "seed", "kind", "mixing", "ratio", "gamma", "change", "generation")
 SECONDS = "seconds"
+HORIZON = preset_named("evidence").generations
+"""Generations that tables compare; one seed goes further."""
 Row = dict[str, float]
 Table = dict[tuple[EvidenceArm, int], Row]
 """Metrics of an arm at a generation."""
@@ -33,6 +36,11 @@ class Curve:
 
     generations: NDArray[np.int64]
     values: NDArray[np.float64]
+
+    def until(self, generation: int) -> Curve:
+        """Return the part up to a generation."""
+        kept = self.generations <= generation
+        return Curve(self.generations[kept], self.values[kept])
 
     def slope_of_log(self) -> float:
         """Return the slope of log10(value) a generation by least squares."""
@@ -135,6 +143,10 @@ def at(found: Mapping[int, Curve], generation: int) -> dict[int, float]:
 
 
 def last_common(all_curves: Sequence[Mapping[int, Curve]]) -> int:
-    """Return the last generation that every seed of every arm given has reached; 0 without any."""
-    ends = [int(curve.generations[-1]) for found in all_curves for curve in found.values()]
-    return min(ends, default=0)
+    """Return the generation, HORIZON at most, to read arms at; 0 without any.
+
+    While runs are in progress, it is the one with the most generations of seeds behind it: neither
+    one seed that is far ahead nor one that has just begun decides.
+    """
+    ends = [min(HORIZON, int(c.generations[-1])) for found in all_curves for c in found.values()]
+    return max(ends, key=lambda g: (g * sum(end >= g for end in ends), g), default=0)

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from domains.motion.experiments import BASELINE
 from eval.metrics.statistics import Interval, mean_interval
-from results.motion.plan import EvidenceArm
-from results.motion.runs import Curve, Table, at, curves, last_common
+from results.motion.plan import CONTROLS, HEADLINE, EvidenceArm
+from results.motion.runs import SECONDS, Curve, Table, at, curves, last_common
 
 DISTANCES = ("FID_test", "KID_test", "FID kinetic_test", "FID geometric_test")
 SHARES = ("Precision_test", "Recall_test", "Density_test", "Coverage_test")
@@ -19,8 +20,11 @@ PHYSICS = (
     *("Bone length error_test", "Residual force_correction", "Failed imitations_correction"),
 )
 GROUPS = {"Distances": DISTANCES, "Neighbours": SHARES, "Diversity": DIVERSITY, "Text": TEXT,
-          "Physics (mm, or as named)": PHYSICS}  # fmt: skip
+          "Physics (mm, or as named)": PHYSICS,
+          "Seconds of a generation (by the clock, on shared cores)": (SECONDS,)}  # fmt: skip
 TRAIN = {name: name.replace("_test", " train_ground truth") for name in (*DISTANCES, *SHARES)}
+SETS = (*DISTANCES, *SHARES, "Diversity_test", "Phys-Err_test", "Jitter_test")
+"""What is shown of synthetic sets, under the names that it has for a model's draws."""
 FLOOR = {name: name.replace("_test", "_ground truth") for name in DISTANCES}
 
 
@@ -53,12 +57,54 @@ def outcome(table: Table, arms: Sequence[EvidenceArm], metrics: Sequence[str]) -
     return "\n".join(lines)
 
 
-def differences(table: Table, arms: Sequence[EvidenceArm], other: EvidenceArm) -> str:
-    """Write paired differences to another arm at the last generation that both reached."""
+def before_training(table: Table, dataset: str) -> str:
+    """Write what each correction makes of the samples of generation 0 (those that generation 1
+    trains on), and in pairs how far it moves them in every distance."""
+    lines = [f"| set | seeds | {' | '.join(map(shown, SETS))} |", "|---" * (2 + len(SETS)) + "|"]
+    kinds = [kind for kind in (*HEADLINE[:3], *CONTROLS) if kind != "raw"]
+    samples = [_of_set(table, EvidenceArm(dataset, 0, "raw"), m, "sampled") for m in SETS]
+    rows = {"samples, as drawn": samples}
+    for kind in kinds:
+        arm = EvidenceArm(dataset, 0, kind)
+        made, drawn = (
+            [_of_set(table, arm, metric, of) for metric in SETS] for of in ("corrected", "sampled")
+        )
+        moved = [
+            {seed: one[seed] - other[seed] for seed in one.keys() & other.keys()}
+            for one, other in zip(made, drawn, strict=True)
+        ]
+        rows |= {kind: made, f"{kind} - samples": moved}
+    for label, found in rows.items():
+        if any(found):
+            cells = " | ".join(cell(over_seeds(values)) for values in found)
+            lines.append(f"| {label} | {max(map(len, found))} | {cells} |")
+    return "\n".join(lines)
+
+
+def _of_set(table: Table, like: EvidenceArm, metric: str, of: str) -> dict[int, float]:
+    name = metric.replace("_test", f"_{of}")
+    return {
+        arm.seed: row[name]
+        for (arm, generation), row in table.items()
+        if generation == 1 and replace(arm, seed=like.seed) == like and name in row
+    }
+
+
+def same_but(arm: EvidenceArm, kind: str) -> EvidenceArm:
+    """Return the arm of another kind that an arm is compared with."""
+    if kind == BASELINE:
+        return EvidenceArm(arm.dataset, arm.seed, kind, change=arm.change)
+    return replace(arm, kind=kind, gamma=math.inf)
+
+
+def differences(table: Table, arms: Sequence[EvidenceArm], kind: str) -> str:
+    """Write paired differences to the arm of a kind with the same mixing, lambda and change, at the
+    last generation that both reached."""
     metrics = (*DISTANCES, *SHARES[:2])
-    lines = [f"| minus {title(other)} | seeds | generation | {' | '.join(map(shown, metrics))} |"]
+    lines = [f"| minus {kind} | seeds | generation | {' | '.join(map(shown, metrics))} |"]
     lines.append("|---" * (3 + len(metrics)) + "|")
     for arm in arms:
+        other = same_but(arm, kind)
         last = last_common([curves(table, one, metrics[0]) for one in (arm, other)])
         pairs = [paired(table, arm, other, metric, last) for metric in metrics]
         if arm != other and last and pairs[0]:
@@ -75,24 +121,36 @@ def paired(
     return {seed: one[seed] - two[seed] for seed in one.keys() & two.keys()}
 
 
+COURSES: dict[str, Callable[[Curve], float]] = {
+    "slope of log10 a generation": Curve.slope_of_log,
+    "area under the curve / length": Curve.mean_height,
+}
+
+
 def courses(table: Table, arms: Sequence[EvidenceArm], metric: str) -> str:
-    """Write how a distance moves: slope of its logarithm, doubling, area under its curve."""
-    measures: dict[str, Callable[[Curve], float]] = {
-        f"slope of log10 {shown(metric)} a generation": Curve.slope_of_log,
-        "area under the curve / length": Curve.mean_height,
-    }
-    lines = [f"| arm | seeds | {' | '.join(measures)} | doubles in generation |", "|---" * 5 + "|"]
+    """Write how a distance moves up to the last generation that an arm and the raw one like it
+    reached: slope of its logarithm, area under its curve, both also minus raw; doubling."""
+    titles = [title for name in COURSES for title in (name, "minus raw")]
+    lines = [f"| arm | seeds | until | {' | '.join(titles)} | doubles in generation |"]
+    lines.append("|---" * (4 + len(titles)) + "|")
     for arm in arms:
-        found = curves(table, arm, metric)
+        found, raw = (curves(table, one, metric) for one in (arm, same_but(arm, "raw")))
+        last = last_common([found, raw])
+        found, raw = (
+            {s: c.until(last) for s, c in some.items() if c.generations[-1] >= last}
+            for some in (found, raw)
+        )
         if not found:
             continue
-        cells = [
-            cell(over_seeds({seed: measure(curve) for seed, curve in found.items()}))
-            for measure in measures.values()
-        ]
+        cells: list[str] = []
+        for measure in COURSES.values():
+            ours, theirs = ({s: measure(c) for s, c in some.items()} for some in (found, raw))
+            both = {seed: ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()}
+            cells += [cell(over_seeds(ours)), cell(over_seeds(both)) if arm.kind != "raw" else ""]
         doubled = [curve.doubling() for curve in found.values()]
         when = ", ".join("never" if math.isinf(g) else f"{g:.0f}" for g in doubled)
-        lines.append(f"| {title(arm)} | {len(found)} | {' | '.join(cells)} | {when} |")
+        line = f"| {title(arm)} | {len(found)} | {last} | {' | '.join(cells)} | {when} |"
+        lines.append(line)
     return "\n".join(lines)
 
 
