@@ -2,6 +2,7 @@
 # The whole self-correcting self-consuming loop on real human motion, on a laptop CPU, in minutes.
 # Ctrl-C at any moment; the same command again goes on where it was.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; exit ;; esac
 
 # 1. A virtual environment with everything that is needed.
 bash "$(dirname "$0")/../setup.sh"

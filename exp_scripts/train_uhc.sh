@@ -3,6 +3,7 @@
 # clips (python -m dataset.cmu); other folders as arguments. Ctrl-C at any moment; repeat to go on.
 # About two and a half hours on two cores: an hour for the first 480 iterations, then 40 s for each.
 set -euo pipefail
+case "${1:-}" in -h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; exit ;; esac
 bash "$(dirname "$0")/../setup.sh"
 . "$(dirname "$0")/environment.sh"
 

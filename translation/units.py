@@ -45,11 +45,15 @@ MOST_STRETCH_M = 0.1
 STANDING_M, SITTING_M = 1.0, 0.6
 """Head over ankles of a body of 1.7 m, at least."""
 _LEVEL_M, _STEADY_M = 0.15, 0.08
+MOST_CLIMB_M = 1.0
+"""Nobody who is never upright, but lies or crawls, gets so much higher; who walks along an axis
+that is taken for the vertical one does."""
 HEAD, WRISTS, ANKLES, TOES = 15, [20, 21], [7, 8], [10, 11]
 STEPS, CONTACTS = slice(193, 259), slice(259, 263)
-MOST_JUMP_M, MOST_STEP_M = 0.1, 0.5
-"""What a damaged number of a file makes: a bone longer, a pelvis further on, from frame to frame.
-Nobody covers half a metre in a twentieth of a second."""
+LEAST_JUMP_M, MOST_JUMP_M, MOST_STEP_M = 0.01, 0.1, 0.5
+"""What a damaged number of a file makes: a bone longer, by twenty times what is usual in this file
+within the first two; a pelvis further on, from frame to frame. Nobody covers half a metre in a
+twentieth of a second."""
 MOST_ASYMMETRY = np.log(1.25)
 """Of a bone and the one on the other side; 4 % in HumanML3D's body."""
 MOST_UNUSUAL = 1.0
@@ -193,7 +197,7 @@ def check_decoded(
     moved = np.diff(np.asarray(joints, dtype=np.float64), axis=0)
     steps = yaw_rotate(half_yaw[:-1, None], moved)
     off = np.abs(steps - vectors[:-1, STEPS].reshape(-1, 22, 3)).max(axis=(1, 2))
-    if len(off) and off.max() > MOST_JUMP_M:
+    if len(off) and off.max() > _usual_m(off):
         said = "%s: positions and velocities differ by %.2f m in frame %d"
         logger.warning(said, path, off.max(), int(off.argmax()))
 
@@ -209,13 +213,18 @@ def _warn_of_jumps(joints: NDArray[np.floating], lengths: Array, path: Path | st
             logger.warning("%s: a bone of no human length leads to the %s", path, name)
             break
     stretch = np.abs(lengths - typical).max(axis=1)
-    if stretch.max() > MOST_JUMP_M:
+    if stretch.max() > _usual_m(stretch):
         frame = int(stretch.argmax())
         logger.warning("%s: a bone changes by %.2f m in frame %d", path, stretch[frame], frame)
     steps = np.linalg.norm(np.diff(joints[:, 0], axis=0), axis=-1)
     if len(steps) and steps.max() > max(MOST_STEP_M, 20 * np.median(steps)):
         frame = int(steps.argmax())
         logger.warning("%s: the pelvis jumps by %.2f m in frame %d", path, steps[frame], frame)
+
+
+def _usual_m(off: Array) -> float:
+    """What a distance (F,) may be before a frame is an outlier among the others."""
+    return float(np.clip(20 * np.median(off), LEAST_JUMP_M, MOST_JUMP_M))
 
 
 def _bone_lengths(joints: NDArray[np.floating]) -> Array:
@@ -234,6 +243,7 @@ def _fit(lengths: Array) -> tuple[float, float]:
 def _up(body: Array) -> tuple[Axis, bool]:
     """The axis that points up in a body (F, 22, 3) of 1.7 m, and whether that is certain."""
     standing = body[:, HEAD] - body[:, ANKLES].mean(axis=1)
+    lost = _range_m(body[..., 1]) > MOST_CLIMB_M
     for least_m in (STANDING_M, SITTING_M):
         share: dict[Axis, float] = {
             axis: float(np.mean(standing @ turn[1] > least_m)) for axis, turn in TO_Y_UP.items()
@@ -244,7 +254,7 @@ def _up(body: Array) -> tuple[Axis, bool]:
         if share[best] >= 0.5:
             break
     else:
-        return "y", True
+        return (best, False) if lost else ("y", True)
     if best == "y_down":  # a handstand has its hands below its head
         hands = np.median(body[:, WRISTS, 1].min(axis=1) - body[:, HEAD, 1])
         return best, bool(hands > 0)
@@ -252,15 +262,20 @@ def _up(body: Array) -> tuple[Axis, bool]:
     flat = np.median(toes) < 0.55 * np.linalg.norm(DEFAULT_SKELETON.offsets[10])
     evidence = _floor(body @ TO_Y_UP[best][1]) + (1 if flat else -1) - _floor(body[..., 1])
     if evidence < 0:
-        return "y", True
+        return (best, False) if lost else ("y", True)
     return best, evidence > 0 and least_m == STANDING_M
 
 
 def _floor(heights: Array) -> int:
     """Evidence that heights (F, 22) are over a floor: it lies at 0 (2), and stays where it is."""
-    lowest = heights.min(axis=1)
-    low, high = np.percentile(lowest, [5, 90])
-    return 2 * bool(-0.03 < low < _LEVEL_M) + bool(high - low < _STEADY_M)
+    low = np.percentile(heights.min(axis=1), 5)
+    return 2 * bool(-0.03 < low < _LEVEL_M) + bool(_range_m(heights) < _STEADY_M)
+
+
+def _range_m(heights: Array) -> float:
+    """How much the lowest of heights (F, 22) rises and falls."""
+    low, high = np.percentile(heights.min(axis=1), [5, 90])
+    return float(high - low)
 
 
 def _left_handed(body: Array) -> bool:

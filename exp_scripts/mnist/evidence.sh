@@ -4,6 +4,7 @@
 #   bash exp_scripts/mnist/evidence.sh -- --data_dir FOLDER       # MNIST elsewhere
 # What matters most comes first. Stop it at any moment: the same command goes on where it was, and
 # `python exp_scripts/mnist/evidence.py` makes tables and figures of what is there.
+case "${1:-}" in -h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; exit ;; esac
 . "$(dirname "$0")/../environment.sh"
 python -m loop.sweep run mnist_evidence --experiment results.mnist.plan --seeds 0 1 2 "$@"
 python exp_scripts/mnist/evidence.py

@@ -89,6 +89,18 @@ def test_real_takes_pass_and_each_other_convention_is_told(shared: Path) -> None
             check_body(joints * [-1, 1, 1])
 
 
+@pytest.mark.parametrize("take", ["01_14", "03_01", "05_06", "09_10"])
+def test_odd_takes_are_not_read_in_z_up_without_a_word(
+    take: str, shared: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of 122 takes those in which somebody climbs, bends or runs uphill; the floor is no level."""
+    joints = daz_joints(read_bvh(shared / f"data/cmu_bvh/{take}.bvh.gz"))[::3]
+    check_body(joints)
+    assert not caplog.records
+    check_body(joints @ TO_Y_UP["z"])
+    assert "add --up z" in caplog.text
+
+
 def test_the_user_s_files_are_read_or_told_what_they_are(shared: Path) -> None:
     """Cases 03, 04 and 05: joints of other pipelines, and everything that MDM writes."""
     for path in sorted((shared / "cases" / "05-mdm-results-npy" / "in").glob("*.npy")):

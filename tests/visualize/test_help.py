@@ -69,6 +69,28 @@ def test_help_needs_no_simulator_or_backend(environment: dict[str, str], reposit
     assert shown.stdout.splitlines() == names
 
 
+def scripts(repository: Path) -> list[str]:
+    """Every bash command; those of the sizes are alike."""
+    parts, alike = ("common.sh", "environment.sh", "arm.sh"), ("0128", "0256", "2794")
+    found = [*repository.glob("*.sh"), *repository.glob("prepare/*.sh")]
+    found += repository.glob("exp_scripts/**/*.sh")
+    chosen = [f for f in found if f.name not in parts and not f.parent.name.endswith(alike)]
+    return sorted(str(path.relative_to(repository)) for path in chosen)
+
+
+def test_help_of_scripts_does_nothing_else(repository: Path) -> None:
+    """No installation, no run; in an empty environment."""
+    assert len(scripts(repository)) > 20
+    for script in scripts(repository):
+        call = ["bash", script, "--help"]
+        shown = subprocess.run(
+            call, cwd=repository, env={"PATH": os.defpath}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert shown.returncode == 0 and not shown.stderr, (script, shown.stderr)
+        assert len(shown.stdout) > 80 and "installing" not in shown.stdout, script
+
+
 def test_graphs_need_no_backend(runs, repository: Path) -> None:
     runs.fill("baseline", 1)
     call = [sys.executable, "-m", "visualize.curves.graphs", str(runs.folder)]

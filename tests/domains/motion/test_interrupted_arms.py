@@ -154,6 +154,7 @@ def test_killed_thirty_times_every_file_is_the_same(
     if domain == "motion":
         unbroken: Runs = request.getfixturevalue("unbroken")
     else:
+        (tmp_path / "unbroken").mkdir()
         unbroken = _finished(Runs("mnist", tmp_path / "unbroken", digits, nursery))
     kills = Counter[str]()
     for arm in (CORRECTED, RAW):
