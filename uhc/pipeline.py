@@ -19,14 +19,14 @@ from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidMotionError
 from translation.humanml import FPS
 from uhc.control.reference import MIN_FRAMES
-from uhc.control.simulation import CLIP_FAULTS
-from uhc.controllers.base import Tracking, TrackingRequest
+from uhc.control.simulation import CLIP_FAULTS, ObserverFactory
+from uhc.controllers.base import CLOSE_M, Tracking, TrackingRequest
 from uhc.humanoid.fitting import FittedMotion, fit_motion
 from uhc.humanoid.height import standing_joints
 from uhc.humanoid.model import build_humanoid
 from uhc.measure.plausibility import mpjpe_mm
 from uhc.options import CorrectionOptions, Method, Outcome, failed_outcome
-from uhc.refine.solve import refine, unexplained_force
+from uhc.refine.solve import NEAR, refine, refine_firmly, unexplained_force
 
 Array = NDArray[np.float64]
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ MAX_ROOT_STEP_M = 0.75
 """Root displacement in one frame, 15 m/s at 20 fps, above which no person made the motion."""
 MAX_JOINT_STEP_M = 2.0
 """The same for any joint, 40 m/s."""
+NEAR_M = 0.01
+"""Mean distance of all joints to near poses up to which no other attempt is made."""
 MAX_FRAMES = 20_000
 """1000 s of motion; its refinement takes some gigabytes."""
 MAX_DISTANCE_M = 10_000.0
@@ -100,14 +102,43 @@ def _stages(
         yield "kinematic", _deliver(done, fitted, positions)
         if wanted <= {"none", "kinematic"}:
             return
-    refined = refine(clip.humanoid, clip.qpos, FPS)
+    refined = refine(clip.humanoid, clip.qpos, FPS, NEAR)
     done = _done("refined", clip, refined.unexplained_force_bw)
     done = _deliver(done, standing_joints(clip.humanoid, refined.qpos, positions), positions)
     if "refined" in wanted:
         yield "refined", done
     if "simulated" in wanted:
-        request = tracking_request(clip, refined.qpos, positions, options)
-        yield "simulated", _simulated(options.controller.track(request), done, positions)
+        tracked = track_refined(clip, refined.qpos, positions, options)
+        yield "simulated", _simulated(tracked, done, positions)
+
+
+def track_refined(
+    clip: FittedMotion,
+    near: Array,
+    source: Array,
+    options: CorrectionOptions,
+    observe: ObserverFactory | None = None,
+) -> Tracking:
+    """Track poses (F, nq) refined by `NEAR`; where that takes help, poses that are easier to track.
+
+    Without residual force the near poses are tracked first: most standing and walking needs no
+    more, and what is tracked is nearer to `source`, the joints (F, 22, 3). Else the motion is
+    refined anew, firmly (`refine_firmly`), and the controller does what it can with the result.
+    What needs less force wins if it is within `CLOSE_M`, else the closer.
+    """
+    controller = options.controller
+    request = replace(tracking_request(clip, near, source, options), observe=observe)
+    if not controller.capabilities.humanoid:
+        return controller.track(request)
+    first = controller.unaided().track(replace(request, teleport=False))
+    if first.within(NEAR_M):
+        return first
+    firm = refine_firmly(clip.humanoid, clip.qpos, FPS)
+    second = controller.track(replace(request, qpos=firm.qpos))
+    if options.teleport:
+        return second
+    unaided = first.within(CLOSE_M) and first.force_bw < second.force_bw
+    return first if unaided else max(second, first, key=Tracking.rank)
 
 
 def tracking_request(

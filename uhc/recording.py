@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import mujoco as _mujoco
@@ -17,8 +17,8 @@ from uhc.humanoid.body import Humanoid
 from uhc.humanoid.fitting import fit_motion
 from uhc.humanoid.segments import ANKLES
 from uhc.options import CorrectionOptions
-from uhc.pipeline import tracking_request
-from uhc.refine.solve import refine
+from uhc.pipeline import track_refined
+from uhc.refine.solve import NEAR, refine
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
@@ -64,9 +64,8 @@ def record(joints: NDArray[Any], options: CorrectionOptions | None = None) -> Re
     options.controller.capabilities.check(recording=True)
     positions = check_joints(joints)
     clip = fit_motion(positions, options.skeleton, options.contacts, options.ik)
-    refined = refine(clip.humanoid, clip.qpos, FPS)
-    request = tracking_request(clip, refined.qpos, positions, options)
-    tracked = options.controller.track(replace(request, observe=_Recorder))
+    refined = refine(clip.humanoid, clip.qpos, FPS, NEAR)
+    tracked = track_refined(clip, refined.qpos, positions, options, _Recorder)
     if not tracked.success:
         raise SimulationError(
             "the controller could not track this motion",

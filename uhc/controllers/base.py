@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 FAILURE_M = 0.5
 """Mean distance of the bodies to the reference above which tracking has failed (as in UHC)."""
+CLOSE_M = 0.05
+"""Mean distance of all joints to the reference up to which an attempt is good enough."""
 FELL_BEHIND = "fell behind the reference"
 
 
@@ -178,6 +180,10 @@ class Controller(Protocol):
 
         Raises InvalidOptionError where that is impossible.
         """
+        return self
+
+    def unaided(self) -> Controller:
+        """Return what tries a motion first, without residual force."""
         return self
 
     def track(self, request: TrackingRequest) -> Tracking:

@@ -39,6 +39,10 @@ class Cascade(Controller):
         """Limit the residual force of all attempts."""
         return Cascade(self.controller.up_to(newtons), self.tracker.up_to(newtons))
 
+    def unaided(self) -> Tracker:
+        """Return the tracker without residual force."""
+        return self.tracker.unaided()
+
     def track(self, request: TrackingRequest) -> Tracking:
         """Track one motion."""
         done: list[Tracking] = []
@@ -49,7 +53,7 @@ class Cascade(Controller):
         return max(done, key=Tracking.rank)
 
     def _controllers(self) -> list[Controller]:
-        attempts: list[Controller] = [replace(self.tracker, levels_n=(0.0,)), self.controller]
+        attempts: list[Controller] = [self.unaided(), self.controller]
         if levels := tuple(level for level in self.tracker.levels_n if level > 0.0):
             attempts.append(replace(self.tracker, levels_n=levels))
         return attempts

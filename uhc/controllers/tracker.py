@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from loop.errors import InvalidOptionError
 from translation.humanml import FPS
@@ -18,6 +19,7 @@ from uhc.control.computed_torque import Gains
 from uhc.control.reference import Reference, build_reference, steady_root
 from uhc.control.simulation import Simulation
 from uhc.controllers.base import (
+    CLOSE_M,
     FAILURE_M,
     FELL_BEHIND,
     Capabilities,
@@ -26,10 +28,14 @@ from uhc.controllers.base import (
     TrackingRequest,
 )
 from uhc.humanoid.model import qpos_to_joints_zup
+from uhc.humanoid.poses import qpos_difference, qpos_integrate
 
 Array = NDArray[np.float64]
 
 RESIDUAL_FORCE_LEVELS_N = (0.0, 25.0, 50.0, 100.0, 200.0)
+LEARNING_RATE, LEARNING_SIGMA_S = 0.5, 0.1
+"""Share of what was missed that the next reference makes up for, and the width of the Gaussian in
+time by which it is smoothed: fast errors are of impacts, and not to be learnt."""
 TOES = (10, 11)
 BODIES = tuple(j for j in range(22) if j not in TOES)
 
@@ -47,12 +53,14 @@ class Tracker(Controller):
     """How hard to pull towards the reference."""
     levels_n: tuple[float, ...] = RESIDUAL_FORCE_LEVELS_N
     """Bounds of the residual root wrench to try in turn, N (forces) and Nm (torques) an axis."""
-    accept_error_m: float = 0.05
+    accept_error_m: float = CLOSE_M
     """An attempt is kept at once when the mean joint distance stays below this."""
     settle_m: float = 0.004
     """The reference is lowered by this much: soles that merely graze the floor carry no load."""
     start_lift_m: float = 0.003
     """The body starts this far above the lowered reference, lest the floor throws it up."""
+    passes: int = 2
+    """So often at most an attempt that is kept is repeated with a reference that has learnt."""
     failure_m: float = FAILURE_M
 
     capabilities: ClassVar[Capabilities] = Capabilities(playback_rate=True, teleport=True)
@@ -71,6 +79,10 @@ class Tracker(Controller):
         """Leave out the residual-force levels above a bound (N and Nm an axis)."""
         return replace(self, levels_n=tuple(level for level in self.levels_n if level <= newtons))
 
+    def unaided(self) -> Tracker:
+        """Return the tracker without residual force."""
+        return replace(self, levels_n=(0.0,))
+
     def track(self, request: TrackingRequest) -> Tracking:
         """Track poses with as little residual force as it takes.
 
@@ -85,10 +97,29 @@ class Tracker(Controller):
         for level in self.levels_n:
             attempts.append(self.attempt(request, reference, level))
             if attempts[-1].within(self.accept_error_m):
-                return attempts[-1]
+                return self._learnt(request, lowered, attempts[-1])
         best = max(attempts, key=Tracking.rank)
         if request.teleport and not best.success:
             return self.attempt(request, reference, self.levels_n[-1], teleport=True)
+        return best
+
+    def _learnt(self, request: TrackingRequest, poses: Array, best: Tracking) -> Tracking:
+        """Track again with the reference moved against what was missed, as long as that is closer.
+
+        Iterative learning control (Arimoto, Kawamura and Miyazaki 1984): the clip is known whole,
+        and what the body misses it misses again. `poses` (F, nq) are the reference so far.
+        """
+        for _ in range(self.passes):
+            missed = qpos_difference(best.qpos, request.qpos)
+            missed[:, 2] = 0.0  # heights are the contacts' own
+            missed = gaussian_filter1d(missed, LEARNING_SIGMA_S * FPS, axis=0, mode="nearest")
+            poses = qpos_integrate(poses, LEARNING_RATE * missed)
+            reference = build_reference(poses, FPS, request.playback_rate)
+            trial = self.attempt(request, reference, best.clamp_n)
+            closer = trial.success and trial.error_m < best.error_m
+            if not closer or trial.force_bw > best.force_bw:
+                return best
+            best = trial
         return best
 
     def attempt(

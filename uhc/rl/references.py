@@ -30,7 +30,7 @@ from uhc.humanoid.cleanup import clean
 from uhc.humanoid.fitting import foot_drop
 from uhc.humanoid.model import build_humanoid, pose_to_qpos
 from uhc.measure.corruptions import CLEAN, corrupt
-from uhc.refine.solve import refine
+from uhc.refine.solve import refine_firmly
 from uhc.rl.environment import ReferenceClip
 from uhc.workers import run_batch
 
@@ -91,7 +91,7 @@ def _refined(task: _Task, body: Body) -> NDArray[np.float64] | Exception:
         solution = solve_ik([joints], body.skeleton, threads=1)[0]
         humanoid = body.humanoid()
         raw = pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
-        return refine(humanoid, clean(humanoid, raw, FPS), FPS).qpos
+        return refine_firmly(humanoid, clean(humanoid, raw, FPS), FPS).qpos
     except CLIP_FAULTS as error:
         return error
 
