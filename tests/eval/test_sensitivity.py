@@ -43,7 +43,7 @@ def walkers(count: int) -> MotionSet:
 
 @pytest.fixture(scope="module")
 def found() -> Sensitivity:
-    return measure(walkers(32), HeightAndSpeed(), splits=4)
+    return measure(walkers(16), walkers(32), HeightAndSpeed(), splits=4)
 
 
 def test_every_corruption_is_a_row_at_every_dose(found: Sensitivity) -> None:
@@ -58,9 +58,14 @@ def test_the_table_says_what_the_evaluator_cannot_see(found: Sensitivity) -> Non
     assert "sunk" in found.blind("FID kinetic"), "speeds do not tell the height"
     text = as_markdown(found, "Walkers", ["Made up."])
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + 3 + len(found.rows)
+    assert len(lines) == 2 + 3 + 1 + len(found.rows)
     assert len({line.count("|") for line in lines}) == 1
     assert all(f"- {column}: " in text for column in HEADLINE)
+
+
+def test_training_motions_read_what_real_motions_read(found: Sensitivity) -> None:
+    low, _, high = found.floor["Phys-Err"]
+    assert low < found.train["Phys-Err"] < high and found.train["FID"] < found.floor["FID"][2]
 
 
 def test_a_sunk_motion_is_sunk_in_millimetres(found: Sensitivity) -> None:
@@ -91,7 +96,7 @@ def test_whole_modes_are_dropped_and_the_rest_repeats() -> None:
 
 def test_a_small_test_split_is_refused() -> None:
     with pytest.raises(InvalidSamplesError, match="larger test split"):
-        measure(walkers(5), HeightAndSpeed())
+        measure(walkers(5), walkers(5), HeightAndSpeed())
 
 
 def test_help_needs_no_torch(repository: Path) -> None:
