@@ -164,7 +164,8 @@ def _job(
     start = arm.start().folder(root) / GENERATION_0 if after else None
     last = last if after else 0
     line = [*arm.command(root, preset, start), "--num_generations", str(last)]
-    if arm in far(request.arms or DATASETS, request.seeds):  # an arm that lets go of its state is at its end
+    if arm in far(request.arms or DATASETS, request.seeds):
+        # It goes on beyond what all arms reach; without its state it could not.
         line += ["--keep", f"every:{LONG}"]
     return Job(
         name=_title(arm),
