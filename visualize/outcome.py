@@ -96,7 +96,7 @@ def bounds(records: Sequence[Record], metric: str) -> Bounds | None:
         found = mean_interval(values)
         return Bounds(found.value, found.low, found.high)
     stored = {record.metric: record.value for record in records}
-    ends = [stored.get(f"{metric} interval top-{place}") for place in (1, 2)]
+    ends = [stored.get(f"{metric} interval {end}") for end in ("low", "high")]
     if not values or ends[0] is None or ends[1] is None:
         return None
     return Bounds(values[0], ends[0], ends[1])

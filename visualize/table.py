@@ -147,7 +147,7 @@ def main(
     path = out or runs_dirs[0] / "graphs" / "summary.csv"
     write_summary(records, path)
     title = f"Runs of {size_name(runs_dirs[0])}"
-    judged = any(record.metric.endswith(" interval top-1") for record in records)
+    judged = any(record.metric.endswith(" interval low") for record in records)
     if every or not judged:
         Console().print(summary_table(records, title))
     else:

@@ -69,7 +69,8 @@ def _key(denoiser: Denoiser, captions: Sequence[str], frames: Sequence[int], noi
         digest.update(array.tobytes())
     settings = (
         *(list(captions), list(frames), noise.entropy, noise.spawn_key),
-        *(denoiser.guidance, denoiser.max_frames, denoiser.encoder.name, denoiser.words),
+        *(denoiser.guidance, denoiser.sampling, denoiser.max_frames),
+        *(denoiser.encoder.name, denoiser.words),
         *(denoiser.device.type, torch.__version__, torch.get_num_threads()),
         installed_versions()[PROJECT],
     )

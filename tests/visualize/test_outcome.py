@@ -22,8 +22,8 @@ def measured(arm: str, generation: int, seed: int = 0, **values: tuple[float, fl
     for name, (value, low, high) in values.items():
         metric = f"{name}_test"
         yield Record(*place, metric, value)
-        yield Record(*place, f"{metric} interval top-1", low)
-        yield Record(*place, f"{metric} interval top-2", high)
+        yield Record(*place, f"{metric} interval low", low)
+        yield Record(*place, f"{metric} interval high", high)
 
 
 def arm(kind: str, kid: tuple[float, float, float], last: int = 5, **more) -> list[Record]:
