@@ -10,6 +10,7 @@ import pytest
 
 import domains.motion.denoiser
 from dataset.humanml3d import Prompt
+from diffusion.samplers import Sampling
 from domains.motion.files import MotionBatch
 from domains.motion.generator import MotionGenerator
 from domains.motion.presets import CORRECTED, FAITHFUL, Protocol
@@ -24,13 +25,13 @@ def first() -> Stream:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sizes of the batches that were drawn; four motions make a batch."""
     monkeypatch.setattr(domains.motion.denoiser, "SAMPLE_BATCH", 4)
-    real, sizes = domains.motion.denoiser.ddpm, list[int]()
+    real, sizes = Sampling.draw, list[int]()
 
     def count(*arguments):
         sizes.append(arguments[-1][0])
         return real(*arguments)
 
-    monkeypatch.setattr(domains.motion.denoiser, "ddpm", count)
+    monkeypatch.setattr(Sampling, "draw", count)
     return sizes
 
 
@@ -89,17 +90,17 @@ def test_one_goes_on_where_another_was_stopped(
     arm, drawn: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apart = arm(shared=False).synthesise(8, first(), new(tmp_path / "none"))
-    count = domains.motion.denoiser.ddpm
+    count = Sampling.draw
 
     def stopped(*arguments):
         if len(drawn) == 3:
             raise KeyboardInterrupt
         return count(*arguments)
 
-    monkeypatch.setattr(domains.motion.denoiser, "ddpm", stopped)
+    monkeypatch.setattr(Sampling, "draw", stopped)
     with pytest.raises(KeyboardInterrupt):
         arm().synthesise(8, first(), new(tmp_path / "a"))
-    monkeypatch.setattr(domains.motion.denoiser, "ddpm", count)
+    monkeypatch.setattr(Sampling, "draw", count)
     other = arm().synthesise(8, first(), new(tmp_path / "b"))
     assert drawn == [4] * 4 and same(other, apart)
 
