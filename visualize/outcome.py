@@ -261,9 +261,14 @@ def outcome_table(
         show_lines=True,
     )  # fmt: skip
     for heading in headings:
-        table.add_column(heading, no_wrap=heading not in headings[:2])
+        # Words may fold, numbers only where a terminal has no room for them.
+        table.add_column(
+            heading, overflow="fold", min_width={"what happened": 14, "failed": 6}.get(heading, 5)
+        )
     for row in rows:
-        table.add_row(*("\n".join(c) if isinstance(c, tuple) else str(c) for c in row))
+        table.add_row(
+            *("\n".join(c).replace(" [", "\n[") if isinstance(c, tuple) else str(c) for c in row)
+        )
     return table
 
 

@@ -109,8 +109,10 @@ def test_the_table_has_at_most_eight_columns_and_counts_failures_by_reason() -> 
         records.append(Record(*place, "Failed: the simulation diverged_correction", 1.0))
     headings, rows = outcome_rows(records)
     assert len(headings) <= 8 and {len(row) for row in rows} == {len(headings)}
-    console = Console(width=100, file=io.StringIO(), record=True)
+    console = Console(width=80, file=io.StringIO(), record=True)
     console.print(outcome_table(records, "demo"))
+    lines = console.export_text(clear=False).splitlines()
+    assert sum("[0.4 0.6]" in line for line in lines) == 4 and max(map(len, lines)) <= 80
     text = " ".join(console.export_text().split())
     assert "3/168" in text and "corrected 100%: 2 the simulation diverged." in text
     assert "collapsed" in text and "…" not in text
