@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -26,16 +26,18 @@ from loop.rundir.files import write_bytes
 from model.ik import IK
 from translation.motion_files import report_left_out
 from translation.units import Convention
-from uhc.clips import ClipFilter, MotionClip, choose, upright
+from uhc.clips import ClipFilter, MotionClip, choose, floor_height, upright
 from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
 from uhc.humanoid.body import ContactChoice
-from uhc.measure.plausibility import plausibility
+from uhc.measure.plausibility import float_mm, plausibility
 from uhc.options import CorrectionOptions, Method, Outcome, failed_outcome
 from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
 
 MEASURES = tuple(plausibility(np.zeros((2, 22, 3))))
+FLIGHT_M = 0.03
+"""Height of the lowest joint over the floor above which a motion is in flight."""
 SECONDS_A_CLIP = 300.0
 """A worker may take this long for a window, of 9.8 s at most: a hundred times the usual."""
 STAGES: tuple[Method, ...] = ("kinematic", "refined")
@@ -95,7 +97,7 @@ def summary(rows: Sequence[Row]) -> list[tuple[str, str, str, str]]:
     lines = [("success", "", "", share), ("without residual force", "", "", f"{unaided:.2f}")]
     for name in ("mpjpe_mm", "root_aligned_mm"):
         lines.append((name, "", _median(done, f"kinematic_{name}"), _median(done, name)))
-    for name in ("residual_force_bw", "residual_torque_bwm", "seconds"):
+    for name in ("residual_force_bw", "residual_torque_bwm", "grounded_float_mm", "seconds"):
         lines.append((name, "", "", _median(done, name)))
     for name in MEASURES:
         before = _median(done, f"input_{name}"), _median(done, f"kinematic_{name}")
@@ -119,6 +121,7 @@ def _row(clip: MotionClip, result: Outcome, stages: Mapping[Method, Outcome]) ->
         "residual_force_bw": result.residual_force_bw,
         "residual_torque_bwm": result.residual_torque_bwm,
         **_measures("", result.joints),
+        "grounded_float_mm": _grounded_float_mm(clip.joints, result.joints),
         "seconds": result.seconds,
         **_measures("input_", clip.joints if kinematic.joints is not None else None),
         "kinematic_mpjpe_mm": kinematic.mpjpe_mm,
@@ -135,6 +138,15 @@ def _measures(prefix: str, joints: NDArray[np.float32] | None) -> Row:
     if joints is None or len(joints) < 2:
         return {prefix + name: None for name in MEASURES}
     return {prefix + name: value for name, value in plausibility(joints).items()}
+
+
+def _grounded_float_mm(given: NDArray[Any], result: NDArray[Any] | None) -> float:
+    """Measure how a result floats where its input is not in flight: jumps are no fault."""
+    if result is None or not len(result):
+        return float("nan")
+    lowest = given[: len(result), :, 1].min(axis=1)
+    on_floor = lowest <= floor_height(given) + FLIGHT_M
+    return float_mm(result[on_floor]) if on_floor.any() else 0.0
 
 
 def _cell(value: object, digits: int) -> object:

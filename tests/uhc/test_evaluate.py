@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError, MissingAssetError
 from translation.humanml import joints_to_vectors
-from uhc.clips import MAX_FRAMES, ClipFilter, choose, read_motions
+from uhc.clips import MAX_FRAMES, ClipFilter, MotionClip, choose, read_motions
 from uhc.evaluate import evaluate, main, summary, write_csv
 from uhc.options import CorrectionOptions
 
@@ -25,6 +25,7 @@ PROMISED = (
     "residual_force_bw",
     "penetrate_mm",
     "float_mm",
+    "grounded_float_mm",
     "slide_mm_per_frame",
     "jitter",
     "seconds",
@@ -116,6 +117,18 @@ def test_controls_can_be_evaluated_alone(walk: Joints, tmp_path: Path) -> None:
     write_csv([row], tmp_path / "rows.csv")
     names = [line[0] for line in summary([row])]
     assert names[0] == "success" and "jitter" in names
+
+
+def test_a_jump_does_not_count_as_floating(walk: Joints) -> None:
+    jump = walk[:40].copy()
+    jump[15:25, :, 1] += 0.4
+    standing, flying = evaluate(
+        [MotionClip("walk", walk[:40]), MotionClip("jump", jump)],
+        CorrectionOptions(method="none"),
+        workers=1,
+    )
+    assert float(str(flying["float_mm"])) > float(str(standing["float_mm"])) + 90.0
+    assert float(str(flying["grounded_float_mm"])) < float(str(standing["float_mm"])) + 1.0
 
 
 def test_a_summary_of_failures_only_says_so(tmp_path: Path) -> None:

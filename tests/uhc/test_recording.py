@@ -27,7 +27,7 @@ from uhc.humanoid.model import Humanoid, qpos_to_joints
 from uhc.options import CorrectionOptions
 from uhc.pipeline import correct_clip
 from uhc.recording import Recording, record
-from uhc.refine.solve import refine
+from uhc.refine.solve import NEAR, refine
 from uhc.rl.environment import ACTION
 from uhc.rl.observation import SIZE
 from uhc.rl.policy import Policy
@@ -97,11 +97,12 @@ def test_the_floor_carries_the_weight_where_the_feet_are(recorded: Recording) ->
     assert np.nanmean(points[:, 0, 0]) > 0.03 and np.nanmean(points[:, 1, 0]) < -0.03
 
 
-def test_forces_are_those_of_every_physics_step(recorded: Recording) -> None:
+def test_forces_are_those_of_every_physics_step() -> None:
     """Bit for bit what one sees who stops the tracker's simulation after each of its steps."""
-    options = Tracker()
+    options = Tracker(passes=0)
+    recorded = record(swaying(), CorrectionOptions(controller=options))
     clip = fit_motion(check_joints(swaying()))
-    lowered = steady_root(refine(clip.humanoid, clip.qpos, FPS).qpos, FPS)
+    lowered = steady_root(refine(clip.humanoid, clip.qpos, FPS, NEAR).qpos, FPS)
     lowered[:, 2] -= options.settle_m
     reference = build_reference(lowered, FPS)
     single = replace(reference, stride=1)

@@ -89,6 +89,18 @@ def test_a_real_walk_is_tracked_closely(walking: tuple[Humanoid, Poses]) -> None
     assert qpos_to_corners(body, done.qpos)[..., 2].min() > -0.01
 
 
+def test_a_reference_that_has_learnt_is_followed_more_closely(
+    walking: tuple[Humanoid, Poses],
+) -> None:
+    """Half of an error that comes again is gone after a pass, three quarters after two."""
+    body, qpos = walking
+    request = TrackingRequest(body, qpos)
+    errors = [Tracker(levels_n=(50.0,), passes=n).track(request) for n in (0, 2)]
+    assert errors[1].error_m < errors[0].error_m
+    assert errors[1].force_bw <= errors[0].force_bw
+    assert errors[1].contact_bw == pytest.approx(1.0, abs=0.05)
+
+
 def test_contacts_alone_carry_a_walk_and_change_its_momentum(
     walking: tuple[Humanoid, Poses],
 ) -> None:

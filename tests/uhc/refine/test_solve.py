@@ -23,7 +23,14 @@ from uhc.humanoid.model import (
 from uhc.humanoid.segments import GRAVITY
 from uhc.refine import solve as kinodynamic
 from uhc.refine.banded import PentadiagonalBlocks
-from uhc.refine.solve import RefinedMotion, RefineOptions, refine, unexplained_force
+from uhc.refine.solve import (
+    NEAR,
+    RefinedMotion,
+    RefineOptions,
+    refine,
+    refine_firmly,
+    unexplained_force,
+)
 
 Array = NDArray[np.float64]
 FPS = 20.0
@@ -137,6 +144,17 @@ def test_a_feasible_motion_hardly_changes(clip: Clip) -> None:
     assert _distance_mm(clip.humanoid, once, clip.walk) < 12.0
     twice = refine(clip.humanoid, once).qpos
     assert _distance_mm(clip.humanoid, twice, once) < 4.0
+
+
+def test_near_moves_less_and_firm_explains_more(clip: Clip) -> None:
+    near, firm = (
+        refine(clip.humanoid, clip.walk, FPS, NEAR),
+        refine_firmly(clip.humanoid, clip.walk),
+    )
+    moved = [_distance_mm(clip.humanoid, each.qpos, clip.walk) for each in (near, firm)]
+    assert moved[0] < moved[1]
+    assert near.unexplained_force_bw.mean() > firm.unexplained_force_bw.mean()
+    assert _slide_mm(clip.humanoid, near.qpos) < 0.5 * _slide_mm(clip.humanoid, clip.walk)
 
 
 def test_every_step_lowers_the_objective(clip: Clip) -> None:
