@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,12 +108,17 @@ def check_joints(joints: ArrayLike, minimum_frames: int = 1) -> NDArray[np.float
 
 
 def check_frames(
-    array: NDArray[np.float64], frames: int, minimum_frames: int, frame_axis: int
+    array: NDArray[np.float64],
+    frames: int,
+    minimum_frames: int,
+    frame_axis: int,
+    path: Path | None = None,
 ) -> None:
     """Raise InvalidMotionError unless ``array`` has enough frames and only finite values."""
     if frames < minimum_frames:
         raise InvalidMotionError(
             "motion is too short",
+            path=path,
             found=f"{frames} frames, shape {array.shape}",
             expected=f"at least {minimum_frames} frames",
         )
@@ -120,6 +126,7 @@ def check_frames(
         bad = np.argwhere(~np.isfinite(array))[:, frame_axis % array.ndim]
         raise InvalidMotionError(
             f"motion has values that are not finite, first in frame {bad.min()}",
+            path=path,
             found=f"shape {array.shape}, {len(np.unique(bad))} bad frames",
             expected="finite numbers",
         )

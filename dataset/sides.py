@@ -18,14 +18,22 @@ _NO_SIDE_BEFORE = {
     "left": "is are was were has have had he she they who person man woman people",
 }
 _NO_SIDE_AFTER = {
-    "right": "away now angle angles angled after before there here next way up down in",
+    "right": "away now angle angles angled after before there here next way up down in ahead "
+    "through",
     "left": "the his her their its my our it him them over behind alone off",
 }
 """Words around one that is no side: all right, right away, left the room."""
 _TURN = re.compile(
-    r"(?<![a-z])(?:(counter|anti|contra)[\s-]*)?(clockwise)(?![a-z])|(?<![a-z])(c?cw)(?![a-z])",
+    r"(?<![a-z])(?:(counter|anti|contra)[\s-]*)?(clock-?wise)(?![a-z])|(?<![a-z])(c?cw)(?![a-z])",
     re.IGNORECASE,
 )
+_PARTS = (
+    r"(?:hand|foot|leg|arm|side|ear|eye|knee|shoulder|elbow|hip|toe|heel|thigh|wrist)s?(?![a-z])"
+)
+_LETTER = re.compile(
+    rf"(?<![A-Za-z'])[LRlr](?=[\s_.-]*{_PARTS}|/[LR](?![A-Za-z]))|(?<=\b[LR]/)[LR]\b", re.I
+)
+"""A side by its letter: L foot, RHand, r_arm, L/R."""
 
 
 def spelled_out(text: str) -> str:
@@ -49,6 +57,9 @@ def mirror_sides(text: str, vocabulary: Collection[str] = ()) -> str:
         vocabulary: words, in lower case, that may be glued to a side (painfulleftknee).
     """
     swapped = _SIDE.sub(lambda match: _other(match, vocabulary), text)
+    swapped = _LETTER.sub(
+        lambda match: _like("rl"["lr".index(match[0].lower())], match[0]), swapped
+    )
     return re.sub(r"\b([Aa])n (?=clockwise)", r"\1 ", _TURN.sub(_other_turn, swapped))
 
 
@@ -77,7 +88,7 @@ def _other(match: re.Match[str], vocabulary: Collection[str]) -> str:
     following = re.findall(_PART, text[end + (after.end() if after[1] in _SUFFIXES else 0) :])
     side = match[0].lower()
     new_clause = re.search(r"[,.;-]\s*$", text[:start]), re.match(r"\s*[,.;]", text[end:])
-    body_part = bool(following) and following[0].lower() in _SUFFIXES
+    body_part = text[end : end + 1] == "-" or (following and following[0].lower() in _SUFFIXES)
     said_of_all = preceding and preceding[-1].lower() in _NO_SIDE_BEFORE[side].split()
     if said_of_all and not new_clause[0] and not body_part:
         return match[0]

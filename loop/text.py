@@ -57,7 +57,8 @@ def decode_text(data: bytes, path: Path | str, error: type[ScscError] = CorruptF
             remedy="save it as UTF-8 in your editor; for a file of Windows: "
             f"iconv -f CP1252 -t UTF-8 '{path}' -o '{path}.utf8' && mv '{path}.utf8' '{path}'",
         ) from problem
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.removesuffix("\x1a").replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub("^\ufeff+", "", lines, flags=re.MULTILINE)  # files with marks, one after another
 
 
 def read_text(

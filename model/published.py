@@ -26,6 +26,7 @@ from model.mdm_decoder import MDMDecoder
 Variance = Literal["small", "large"]
 HEADS, DROPOUT, MAX_FRAMES = 4, 0.1, 196
 FEATURES, KIT_FEATURES = 263, 251
+LARGEST_SIZE = 10_000
 ENCODER, DECODER = "trans_enc", "trans_dec"
 _SUPPORTED: dict[str, tuple[object, ...]] = {
     "arch": (ENCODER, DECODER),
@@ -162,6 +163,17 @@ def _arguments(path: Path) -> dict[str, Any]:
     if not isinstance(arguments, dict) or not needed <= arguments.keys():
         raise CorruptFileError(
             "args.json lacks options", path=path, expected=sorted(needed), remedy=_README
+        )
+    numbers = {name: arguments[name] for name in sorted(needed)}
+    share = arguments.get("cond_mask_prob", 0.1)
+    whole = all(isinstance(n, int) and 0 < n <= LARGEST_SIZE for n in numbers.values())
+    if not whole or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise CorruptFileError(
+            "options in args.json are out of range",
+            path=path,
+            found=numbers | {"cond_mask_prob": share},
+            expected=f"whole numbers from 1 to {LARGEST_SIZE}, and a share from 0 to 1",
+            remedy=_README,
         )
     for option, supported in _SUPPORTED.items():
         if (found := arguments.get(option, supported[0])) not in supported:

@@ -6,6 +6,7 @@ An id names files: `new_joint_vecs/ID.npy`, `texts/ID.txt`; it may hold folders,
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,8 @@ MARKER = "dataset.json"
 """Says that one of our commands made the folder, and how; only such a folder is ever replaced."""
 _NUMBERED = re.compile(r"((?:.*/)?)(M?)(\d+)")
 _SIX_DIGITS = 6
+LONGEST_NAME = 250
+"""Bytes of a file's name without its ending; file systems take 255 with it."""
 _HOW = (
     "point to a dataset in HumanML3D layout; `python -m dataset.demo_clips --out dataset/demo` "
     "makes one without any account"
@@ -33,10 +36,16 @@ def listed_ids(root: Path | str, split: str) -> list[str]:
         CorruptFileError: its encoding cannot be told, or an id leads out of the data set.
     """
     path = Path(root) / f"{split}.txt"
-    ids = [line.removesuffix(".npy") for line in read_lines(path, f"list of split {split!r}", _HOW)]
+    lines = read_lines(path, f"list of split {split!r}", _HOW)
+    ids = [str(PurePosixPath(line.removesuffix(".npy"))) for line in lines]  # ./1 is 1, a//b a/b
     for clip in ids:
         parts = PurePosixPath(clip).parts
-        if clip.startswith("/") or ".." in parts or "\\" in clip or not clip.isprintable():
+        leaves = clip.startswith("/") or ".." in parts or "\\" in clip or clip == "."
+        if (
+            leaves
+            or not clip.isprintable()
+            or max(len(os.fsencode(p)) for p in parts) > LONGEST_NAME
+        ):
             raise CorruptFileError(
                 "An id of a split list names no file of the data set.",
                 path=path,

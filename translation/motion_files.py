@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 SMPL_COUNTS = (22, 24, 52, 55)
 """Joints of SMPL's family, whose first 22 are ours."""
+KIT_SIZE = 251
 STATISTICS = ("Mean.npy", "Std.npy")
 LARGEST = 1e6
 """A kilometre in millimetres: no number of a motion is larger."""
@@ -134,25 +135,27 @@ def read_motions(
         InvalidMotionError: no layout of ours, or no human in metres, y up (`check_body`).
     """
     content = _load(path)
-    lengths, texts = None, ()
+    lengths, texts = None, None
     if isinstance(content, dict):
-        lengths, texts = content.get("lengths"), content.get("text", ())
+        lengths, texts = content.get("lengths"), content.get("text")
         content = content.get("motion")
-    array = np.asarray(content)
-    if array.dtype.kind not in "iuf" or not array.size or array.ndim < 2:
-        raise _no_motion(path, f"{array.dtype} {array.shape}")
-    with np.errstate(invalid="ignore"):  # a damaged NaN, which is named with its frame below
-        array = array.astype(np.float64)
-    if (largest := float(np.abs(array).max())) > LARGEST:
-        raise _no_motion(path, f"numbers up to {largest:.2g}")
-    parts = _split(array, path)
+    several = isinstance(content, list | tuple) or (
+        isinstance(content, np.ndarray) and content.dtype.hasobject and content.ndim == 1
+    )
+    arrays = content if several and len(content) else [content]
+    parts = [part for array in arrays for part in _split(_numbers(array, path), path)]
     if lengths is not None:
         frames = np.ravel(np.asarray(lengths))
-        fits = len(frames) == len(parts) and frames.dtype.kind in "iu" and (frames > 0).all()
-        if not fits or any(int(n) > len(p) for n, p in zip(frames, parts, strict=True)):
-            raise _no_motion(path, f"lengths {frames[:5]} of motions {array.shape}")
+        fits = len(frames) == len(parts) and frames.dtype.kind in "iuf" and (frames % 1 == 0).all()
+        if not fits or any(not 0 < n <= len(p) for n, p in zip(frames, parts, strict=True)):
+            raise _no_motion(
+                path, f"lengths {frames[:5]} of motions {[p.shape for p in parts[:5]]}"
+            )
         parts = [part[: int(count)] for part, count in zip(parts, frames, strict=True)]
-    captions = [str(text) for text in texts] if len(texts) == len(parts) else [""] * len(parts)
+    said = (
+        [] if texts is None else [str(text) for text in np.ravel(np.asarray(texts, dtype=object))]
+    )
+    captions = said if len(said) == len(parts) else [""] * len(parts)
     names = [path.stem] if len(parts) == 1 else [f"{path.stem}#{k}" for k in range(len(parts))]
     return [
         NamedMotion(
@@ -205,6 +208,21 @@ def _joints(
     return joints
 
 
+def _numbers(content: Any, path: Path) -> NDArray[np.float64]:
+    """An array of a file, if it may be a motion."""
+    try:
+        array = np.asarray(content)
+    except ValueError as error:  # lists of unequal length
+        raise _no_motion(path, str(error)) from error
+    if array.dtype.kind not in "iuf" or not array.size or array.ndim < 2:
+        raise _no_motion(path, f"{array.dtype} {array.shape}")
+    with np.errstate(invalid="ignore"):  # a damaged NaN, which is named with its frame below
+        array = array.astype(np.float64)
+    if (largest := float(np.abs(array).max())) > LARGEST:
+        raise _no_motion(path, f"numbers up to {largest:.2g}")
+    return array
+
+
 def _split(array: NDArray[Any], path: Path) -> list[NDArray[Any]]:
     """The motions of an array, each (F, 263) or (F, 22, 3)."""
     if array.ndim == 4 and array.shape[1:3] == (VECTOR_SIZE, 1):  # MDM before decoding
@@ -217,8 +235,11 @@ def _split(array: NDArray[Any], path: Path) -> list[NDArray[Any]]:
         return [array] if array.ndim == 2 else list(array)
     if array.ndim in (3, 4) and array.shape[-1] == 3 and array.shape[-2] in SMPL_COUNTS:
         array = array[..., :JOINT_COUNT, :]
+        if array.ndim == 4 and array.shape[1] == 1 < len(array):  # (F, 1, 22, 3), not F stills
+            array = array[:, 0]
         return [array] if array.ndim == 3 else list(array)
-    raise _no_motion(path, f"{array.dtype} {array.shape}")
+    kit = ": the 21 joints of KIT-ML, another skeleton" if array.shape[-1] == KIT_SIZE else ""
+    raise _no_motion(path, f"{array.dtype} {array.shape}{kit}")
 
 
 def _no_motion(path: Path, found: str) -> InvalidMotionError:
@@ -238,7 +259,7 @@ def _load(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             array = read_npy(file)
-        if not array.dtype.hasobject:
+        if not array.dtype.hasobject or array.ndim == 1:
             return array
         if array.shape != () or not isinstance(array.item(), dict):
             raise ValueError(f"objects of shape {array.shape}")

@@ -66,6 +66,9 @@ def test_mirroring_twice_changes_nothing(words: list[str]) -> None:
         ("steps leftward, LEFT foot first", "steps rightward, RIGHT foot first"),
         ("a lefty, not right-handed", "a righty, not left-handed"),
         ("the left's turn", "the right's turn"),
+        ("hops on the L foot, RHand up", "hops on the R foot, LHand up"),
+        ("r_arm circles, L/R", "l_arm circles, R/L"),
+        ("they left-turn counterclock-wise", "they right-turn clockwise"),
         ("moves left a bit", "moves right a bit"),
         ("the person left arm rises", "the person right arm rises"),
         ("step right then left", "step left then right"),
@@ -80,7 +83,8 @@ def test_sides_swap_wherever_they_hide(text: str, mirrored: str) -> None:
     [
         *("right away", "all right", "ALRIGHT", "she left the room", "RightAngleTurns", "upright"),
         *("UpRightSequence", "a right angle", "brightly", "leftovers", "copyright", "he left"),
-        *("stands right up", "cleft", "the man left"),
+        *("stands right up", "cleft", "the man left", "walks right through it", "goes right ahead"),
+        *("vitamin R", "L-shaped path", "car side", "the actor's hand", "or foot"),
     ],
 )
 def test_words_that_are_no_side_stay(text: str) -> None:

@@ -43,6 +43,23 @@ def test_punctuation_of_windows_is_certain_and_letters_are_not(tmp_path: Path) -
     assert read_lines(path) == ["walk", "un pas chass\u00e9"]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n",  # two files with marks, by cat
+        b"\xef\xbb\xbf\xef\xbb\xbfa\nb\n",
+        b"a\r\nb\r\n\x1a",  # the end of file of DOS
+        b"a\r\rb\r",
+        "a\nb".encode("utf-16-be"),
+        b"\xfe\xff" + "a\r\nb".encode("utf-16-be"),
+        "\ta\u00a0\n \nb".encode(),
+    ],
+)
+def test_lines_of_other_programs(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(data)
+    assert read_lines(tmp_path / "list.txt") == ["a", "b"]
+
+
 @pytest.mark.parametrize("data", [b"a\0b", b"\xff\xfea", bytes(9), b"\xef\xbb\xbf\xff"])
 def test_no_text(data: bytes) -> None:
     with pytest.raises(CorruptFileError):

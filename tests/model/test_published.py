@@ -221,6 +221,20 @@ def test_bad_options_are_refused(tmp_path: Path, text: str) -> None:
         load_published_mdm(path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"layers": value} for value in (None, "8", 0, 2.5, 10**9, [8])),
+        *({"cond_mask_prob": value} for value in (None, "0.1", -1, 2)),
+        {"diffusion_steps": None},
+    ],
+    ids=str,
+)
+def test_options_of_a_wrong_type_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(CorruptFileError, match="out of range"):
+        load_published_mdm(write(tmp_path, published_tensors(), **changes))
+
+
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module."])
 def test_prefixes_of_wrappers_are_taken_off(tmp_path: Path, prefix: str) -> None:
     state = published_tensors()

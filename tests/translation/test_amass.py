@@ -237,6 +237,10 @@ SAME: dict[str, Any] = {
     "rate a frame": lambda c: {"mocap_framerate": np.full(61, 120.0)},
     "both rates": lambda c: {"mocap_frame_rate": np.array(120)},
     "big-endian": lambda c: {"poses": c["poses"].astype(">f8"), "trans": c["trans"].astype(">f8")},
+    "a rate that was rounded": lambda c: {"mocap_frame_rate": np.array(119.99999)},
+    "a shape that was rounded": lambda c: {
+        "betas": np.stack([c["betas"]] * 60 + [c["betas"] + 1e-7])
+    },
 }
 OTHER: dict[str, Any] = {
     "a shape that changes": lambda c: {"betas": np.arange(61 * 16).reshape(61, 16)},
@@ -246,6 +250,9 @@ OTHER: dict[str, Any] = {
     "degrees": lambda c: {"poses": np.degrees(c["poses"] + 0.5)},
     "a shape that is not finite": lambda c: {"betas": np.full(16, np.nan)},
     "code": lambda c: {"gender": np.array(print, dtype=object)},
+    "a pelvis that is nowhere": lambda c: {"trans": np.full((61, 3), np.nan)},
+    "quaternions": lambda c: {"poses": np.zeros((61, 52, 4))},
+    "a rate of nothing": lambda c: {"mocap_framerate": np.array(0.0)},
 }
 
 
@@ -262,8 +269,9 @@ def test_constants_once_a_frame_are_the_same_motion(tmp_path: Path, way: str) ->
 @pytest.mark.parametrize("way", OTHER)
 def test_what_is_no_constant_is_refused(tmp_path: Path, way: str) -> None:
     content = smplh_content()
-    with pytest.raises((CorruptFileError, InvalidMotionError)):
+    with pytest.raises((CorruptFileError, InvalidMotionError)) as refused:
         read_amass(write(tmp_path, content | OTHER[way](content)))
+    assert refused.value.path is not None
 
 
 def test_half_precision_and_a_rate_of_the_user_s(tmp_path: Path) -> None:

@@ -36,3 +36,16 @@ def test_a_name_that_begins_with_m_is_no_mirror_image(tmp_path: Path) -> None:
     assert [mirror_partner(clip) for clip in ("000001", "M000001", "x/M3", "Mike")] == [
         "M000001", "000001", "x/3", None
     ]  # fmt: skip
+
+
+def test_one_file_has_one_id(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "train.txt").write_text("./000001\n000001.npy\na//b\na/./b\n")
+    assert read_ids(tmp_path, "train") == ["000001", "a/b"]
+    assert "2 ids again" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "走" * 90, "a/" + "y" * 260, ".", "a\x0cb", "C:\\a"])
+def test_ids_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(f"{name}\n")
+    with pytest.raises(CorruptFileError, match="names no file"):
+        read_ids(tmp_path, "train")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -102,11 +103,15 @@ def _encode(
 def _failure(out: Path, program: str, codec: str, status: int, said: list[str]) -> StorageError:
     full = any("No space left" in line or "quota exceeded" in line for line in said)
     reason = "the disk is full" if full else "; ".join(said[-2:]) or "it left no video"
+    remedy = "free some space and repeat the command" if full else _other_program()
+    if status == -signal.SIGXFSZ:
+        reason = "files may not grow so large here (ulimit -f)"
+        remedy = "raise the limit and repeat the command"
     return StorageError(
         "ffmpeg could not write the film",
         path=out,
         found=f"{program} with {codec} ended with {status}: {reason}",
-        remedy="free some space and repeat the command" if full else _other_program(),
+        remedy=remedy,
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 import tyro
 
 from domains.motion.arguments import Arguments
-from domains.motion.experiments import ARMS, experiment_named
+from domains.motion.experiments import ARMS, experiment_named, recorded_experiment
+from domains.motion.presets import PRESETS
 from domains.motion.registries import CORRECTIONS
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.layout import parse_arm
@@ -212,3 +213,25 @@ def test_an_arm_samples_as_it_or_its_generation_0_began(tmp_path: Path) -> None:
     write_settings(given.save_dir, {"protocol": began})
     found = given.continued().protocol()
     assert (found.guidance, found.sampler, found.sampling_steps) == tuple(began.values())
+
+
+@pytest.mark.parametrize(
+    ("recorded", "given", "expected"),
+    [
+        ({}, None, "0064"),
+        ({"baseline": {"preset": {"name": "smoke"}}}, None, "smoke"),
+        ({"a": {"preset": {}}, "b": {"preset": {"name": "demo"}}}, None, "demo"),
+        ({"baseline": {"preset": {"name": "smoke"}}}, "demo", "demo"),
+        ({"baseline": {"preset": {"name": "of another version"}}}, None, "0064"),
+        ({"baseline": ["settings of no arm"]}, None, "0064"),
+    ],
+)
+def test_runs_tell_their_preset(
+    recorded: dict, given: str | None, expected: str, tmp_path: Path, monkeypatch
+) -> None:
+    """Else a finished demo is asked for generation 50 (prep_for_visualization.py, status)."""
+    monkeypatch.setattr("domains.motion.experiments.OUTPUTS", tmp_path)
+    for arm, settings in recorded.items():
+        write_settings(tmp_path / "dataset_0064" / arm, settings)
+    found = recorded_experiment("0064", given)
+    assert found.preset == PRESETS[expected] and found.runs == tmp_path / "dataset_0064"

@@ -105,6 +105,10 @@ def test_what_slurm_refuses_is_told_in_its_words(kept: Path, tmp_path: Path) -> 
         "*** 3 nodes down ***\n4711;gpu\n",
         "sbatch: lua: queue gpu\n 4711 \n",
         "Job 4711 queued",
+        "\x1b[32mSubmitted batch job 4711\x1b[0m",
+        "\x1b[0m4711\x1b[0m\r",
+        "Job <4711> is submitted to queue gpu",
+        "jobid=4711 partition=gpu",
     ],
 )
 def test_every_way_in_which_sbatch_tells_the_number(

@@ -92,6 +92,7 @@ def test_an_ffmpeg_without_any_encoder_names_itself_and_a_way_out(
         ("head -c 9 >/dev/null; echo half >$out; echo 'Conversion failed!' >&2; exit 3", "Conver"),
         ("cat >/dev/null; exit 0", "no video"),
         ("kill -9 $$", "ended with -9"),
+        ("ulimit -f 1; exec yes >$out", "ulimit -f"),
     ],
 )
 def test_an_encoder_that_fails_leaves_nothing_and_says_why(
