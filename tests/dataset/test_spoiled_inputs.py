@@ -23,8 +23,8 @@ from scipy.spatial.transform import Rotation
 from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import load_body_model
 from dataset.captions import read_captions
-from dataset.cmu import _joints
-from dataset.cmu_captions import read_index
+from dataset.cmu_captions import Take, read_index
+from dataset.cmu_takes import ReadTake, read_take
 from dataset.mnist import read_idx
 from loop.errors import ScscError
 from loop.text import read_lines
@@ -38,6 +38,7 @@ from translation.humanml import joints_to_vectors
 from translation.layout import read_ids
 from translation.motion_files import read_motions
 
+TAKE = Take("999_01", 0, "", "")
 CLOSE = 0.18
 """Metres (or what a file holds) that a damaged number may shift in silence: below that, no physics
 tells it from the motion."""
@@ -91,14 +92,13 @@ def _arrays(value: Any) -> list[np.ndarray]:
 
 
 def _cmu(path: Path) -> np.ndarray:
-    joints, _ = _joints(path, "999_01", None, "y")
-    return _taken(joints)
+    return _taken(read_take(path, TAKE, None, "y"))
 
 
-def _taken(joints: np.ndarray | str) -> np.ndarray:
-    if isinstance(joints, str):
-        raise ScscError(f"left out: {joints}", path="here")
-    return joints
+def _taken(read: ReadTake) -> np.ndarray:
+    if read.joints is None:
+        raise ScscError(f"left out: {read.reason}", path="here")
+    return read.joints
 
 
 def _amc(path: Path) -> np.ndarray:
@@ -106,7 +106,7 @@ def _amc(path: Path) -> np.ndarray:
 
     skeleton = path.with_name("skeleton.asf")
     skeleton.write_text(asf())
-    return _taken(_joints(path, "999_01", None, "y", read_asf(skeleton))[0])
+    return _taken(read_take(path, TAKE, None, "y", read_asf(skeleton)))
 
 
 def _asf(path: Path) -> np.ndarray:
@@ -114,7 +114,7 @@ def _asf(path: Path) -> np.ndarray:
 
     motion = path.with_name("motion.amc")
     motion.write_text(amc(frames_of_cmu()))
-    return _taken(_joints(motion, "999_01", None, "y", read_asf(path))[0])
+    return _taken(read_take(motion, TAKE, None, "y", read_asf(path)))
 
 
 def _motion(path: Path) -> list[np.ndarray]:
