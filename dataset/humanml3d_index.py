@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from body_models.damage import DAMAGE
 from dataset.captions import Caption, parse_captions
@@ -22,6 +22,7 @@ from loop.text import decode_text
 Timed = tuple[Caption, float, float]
 """A caption, and its start and end in seconds; both 0 for the whole clip."""
 FETCH = "bash prepare/download_humanml3d_texts.sh"
+KINDS = (".csv", ".txt", ".zip", ".npy")
 _COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
 
 
@@ -104,9 +105,9 @@ class PublicFiles:
         self.path = Path(path)
         self._files: dict[str, Callable[[], bytes]] = {}
         if self.path.is_dir():
-            found = (p for p in self.path.rglob("*") if p.suffix in (".csv", ".txt", ".zip"))
+            found = (p for p in self.path.rglob("*") if p.suffix in KINDS)
             for each in sorted(found, key=lambda p: (len(p.parts), p)):
-                self._files.setdefault(each.name, each.read_bytes)
+                self._files.setdefault(_key(each), each.read_bytes)
         elif self.path.is_file():
             self._open(self.path)
         else:
@@ -114,7 +115,7 @@ class PublicFiles:
                 "HumanML3D's index and captions are missing.", path=self.path, remedy=FETCH
             )
         if "texts.zip" in self._files:
-            self._open(io.BytesIO(self._read("texts.zip")))
+            self._open(io.BytesIO(self.content("texts.zip")))
 
     def rows(self) -> list[IndexRow]:
         """All rows of the index.
@@ -122,7 +123,7 @@ class PublicFiles:
         Raises:
             MissingAssetError, CorruptFileError: see `read_index`.
         """
-        return _parse_index(self._read("index.csv"), self.path / "index.csv")
+        return _parse_index(self.content("index.csv"), self.path / "index.csv")
 
     def captions(self, clip: str) -> list[Timed]:
         """Captions of a clip, as they are.
@@ -132,7 +133,7 @@ class PublicFiles:
             InvalidCaptionError: see `read_captions`.
         """
         path = self.path / "texts" / f"{clip}.txt"
-        return parse_captions(decode_text(self._read(path.name), path, InvalidCaptionError), path)
+        return parse_captions(decode_text(self.content(path.name), path, InvalidCaptionError), path)
 
     def split(self, name: str) -> list[str]:
         """Ids of a split list, each once.
@@ -140,7 +141,7 @@ class PublicFiles:
         Raises:
             MissingAssetError, CorruptFileError: there is none, or it cannot be read.
         """
-        text = decode_text(self._read(f"{name}.txt"), self.path / f"{name}.txt")
+        text = decode_text(self.content(f"{name}.txt"), self.path / f"{name}.txt")
         return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
 
     def _open(self, source: Path | io.BytesIO) -> None:
@@ -154,9 +155,18 @@ class PublicFiles:
                 remedy=f"delete it and fetch it again: {FETCH}",
             ) from error
         for name in sorted(archive.namelist(), key=lambda name: (name.count("/"), name)):
-            self._files.setdefault(PurePosixPath(name).name, partial(archive.read, name))
+            self._files.setdefault(_key(PurePosixPath(name)), partial(archive.read, name))
 
-    def _read(self, name: str) -> bytes:
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name (arrays: with their folder)."""
+        return name in self._files
+
+    def content(self, name: str) -> bytes:
+        """Bytes of a file.
+
+        Raises:
+            MissingAssetError, CorruptFileError: it is not there, or cannot be read.
+        """
         if name not in self._files:
             raise MissingAssetError(
                 "A file of HumanML3D's repository is missing.",
@@ -173,3 +183,9 @@ class PublicFiles:
                 found=error,
                 remedy=f"delete it and fetch it again: {FETCH}",
             ) from error
+
+
+def _key(path: PurePath) -> str:
+    """What a file is called here: arrays of clips, which share their names, keep their folder."""
+    clip = path.suffix == ".npy" and path.stem[-6:].isdigit()
+    return f"{path.parent.name}/{path.name}" if clip else path.name

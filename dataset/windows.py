@@ -17,9 +17,7 @@ from translation.humanml import (
     face_forward,
     joints_to_vectors,
     mirror_joints,
-    put_on_floor,
     start_at_origin,
-    uniform_skeleton,
 )
 
 SHORTEST, LONGEST, USUAL = 40, 196, 100
@@ -82,15 +80,16 @@ def clips_of(
 ) -> Iterator[DatasetClip]:
     """The items of a take (F, 22, 3), metres, y up, 20 fps, and their mirror images.
 
-    With `target` they are retargeted to it and put on the floor, else they keep the take's.
+    With `target` each image is retargeted to it and put on the floor by itself, as published; else
+    they keep the take's body and floor.
     """
     for window in windows:
         part = joints[window.start : window.end]
-        if target is not None:
-            part = put_on_floor(uniform_skeleton(part, target))
-        part = face_forward(start_at_origin(part))
-        for clip, placed, captions in (
+        if target is None:
+            part = face_forward(start_at_origin(part))
+        for clip, image, captions in (
             (window.clip, part, window.captions),
             (f"M{window.clip}", mirror_joints(part), window.mirrored),
         ):
-            yield DatasetClip(clip, joints_to_vectors(placed, placed=True), captions)
+            vectors = joints_to_vectors(image, target=target, placed=target is None)
+            yield DatasetClip(clip, vectors, captions)
