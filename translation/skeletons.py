@@ -23,7 +23,7 @@ CONVERSIONS = {
     "daz": (is_daz, daz_joints),
     "motionbuilder": (is_motionbuilder, motionbuilder_joints),
 }
-"""CMU's two conversions, whose faults need more than a table: how to tell them, how to read them."""
+"""CMU's two conversions, whose faults need more than a table: how to tell and to read them."""
 REST_STEP, REST_M = 10.0, 0.15
 """A first step this many times longer than the next ones, and this long, leads out of a rest pose
 that somebody put before the capture."""

@@ -84,7 +84,11 @@ def _control(model: Any, data: Any) -> None:
     if r.pending:  # what the last step's contacts pushed is known by now
         r.contact += carray(_floats(r.constraint), nv)[2]
         r.pending = 0
-    qpos, qvel, shift = carray(_floats(r.qpos), nq), carray(_floats(r.qvel), nv), carray(_floats(r.shift), 2)
+    qpos, qvel, shift = (
+        carray(_floats(r.qpos), nq),
+        carray(_floats(r.qvel), nv),
+        carray(_floats(r.shift), 2),
+    )
     goal = carray(_floats(r.ref_qpos + 8 * nq * r.row), nq).copy()
     for i in range(2):
         shift[i] += r.anchor * TIMESTEP_S * (qpos[i] - goal[i] - shift[i])
@@ -100,13 +104,21 @@ def _control(model: Any, data: Any) -> None:
     )
     row = 8 * nv * r.row
     want = desired_acceleration(
-        qpos, qvel, goal, carray(_floats(r.ref_qvel + row), nv), carray(_floats(r.ref_qacc + row), nv), gains
+        qpos,
+        qvel,
+        goal,
+        carray(_floats(r.ref_qvel + row), nv),
+        carray(_floats(r.ref_qacc + row), nv),
+        gains,
     )
     if r.push:
         want += carray(_floats(r.push), nv)
     mass = carray(_floats(r.mass), (nv, nv))
     _full_mass(model, data, r.mass)
-    sites, ids = carray(_floats(r.sites), (r.n_sites, 3)), carray(_integers(r.site_ids), r.n_contacts)
+    sites, ids = (
+        carray(_floats(r.sites), (r.n_sites, 3)),
+        carray(_integers(r.site_ids), r.n_contacts),
+    )
     radii, contacts = carray(_floats(r.radii), r.n_contacts), np.empty((r.n_contacts, 3))
     for c in range(r.n_contacts):
         contacts[c] = sites[ids[c]]
