@@ -1,10 +1,15 @@
 """Build a dataset from CMU motion capture: open data, no licence to sign.
 
-`python -m dataset.cmu --bvh_dir DIR --size 64|128|256|max --out DIR` reads the takes (`13_29.bvh`
-of the "Daz-friendly" or "MotionBuilder-friendly" release, or the original `13_29.amc` with
-`13.asf`; all may be gzipped) and `CMU-INDEX.txt` beside them, brings them to 22 joints, a level
-floor and 20 fps, cuts windows of 2 to 9.8 s, mirrors each, and writes the HumanML3D layout and
+`python -m dataset.cmu --bvh_dir DIR --size 64|128|256|2794|max --out DIR` reads the takes
+(`13_29.bvh` of the "Daz-friendly" or "MotionBuilder-friendly" release, or the original `13_29.amc`
+with `13.asf`; all may be gzipped) and `CMU-INDEX.txt` beside them, brings them to 22 joints, a
+level floor and 20 fps, cuts windows, mirrors each, and writes the HumanML3D layout and
 `clips.json`, which tells what became of every take.
+
+`--captions humanml3d` takes the rows of HumanML3D's public index that lie on CMU takes, with its
+ids, captions and splits; `kit` the annotations of KIT-ML; both keep takes with props, as those data
+sets do. `index` (the default) makes captions of the keywords of CMU's index, for windows of 2 to
+9.8 s.
 
 `--split windows` deals windows of about 3 s, which do not overlap, alternately to train and test
 (`dataset.splits`); `takes` deals whole takes. `subjects` has windows of about 5 s that overlap: of
@@ -21,151 +26,230 @@ import json
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from dataset.captions import Caption
-from dataset.cmu_captions import Take, captions_of, read_index, reason_to_exclude
-from dataset.frame_rates import Rate, decide_rate
+from dataset.cmu_captions import Take, captions_of, reason_to_exclude
+from dataset.cmu_rows import Row, humanml3d_rows, kit_rows, place_row
+from dataset.cmu_takes import ReadTake, read_takes
+from dataset.humanml3d_index import FETCH, PublicFiles
 from dataset.splits import Split, deal, write_card
-from dataset.tagging import mirror_caption
-from dataset.writer import DatasetClip, Moments, check_replaceable, staged_folder, write_layout
+from dataset.subsets import MAX_FRAMES, MIN_FRAMES
+from dataset.windows import SHORTEST, Window, clips_of, mirrored, whole, windows_of
+from dataset.writer import Moments, check_replaceable, staged_folder, write_layout
 from loop.cli import command
-from loop.errors import InvalidMotionError, InvalidOptionError, MissingAssetError
+from loop.errors import InvalidMotionError, InvalidOptionError
 from loop.progress import track
-from translation.asf_amc import FPS as AMC_FPS
-from translation.asf_amc import Asf, bone_ends, read_asf
-from translation.bvh import read_bvh
-from translation.cmu import check_speed, cmu_joints, is_motionbuilder, motionbuilder_joints
-from translation.daz import daz_joints
-from translation.floor import level_floor
-from translation.humanml import (
-    FPS,
-    face_forward,
-    joints_to_vectors,
-    mirror_joints,
-    start_at_origin,
-)
-from translation.resample import resample_joints
-from translation.units import TO_Y_UP, Axis, check_body
+from translation.units import Axis
 
-SHORTEST, LONGEST, USUAL = 40, 196, 100
-"""Vectors of a window: 2 to 9.8 s; where a take gives several, they last about 5 s."""
-USUAL_APART = 60
-"""And about 3 s where they do not overlap: as many as possible, none longer than 89 vectors."""
-DEEPEST_M = 0.3
-"""A joint this far below the resting feet means that the root of the take is broken."""
 SEED = 20240207
-INDEX = "CMU-INDEX.txt"
+NO_ROW = "no caption is about it"
 
-Size = Literal["64", "128", "256", "max"]
+Size = Literal["64", "128", "256", "2794", "max"]
+Captions = Literal["index", "humanml3d", "kit"]
+Splits = dict[str, list[str]]
 logger = logging.getLogger(__name__)
 
 
-def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
-    """The usable takes of a folder in order of name: (name, joints, description).
+@dataclass
+class Plan:
+    """What is to be made.
 
-    Joints are (F, 22, 3) float32 metres at 20 fps, y up, floor at 0, from the origin, facing +z.
-    What is left out is logged with the reason.
+    Attributes:
+        windows: of each usable take, in the order of `takes`.
+        splits: ids of each split.
+        left_out: (take, row, reason) of every row of a usable take that is not made.
+    """
+
+    windows: list[list[Window]]
+    splits: Splits
+    left_out: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def build(
+    bvh_dir: Path | str,
+    out: Path | str,
+    size: Size = "max",
+    fps: float | None = None,
+    up: Axis = "y",
+    split: Split = "windows",
+    captions: Captions = "index",
+    source: Path | str | None = None,
+) -> dict[str, int]:
+    """Make the dataset; returns the number of items by split.
+
+    `fps` takes the place of what the files, their length and their physics say about their rate;
+    `source` is the folder or zip of HumanML3D's public files, or the JSON file of KIT-ML's
+    annotations.
 
     Raises:
-        MissingAssetError: no motion file, no skeleton for one, or no index.
-        CorruptFileError: a file cannot be read.
+        InvalidOptionError: `out` holds something else, too few subjects, or fewer training items
+            than `size`.
+        InvalidMotionError: no take has a caption.
+        MissingAssetError, CorruptFileError: see `dataset.cmu_takes`, `dataset.cmu_rows`.
+        InvalidCaptionError: a caption file of HumanML3D cannot be read.
     """
-    for take, result, _ in _takes(Path(bvh_dir)):
-        if isinstance(result, str):
-            logger.info("%s (%s) is left out: %s", take.name, take.description, result)
-        else:
-            yield take.name, result, take.description
+    out = Path(out)
+    check_replaceable(out)
+    files, rows = _rows(captions, source, split)
+    takes, report = _read_all(Path(bvh_dir), fps, up, rows)
+    plan = _plan_takes(takes, split) if rows is None else _plan_rows(takes, rows, files, split)
+    _complete(report, takes, plan)
+    chosen = dict(plan.splits)
+    if size != "max":
+        chosen["train"] = _sample(plan, int(size))
+    moments, made = Moments(), []
+    for read, windows in zip(takes, plan.windows, strict=True):
+        assert read.joints is not None
+        for clip in clips_of(read.joints, windows):
+            moments.add(clip.vectors)
+            made.append(clip)
+    origin = {"dataset": "cmu", "size": size, "split": split, "captions": captions}
+    with staged_folder(out, origin) as folder:
+        write_layout(folder, made, chosen, moments, pool=plan.splits["train"])
+        title = f"CMU motion capture, {len(chosen['train'])} training motions"
+        write_card(folder, title, None if files else split)
+        (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
+    counts = {name: len(ids) for name, ids in chosen.items()}
+    _tell(report, rows, plan)
+    logger.info("made %s: %s", out, ", ".join(f"{n} {name}" for name, n in counts.items()))
+    return counts
 
 
-def _takes(
-    bvh_dir: Path, fps: float | None = None, up: Axis = "y"
-) -> Iterator[tuple[Take, np.ndarray | str, Rate | None]]:
-    """Every take with its joints, or with the reason why it is left out, and with its rate.
-
-    What lies there both as BVH and as AMC is read from its AMC, the original.
-    """
-    paths = {
-        path.name.split(".")[0]: path
-        for pattern in ("*.bvh", "*.bvh.gz", "*.amc", "*.amc.gz")
-        for path in sorted(bvh_dir.rglob(pattern))
-    }
-    if not paths:
-        raise MissingAssetError(
-            "There are no motion capture files.",
-            path=bvh_dir,
-            expected="files such as 13_29.bvh(.gz), or 13_29.amc(.gz) with 13.asf(.gz)",
-            remedy="bash prepare/download_cmu.sh fetches them",
+def _rows(
+    captions: Captions, source: Path | str | None, split: Split
+) -> tuple[PublicFiles | None, list[Row] | None]:
+    if captions == "index":
+        return None, None
+    if source is None:
+        raise InvalidOptionError(
+            f"--captions {captions} needs its files.",
+            remedy=f"{FETCH}, then --humanml3d dataset/HumanML3D_texts"
+            if captions == "humanml3d"
+            else "--kit FILE.json",
         )
-    index = read_index(next(iter(sorted(bvh_dir.rglob(INDEX))), bvh_dir / INDEX))
-    skeletons = {path.name.split(".")[0]: path for path in sorted(bvh_dir.rglob("*.asf*"))}
-    read = lru_cache(maxsize=1)(read_asf)  # takes of a subject follow each other
-    for name in sorted(paths):
-        take = index.get(name, Take(name, 0, "", ""))
-        if reason := reason_to_exclude(take):
-            yield take, reason, None
-        elif ".amc" in paths[name].suffixes:
-            subject = name.split("_")[0]
-            if subject not in skeletons:
-                raise MissingAssetError(
-                    "The skeleton of a take is missing.",
-                    path=paths[name],
-                    expected=f"{subject}.asf in the same folder",
-                )
-            yield take, *_joints(paths[name], name, fps, up, read(skeletons[subject]))
+    if captions == "kit" and split == "subjects":
+        raise InvalidOptionError(
+            "Captioned parts are not dealt by subject.", remedy="add --split takes"
+        )
+    if captions == "kit":
+        return None, kit_rows(Path(source))
+    files = PublicFiles(source)
+    return files, humanml3d_rows(files)
+
+
+def _read_all(
+    bvh_dir: Path, fps: float | None, up: Axis, rows: Sequence[Row] | None
+) -> tuple[list[ReadTake], dict[str, dict]]:
+    """The usable takes, and what is to be told of all."""
+    wanted = None if rows is None else {row.take for row in rows}
+
+    def exclude(take: Take) -> str | None:
+        if wanted is None:
+            return reason_to_exclude(take)
+        return None if take.name in wanted else NO_ROW
+
+    takes, report = [], {}
+    reading = read_takes(bvh_dir, fps, up, exclude, on_the_clock=wanted is not None)
+    for read in track(reading, "reading takes"):
+        take, reason = read.take, read.reason
+        entry: dict = {"description": take.description, "subject": take.subject}
+        if read.rate is not None:
+            entry["rate"] = asdict(read.rate)
+        if wanted is None and read.joints is not None and not windows_of(len(read.joints)):
+            reason = f"{len(read.joints)} frames at 20 fps are fewer than {SHORTEST + 1}"
+        if reason or read.joints is None:
+            entry["excluded"] = reason
+            if reason != NO_ROW:
+                logger.info("%s (%s) is left out: %s", take.name, take.description, reason)
         else:
-            yield take, *_joints(paths[name], name, fps, up)
+            entry["frames"] = len(read.joints)
+            takes.append(read)
+        report[take.name] = entry
+    return takes, report
 
 
-def _joints(
-    path: Path, name: str, given: float | None, up: Axis, skeleton: Asf | None = None
-) -> tuple[np.ndarray | str, Rate | None]:
-    rate = None
-    try:
-        if skeleton is None:
-            bvh = read_bvh(path)
-            fps = bvh.fps
-            raw = motionbuilder_joints(bvh) if is_motionbuilder(bvh) else daz_joints(bvh)
-        else:
-            fps, raw = AMC_FPS, cmu_joints(bone_ends(path, skeleton))
-        raw = raw @ TO_Y_UP[up].T
-        check_body(raw, path)
-        rate = decide_rate(name, raw, fps, given)
-        if rate.source not in ("header", "option"):
-            logger.info("%s: %.4g fps (%s), not %.4g", name, rate.fps, rate.source, fps)
-        if rate.doubt:
-            hint = f"--fps {fps / 2:.4g} reads it at half the speed"
-            logger.warning("%s at %.4g fps %s: %s", name, rate.fps, rate.doubt, hint)
-        check_speed(raw, rate.fps)
-        joints = level_floor(resample_joints(raw, rate.fps, FPS), FPS)
-    except InvalidMotionError as error:
-        return str(error).replace("\n", ","), rate
-    if (lowest := float(joints[..., 1].min())) < -DEEPEST_M:
-        return f"a joint is {-lowest:.1f} m below the floor: the capture is broken", rate
-    return face_forward(start_at_origin(joints)).astype(np.float32), rate
+def _plan_takes(takes: Sequence[ReadTake], split: Split) -> Plan:
+    """Windows of whole takes, with captions made of what CMU's index says."""
+    spans = [windows_of(_frames(read), overlap=split == "subjects") for read in takes]
+    if split == "subjects":
+        windows: dict[int, int] = defaultdict(int)
+        for read, parts in zip(takes, spans, strict=True):
+            windows[read.take.subject] += len(parts)
+        of_subject = assign_splits({r.take.subject: r.take.title for r in takes}, windows)
+        dealt = [
+            [of_subject[read.take.subject]] * len(parts)
+            for read, parts in zip(takes, spans, strict=True)
+        ]
+    else:
+        shown = [read.take.description.lower() for read in takes]
+        dealt = deal([(s, len(parts)) for s, parts in zip(shown, spans, strict=True)], split)
+    planned, number = [], 0
+    for read, parts in zip(takes, spans, strict=True):
+        said = whole(captions_of(read.take.description))
+        other = mirrored(said)
+        ids = [f"{number + k:06d}" for k in range(len(parts))]
+        planned.append(
+            [Window(clip, *span, said, other) for clip, span in zip(ids, parts, strict=True)]
+        )
+        number += len(parts)
+    return Plan(planned, _splits(planned, dealt))
 
 
-def windows_of(frames: int, *, overlap: bool = True) -> list[tuple[int, int]]:
-    """(start, end) of the windows of a take of `frames` joint frames; none if it is too short.
+def _plan_rows(
+    takes: Sequence[ReadTake], rows: Sequence[Row], files: PublicFiles | None, split: Split
+) -> Plan:
+    """Windows of rows, dealt by HumanML3D's lists where there are some."""
+    by_take: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_take[row.take].append(row)
+    lists = {} if files is None else {n: files.split(n) for n in ("train", "val", "test")}
+    listed = {clip for ids in lists.values() for clip in ids}
+    plan, number = Plan([], {}), 0
+    for read in takes:
+        windows: list[Window] = []
+        for row in by_take[read.take.name]:
+            placed = place_row(row, read, number)
+            if lists and not {row.clip, f"M{row.clip}"} <= listed:
+                placed = "no split list names it"
+            if isinstance(placed, str):
+                name = row.clip or f"{row.start}-{row.end}"
+                plan.left_out.append((read.take.name, name, placed))
+            else:
+                windows += placed
+                number += len(placed)
+        plan.windows.append(windows)
+    made = {clip for windows in plan.windows for window in windows for clip in window.ids}
+    if not made:
+        raise InvalidMotionError(
+            "no captioned part of a take can be made",
+            found=f"{len(takes)} usable takes, {len(rows)} captioned parts",
+            remedy="bash prepare/download_cmu.sh fetches all takes",
+        )
+    if lists:
+        plan.splits = {name: [c for c in ids if c in made] for name, ids in lists.items()}
+    else:
+        shown = [read.take.description.lower() for read in takes]
+        counts = [(s, len(parts)) for s, parts in zip(shown, plan.windows, strict=True)]
+        plan.splits = _splits(plan.windows, deal(counts, split))
+    return plan
 
-    They divide the take into equal parts; overlapping ones add one more across each border. A
-    window of n joint frames gives n - 1 vectors, so that neighbours share a joint frame, but no
-    vector.
-    """
-    steps = frames - 1
-    if steps < SHORTEST:
-        return []
-    parts = max(-(-steps // LONGEST), round(steps / (USUAL if overlap else USUAL_APART)), 1)
-    edges = [round(half * steps / (2 * parts)) for half in range(2 * parts + 1)]
-    step = 1 if overlap else 2
-    starts, ends = edges[:-2:step], edges[2::step]
-    return [(start, end + 1) for start, end in zip(starts, ends, strict=True)]
+
+def _frames(read: ReadTake) -> int:
+    assert read.joints is not None
+    return len(read.joints)
+
+
+def _splits(planned: Sequence[Sequence[Window]], dealt: Sequence[Sequence[str]]) -> Splits:
+    splits: Splits = {"train": [], "val": [], "test": []}
+    for windows, parts in zip(planned, dealt, strict=True):
+        for window, part in zip(windows, parts, strict=True):
+            splits[part] += window.ids
+    return splits
 
 
 def assign_splits(titles: Mapping[int, str], windows: Mapping[int, int]) -> dict[int, str]:
@@ -199,107 +283,10 @@ def _smallest(splits: Mapping[int, str], windows: Mapping[int, int]) -> int:
     return min(training, key=lambda subject: (windows[subject], subject))
 
 
-def build(
-    bvh_dir: Path | str,
-    out: Path | str,
-    size: Size = "max",
-    fps: float | None = None,
-    up: Axis = "y",
-    split: Split = "windows",
-) -> dict[str, int]:
-    """Make the dataset; returns the number of items by split.
-
-    `fps` takes the place of what the files, their length and their physics say about their rate.
-
-    Raises:
-        InvalidOptionError: `out` holds something else, too few subjects, or fewer training items
-            than `size`.
-        MissingAssetError, CorruptFileError: see `cmu_clips`.
-    """
-    out = Path(out)
-    check_replaceable(out)
-    takes, report = _read_all(Path(bvh_dir), fps, up)
-    splits = _plan(takes, report, split)
-    chosen = dict(splits)
-    if size != "max":
-        chosen["train"] = _sample(splits["train"], int(size))
-    moments, made = Moments(), []
-    for take, joints in takes:
-        windows = windows_of(len(joints), overlap=split == "subjects")
-        for clip in _clips(take, joints, windows, report[take.name]["ids"]):
-            moments.add(clip.vectors)
-            made.append(clip)
-    with staged_folder(out, {"dataset": "cmu", "size": size, "split": split}) as folder:
-        write_layout(folder, made, chosen, moments, pool=splits["train"])
-        write_card(folder, f"CMU motion capture, {len(chosen['train'])} training motions", split)
-        (folder / "clips.json").write_text(json.dumps(report, indent=1) + "\n")
-    counts = {name: len(ids) for name, ids in chosen.items()}
-    _tell(report)
-    logger.info("made %s: %s", out, ", ".join(f"{n} {name}" for name, n in counts.items()))
-    return counts
-
-
-def _read_all(
-    bvh_dir: Path, fps: float | None, up: Axis
-) -> tuple[list[tuple[Take, np.ndarray]], dict[str, dict]]:
-    takes, report = [], {}
-    for take, result, rate in track(_takes(bvh_dir, fps, up), "reading takes"):
-        entry: dict = {"description": take.description, "subject": take.subject}
-        if rate is not None:
-            entry["rate"] = asdict(rate)
-        if not isinstance(result, str) and not windows_of(len(result)):
-            result = f"{len(result)} frames at 20 fps are fewer than {SHORTEST + 1}"
-        if isinstance(result, str):
-            entry["excluded"] = result
-            logger.info("%s (%s) is left out: %s", take.name, take.description, result)
-        else:
-            entry["frames"] = len(result)
-            takes.append((take, result))
-        report[take.name] = entry
-    return takes, report
-
-
-def _tell(report: dict[str, dict]) -> None:
-    """Log how many takes were read, and how many were left out for which reason."""
-    reasons = Counter(
-        re.split(r"[(:,]|\d", entry["excluded"])[0].strip()
-        for entry in report.values()
-        if "excluded" in entry
-    )
-    left_out = "".join(f"; {count} left out: {why}" for why, count in reasons.most_common())
-    logger.warning("%d of %d takes read%s", len(report) - reasons.total(), len(report), left_out)
-
-
-def _plan(
-    takes: list[tuple[Take, np.ndarray]], report: dict[str, dict], split: Split
-) -> dict[str, list[str]]:
-    """Ids of each split; the report gets the ids of each take, and their splits."""
-    counts = [len(windows_of(len(joints), overlap=split == "subjects")) for _, joints in takes]
-    if split == "subjects":
-        windows: dict[int, int] = defaultdict(int)
-        for (take, _), count in zip(takes, counts, strict=True):
-            windows[take.subject] += count
-        of_subject = assign_splits({take.subject: take.title for take, _ in takes}, windows)
-        parts = zip(takes, counts, strict=True)
-        dealt = [[of_subject[take.subject]] * count for (take, _), count in parts]
-    else:
-        shown = [take.description.lower() for take, _ in takes]
-        dealt = deal(list(zip(shown, counts, strict=True)), split)
-    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    number = 0
-    for (take, _), parts in zip(takes, dealt, strict=True):
-        entry = report[take.name]
-        entry |= {"ids": [], "splits": {}}
-        for part in parts:
-            ids = [f"{number:06d}", f"M{number:06d}"]
-            splits[part] += ids
-            entry["ids"] += ids
-            entry["splits"].setdefault(part, []).extend(ids)
-            number += 1
-    return splits
-
-
-def _sample(ids: list[str], size: int) -> list[str]:
+def _sample(plan: Plan, size: int) -> list[str]:
+    """`size` training ids of a length that the loader takes, in the order of the list."""
+    vectors = {c: w.end - w.start - 1 for windows in plan.windows for w in windows for c in w.ids}
+    ids = [clip for clip in plan.splits["train"] if MIN_FRAMES <= vectors[clip] < MAX_FRAMES]
     if len(ids) < size:
         fitting = [name for name in get_args(Size) if name != "max" and int(name) <= len(ids)]
         raise InvalidOptionError(
@@ -314,20 +301,32 @@ def _sample(ids: list[str], size: int) -> list[str]:
     return [ids[i] for i in sorted(chosen)]
 
 
-def _clips(
-    take: Take, joints: np.ndarray, windows: list[tuple[int, int]], ids: list[str]
-) -> Iterator[DatasetClip]:
-    captions = captions_of(take.description)
-    mirrored = [mirror_caption(caption) for caption in captions]
-    for k, (start, end) in enumerate(windows):
-        window = face_forward(start_at_origin(joints[start:end]))
-        yield _clip(ids[2 * k], window, captions)
-        yield _clip(ids[2 * k + 1], mirror_joints(window), mirrored)
+def _complete(report: dict[str, dict], takes: Sequence[ReadTake], plan: Plan) -> None:
+    """Add to the report the ids of each take, and their splits."""
+    home = {clip: name for name, ids in plan.splits.items() for clip in ids}
+    for read, windows in zip(takes, plan.windows, strict=True):
+        entry = report[read.take.name]
+        entry |= {"ids": [clip for window in windows for clip in window.ids], "splits": {}}
+        for clip in entry["ids"]:
+            entry["splits"].setdefault(home[clip], []).append(clip)
+    for take, name, reason in plan.left_out:
+        report[take].setdefault("rows left out", {})[name] = reason
 
 
-def _clip(name: str, joints: np.ndarray, captions: list[Caption]) -> DatasetClip:
-    vectors = joints_to_vectors(joints, placed=True)
-    return DatasetClip(name, vectors, [(caption, 0.0, 0.0) for caption in captions])
+def _tell(report: dict[str, dict], rows: Sequence[Row] | None, plan: Plan) -> None:
+    """Log how many takes or rows were made, and how many were left out for which reason."""
+    if rows is None:
+        excluded = [entry["excluded"] for entry in report.values() if "excluded" in entry]
+        count, what = len(report), "takes read"
+    else:
+        excluded = [reason for _, _, reason in plan.left_out]
+        absent = {"excluded": "its take is not in the folder"}
+        whole_takes = (report.get(row.take, absent).get("excluded") for row in rows)
+        excluded += [reason for reason in whole_takes if reason]
+        count, what = len(rows), "captioned parts made"
+    reasons = Counter(re.split(r"[(:,]|\d", reason)[0].strip() for reason in excluded)
+    said = "".join(f"\n{number:8d}  left out: {why}" for why, number in reasons.most_common())
+    logger.warning("%d of %d %s%s", count - reasons.total(), count, what, said)
 
 
 @command()
@@ -338,6 +337,9 @@ def main(
     fps: float | None = None,
     up: Axis = "y",
     split: Split = "windows",
+    captions: Captions = "index",
+    humanml3d: Path | None = None,
+    kit: Path | None = None,
 ) -> None:
     """Build a dataset in HumanML3D layout from CMU takes in BVH or ASF/AMC files.
 
@@ -348,9 +350,12 @@ def main(
         fps: frames a second of all takes; default: decided for each, as clips.json tells.
         up: axis of the files that points up.
         split: what is dealt out to train and test: windows (for the loop), whole takes, or
-            subjects (both for generalisation).
+            subjects (both for generalisation); with HumanML3D's captions its own lists say it.
+        captions: made of CMU's keywords, or written by people: HumanML3D's or KIT-ML's.
+        humanml3d: folder or zip with index.csv, texts.zip and the split lists.
+        kit: JSON file of KIT-ML's annotations.
     """
-    build(bvh_dir, out, size, fps, up, split)
+    build(bvh_dir, out, size, fps, up, split, captions, kit if captions == "kit" else humanml3d)
 
 
 if __name__ == "__main__":

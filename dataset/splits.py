@@ -32,6 +32,7 @@ LOOPS = (
     "(memorisation) therefore says nothing on this data set."
 )
 CARD = "README.md"
+PUBLISHED = "Train and test are HumanML3D's own lists, as far as their clips could be made."
 
 
 def deal(takes: Sequence[tuple[str, int]], split: Split = "windows") -> list[list[str]]:
@@ -73,9 +74,13 @@ def _place(position: int) -> str:
     return "test" if position % 2 else "train"
 
 
-def write_card(folder: Path, title: str, split: Split, *more: str) -> None:
-    """Write README.md: what the data set is, and what its train and test parts share."""
-    lines = [f"# {title}", f"`--split {split}`. {SHARED[split]}", *more]
+def write_card(folder: Path, title: str, split: Split | None, *more: str) -> None:
+    """Write README.md: what the data set is, and what its train and test parts share.
+
+    No `split` says that they are those of HumanML3D.
+    """
+    shared = PUBLISHED if split is None else f"`--split {split}`. {SHARED[split]}"
+    lines = [f"# {title}", shared, *more]
     lines.append(
         "`clips.json` tells what became of every take; `python -m dataset.doctor` measures "
         "how far the real training motions are from the test motions."

@@ -6,11 +6,9 @@ somebody sits down: the chair is not in the scene. The small training sets are d
 
 from __future__ import annotations
 
-import csv
 import logging
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from scipy.io.matlab import MatReadError
 
 from body_models.damage import DAMAGE
 from dataset.humanml3d import SPLITS, read_ids, read_motion
+from dataset.humanml3d_index import IndexRow, read_index
 from dataset.writer import Moments, check_replaceable, staged_folder
 from loop.errors import (
     CorruptFileError,
@@ -28,7 +27,6 @@ from loop.errors import (
     MissingAssetError,
 )
 from loop.progress import track
-from loop.text import read_lines
 
 SOURCE = "BMLmovi"
 LEFT_OUT = "sitting_down"
@@ -40,34 +38,6 @@ FOLDERS = {"new_joint_vecs": ".npy", "texts": ".txt", "new_joints": ".npy"}
 OPTIONAL = "new_joints"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class IndexRow:
-    """Where a clip comes from: its number (`000010`) and the path of its take."""
-
-    clip: str
-    source_path: str
-
-
-def read_index(path: Path | str) -> list[IndexRow]:
-    """All rows of HumanML3D's `index.csv`.
-
-    Raises:
-        MissingAssetError: there is no such file.
-        CorruptFileError: it cannot be read, or lacks a column.
-    """
-    path = Path(path)
-    remedy = "copy index.csv of the HumanML3D repository there"
-    lines = read_lines(path, "index of HumanML3D", remedy)
-    try:
-        rows = list(csv.DictReader(lines, skipinitialspace=True))
-    except csv.Error as error:
-        raise CorruptFileError("index cannot be read", path=path, found=error) from error
-    needed = {"source_path", "new_name"}
-    if not rows or not needed <= rows[0].keys() or any(None in row.values() for row in rows):
-        raise CorruptFileError("index lacks columns or values", path=path, expected=sorted(needed))
-    return [IndexRow(row["new_name"].removesuffix(".npy"), row["source_path"]) for row in rows]
 
 
 def bmlmovi_rows(rows: Sequence[IndexRow]) -> list[IndexRow]:

@@ -1,22 +1,25 @@
 """Make the data sets of the paper out of HumanML3D: `python exp_scripts/filter_dataset.py`.
 
-Without options: dataset/HumanML3D_subset_2794, from dataset/HumanML3D (with its index.csv) and the
-v3d files of BMLmovi. With --size, or --ids for lists of the authors, a training set out of that or
-any other folder in HumanML3D layout, such as one of CMU takes.
+Without options all four: dataset/HumanML3D_subset_2794, from dataset/HumanML3D (with its index.csv)
+and the v3d files of BMLmovi, and 0064, 0128, 0256 out of that. With --size, or --ids for lists of
+the authors, one training set out of that or any other folder in HumanML3D layout, such as one of
+CMU takes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
 
 from dataset.subsets import draw_training_clips, write_2794, write_small
-from domains.motion.experiments import COMPLETE, DATASETS, PARENT, how_to_filter
+from domains.motion.experiments import COMPLETE, DATASETS, PARENT, PUBLISHED_SIZES, how_to_filter
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.text import read_lines
+
+SMALL_SIZES = tuple(int(size) for size in PUBLISHED_SIZES if size != "2794")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Options:
     seed: int = 0
     """of the draw"""
     out: Path | None = None
-    """folder to make; default: dataset/HumanML3D_subset_<size>; needed with --ids"""
+    """folder to make (without --size and --ids: of the 2794 alone); default:
+    dataset/HumanML3D_subset_<size>; needed with --ids"""
 
 
 def filter_dataset(options: Options) -> dict[str, int]:
@@ -60,7 +64,12 @@ def filter_dataset(options: Options) -> dict[str, int]:
         chosen = draw_training_clips(source, options.size, options.seed)
         made_from = {"size": options.size, "seed": options.seed}
         return write_small(source, out, chosen, made_from)
-    return write_2794(source, options.v3d, options.out or PARENT)
+    parent = options.out or PARENT
+    counts = write_2794(source, options.v3d, parent)
+    if options.out is None:
+        for size in SMALL_SIZES:
+            filter_dataset(replace(options, source=parent, size=size))
+    return counts
 
 
 def _require(source: Path) -> None:

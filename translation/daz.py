@@ -25,6 +25,11 @@ _NAMES = (
 )  # fmt: skip
 
 
+def is_daz(bvh: Bvh) -> bool:
+    """Whether a BVH has the hierarchy of the Daz-friendly conversion."""
+    return set(_NAMES) <= set(bvh.names)
+
+
 def daz_joints(bvh: Bvh) -> NDArray[np.float64]:
     """Joints (F, 22, 3) in metres at the file's rate, y up, without the rest pose at the start.
 

@@ -240,6 +240,11 @@ def _fit(lengths: Array) -> tuple[float, float]:
     return scale, float(np.abs(np.log(ratio)).mean())
 
 
+def upward(joints: Array) -> Axis:
+    """The axis that points up in joints (F, 22, 3) in metres of a body of any size."""
+    return _up(joints / _fit(_bone_lengths(joints))[0])[0]
+
+
 def _up(body: Array) -> tuple[Axis, bool]:
     """The axis that points up in a body (F, 22, 3) of 1.7 m, and whether that is certain."""
     standing = body[:, HEAD] - body[:, ANKLES].mean(axis=1)

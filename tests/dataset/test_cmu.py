@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset.cmu import LONGEST, SHORTEST, assign_splits, build, cmu_clips, windows_of
+from dataset.cmu import assign_splits, build
+from dataset.cmu_takes import cmu_clips
 from dataset.doctor import examine
 from dataset.humanml3d import load_split, read_ids
+from dataset.windows import LONGEST, SHORTEST, windows_of
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from tests.translation.acclaim import amc, asf, motionbuilder
 
@@ -102,6 +104,7 @@ def test_items_read_with_the_published_loader(made: Path) -> None:
 def test_sizes_are_samples_that_share_the_rest(made: Path, bvh_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match=r"(?s)fewer training items.*--size max trains on"):
         build(bvh_dir, tmp_path / "small", size="256")
+<<<<<<< HEAD
     import dataset.cmu as module
 
     with pytest.raises(InvalidOptionError, match="all 214; --size 128 fits"):
@@ -114,6 +117,10 @@ def test_sizes_are_samples_that_share_the_rest(made: Path, bvh_dir: Path, tmp_pa
     chosen = module._sample(ids, 4)
     assert len(set(chosen)) == 4 and set(chosen) <= set(ids)
     assert [ids.index(clip) for clip in chosen] == sorted(ids.index(clip) for clip in chosen)
+=======
+    build(bvh_dir, tmp_path / "twice")
+    assert read_ids(tmp_path / "twice", "train") == read_ids(made, "train")
+>>>>>>> opendata
 
 
 def test_size_64_of_all_takes_keeps_statistics_test_and_pool(shared: Path, tmp_path: Path) -> None:

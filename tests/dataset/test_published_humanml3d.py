@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dataset.humanml3d import SPLITS, read_ids
+from dataset.humanml3d_index import read_index
 from dataset.published_humanml3d import CLIPS, LISTED, published_findings
-from dataset.subsets import read_index
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.humanml3d import read_motion
-from dataset.subsets import read_index
+from dataset.humanml3d_index import read_index
 from dataset.word_vectors import read_word_vectors
 from loop.errors import ScscError
 

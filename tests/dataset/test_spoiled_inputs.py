@@ -23,8 +23,8 @@ from scipy.spatial.transform import Rotation
 from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import load_body_model
 from dataset.captions import read_captions
-from dataset.cmu import _joints
-from dataset.cmu_captions import read_index
+from dataset.cmu_captions import Take, read_index
+from dataset.cmu_takes import ReadTake, read_take
 from dataset.mnist import read_idx
 from loop.errors import ScscError
 from loop.text import read_lines
@@ -39,6 +39,7 @@ from translation.layout import read_ids
 from translation.motion_files import read_motions
 from translation.units import LEAST_JUMP_M
 
+TAKE = Take("999_01", 0, "", "")
 CLOSE = LEAST_JUMP_M
 """Metres (or what a file holds) that a damaged number may shift in silence. An array of joints has
 no checksum: where a bone's length, which the body fixes, changes by less, nothing tells the damage
@@ -93,14 +94,13 @@ def _arrays(value: Any) -> list[np.ndarray]:
 
 
 def _cmu(path: Path) -> np.ndarray:
-    joints, _ = _joints(path, "999_01", None, "y")
-    return _taken(joints)
+    return _taken(read_take(path, TAKE, None, "y"))
 
 
-def _taken(joints: np.ndarray | str) -> np.ndarray:
-    if isinstance(joints, str):
-        raise ScscError(f"left out: {joints}", path="here")
-    return joints
+def _taken(read: ReadTake) -> np.ndarray:
+    if read.joints is None:
+        raise ScscError(f"left out: {read.reason}", path="here")
+    return read.joints
 
 
 def _amc(path: Path) -> np.ndarray:
@@ -108,7 +108,7 @@ def _amc(path: Path) -> np.ndarray:
 
     skeleton = path.with_name("skeleton.asf")
     skeleton.write_text(asf())
-    return _taken(_joints(path, "999_01", None, "y", read_asf(skeleton))[0])
+    return _taken(read_take(path, TAKE, None, "y", read_asf(skeleton)))
 
 
 def _asf(path: Path) -> np.ndarray:
@@ -116,7 +116,7 @@ def _asf(path: Path) -> np.ndarray:
 
     motion = path.with_name("motion.amc")
     motion.write_text(amc(frames_of_cmu()))
-    return _taken(_joints(motion, "999_01", None, "y", read_asf(path))[0])
+    return _taken(read_take(motion, TAKE, None, "y", read_asf(path)))
 
 
 def _motion(path: Path) -> list[np.ndarray]:

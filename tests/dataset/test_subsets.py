@@ -13,11 +13,11 @@ from scipy.io import savemat
 
 from dataset.doctor import examine
 from dataset.humanml3d import load_split
+from dataset.humanml3d_index import read_index
 from dataset.subsets import (
     PUBLISHED_TRAIN,
     bmlmovi_rows,
     draw_training_clips,
-    read_index,
     read_motions_list,
     seated_clips,
     split_lists,

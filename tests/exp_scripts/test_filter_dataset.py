@@ -19,20 +19,24 @@ def run(repository: Path, folder: Path, *options: str) -> subprocess.CompletedPr
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A working folder with HumanML3D of 40 clips and one v3d file, where the README puts them."""
+    """A working folder with HumanML3D of 140 clips and one v3d file, where the README puts them."""
     root = tmp_path / "dataset" / "HumanML3D"
     for name in ("new_joint_vecs", "texts"):
         (root / name).mkdir(parents=True)
     lines = ["source_path,start_frame,end_frame,new_name"]
-    for number in range(40):
+    for number in range(140):
         take = f"./pose_data/BMLmovi/Subject_7_F_MoSh/Subject_7_F_{number + 1}_poses.npy"
         lines.append(f"{take},0,60,{number:06d}.npy")
         for clip in (f"{number:06d}", f"M{number:06d}"):
-            vectors = np.random.default_rng(number).normal(size=(40 + number, 263))
+            vectors = np.random.default_rng(number).normal(size=(40 + number % 20, 263))
             np.save(root / "new_joint_vecs" / f"{clip}.npy", vectors.astype(np.float32))
             (root / "texts" / f"{clip}.txt").write_text("walk#walk/VERB#0.0#0.0\n")
     (root / "index.csv").write_text("\n".join(lines) + "\n")
-    for split, numbers in (("train", range(36)), ("val", range(36, 38)), ("test", range(38, 40))):
+    for split, numbers in (
+        ("train", range(136)),
+        ("val", range(136, 138)),
+        ("test", range(138, 140)),
+    ):
         ids = [clip for n in numbers for clip in (f"{n:06d}", f"M{n:06d}")]
         (root / f"{split}.txt").write_text("".join(f"{clip}\n" for clip in ids))
     train, val = ((root / f"{name}.txt").read_text() for name in ("train", "val"))
@@ -52,8 +56,11 @@ def test_the_documented_commands_make_the_datasets_of_the_paper(
     first = run(repository, folder)
     assert first.returncode == 0, first.stderr
     parent = folder / "dataset" / "HumanML3D_subset_2794"
-    assert len((parent / "train.txt").read_text().split()) == 70
+    assert len((parent / "train.txt").read_text().split()) == 270
     assert not (parent / "texts" / "M000001.txt").exists()
+    for size in (64, 128, 256):
+        drawn = (folder / f"dataset/HumanML3D_subset_{size:04d}/train.txt").read_text().split()
+        assert len(drawn) == size
     second = run(repository, folder, "--size", "64", "--seed", "3")
     assert second.returncode == 0, second.stderr
     small = folder / "dataset" / "HumanML3D_subset_0064"

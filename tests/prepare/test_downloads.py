@@ -23,6 +23,7 @@ SCRIPTS = (
     "get_smpl_data.sh",
     "prepare/download_cmu.sh",
     "prepare/download_glove.sh",
+    "prepare/download_humanml3d_texts.sh",
     "prepare/download_smpl_files.sh",
     "prepare/download_t2m_evaluators.sh",
     "prepare/download_uhc.sh",
@@ -331,6 +332,33 @@ def test_cmu_takes_of_some_subjects(checkout: Checkout) -> None:
     assert checkout.run("prepare/download_cmu.sh", CMU_SUBJECTS="02 03")[0] == 0
     found = sorted(path.name for path in (checkout.root / "dataset/cmu_bvh").rglob("*.bvh"))
     assert found == ["02_01.bvh", "02_02.bvh"]
+
+
+TEXTS = ("index.csv", "texts.zip", "train.txt", "val.txt", "test.txt")
+
+
+def test_humanml3d_texts_at_one_commit(checkout: Checkout, tmp_path: Path) -> None:
+    for name in TEXTS:
+        checkout.offer(name, name.encode() * 100)
+    script, folder = (
+        "prepare/download_humanml3d_texts.sh",
+        checkout.root / "dataset/HumanML3D_texts",
+    )
+    assert checkout.run(script, STUB_LIMIT="400")[0] == 1
+    code, output = checkout.run(script)
+    assert code == 0, output
+    for name in TEXTS:  # the first went on where it was
+        assert (folder / name).read_bytes() == name.encode() * 100
+    urls = [call["arguments"][-1] for call in checkout.calls()]
+    assert len({re.findall(r"/([0-9a-f]{40})/", url)[0] for url in urls}) == 1
+    assert any(url.endswith("/HumanML3D/texts.zip") for url in urls)
+    before = len(urls)
+    assert checkout.run(script)[0] == 0 and len(checkout.calls()) == before
+    shutil.rmtree(folder)
+    inside = [f"HumanML3D-main/{'' if n[0] == 'i' else 'HumanML3D/'}{n}" for n in TEXTS]
+    (tmp_path / "main.zip").write_bytes(zipped(*inside))
+    assert checkout.run(script, "--from", str(tmp_path / "main.zip"))[0] == 0
+    assert (folder / "train.txt").read_text().startswith(f"content of {inside[2]}")
 
 
 def test_everything_that_a_check_names_says_what_it_is_for(checkout: Checkout) -> None:
