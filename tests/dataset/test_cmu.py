@@ -104,23 +104,8 @@ def test_items_read_with_the_published_loader(made: Path) -> None:
 def test_sizes_are_samples_that_share_the_rest(made: Path, bvh_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match=r"(?s)fewer training items.*--size max trains on"):
         build(bvh_dir, tmp_path / "small", size="256")
-<<<<<<< HEAD
-    import dataset.cmu as module
-
-    with pytest.raises(InvalidOptionError, match="all 214; --size 128 fits"):
-        module._sample([str(i) for i in range(214)], 256)
-
-    assert module._sample([str(i) for i in range(99)], 64) == module._sample(
-        [str(i) for i in range(99)], 64
-    )
-    ids = read_ids(made, "train")
-    chosen = module._sample(ids, 4)
-    assert len(set(chosen)) == 4 and set(chosen) <= set(ids)
-    assert [ids.index(clip) for clip in chosen] == sorted(ids.index(clip) for clip in chosen)
-=======
     build(bvh_dir, tmp_path / "twice")
     assert read_ids(tmp_path / "twice", "train") == read_ids(made, "train")
->>>>>>> opendata
 
 
 def test_size_64_of_all_takes_keeps_statistics_test_and_pool(shared: Path, tmp_path: Path) -> None:
