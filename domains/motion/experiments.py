@@ -244,9 +244,10 @@ def _how_to_make(name: str, folder: Path) -> str:
     if name in PUBLISHED_SIZES:
         return how_to_filter("" if name == "2794" else f"--size {int(name)}")
     size = next((str(int(p)) for p in name.split("_") if p in PUBLISHED_SIZES), "max")
-    captions = " --captions humanml3d --humanml3d dataset/HumanML3D_texts" * (size == "2794")
+    line = f"python -m dataset.cmu --bvh_dir BVH_FOLDER --size {size} --out {folder}"
+    if size == "2794":
+        line += " --captions humanml3d --humanml3d dataset/HumanML3D_texts"
     return (
-        f"python -m dataset.cmu --bvh_dir BVH_FOLDER --size {size}{captions} --out {folder} "
-        "(open motion capture), or put a data set of your own there; `python -m dataset.doctor` "
-        "checks it"
+        f"{line} (open motion capture), or put a data set of your own there; "
+        "`python -m dataset.doctor` checks it"
     )
