@@ -37,6 +37,7 @@ FILLED = {
     "' '.join(_PIP)": " ".join(_PIP),
     "experiment.name": "demo",
     "options.domain": "gaussian",
+    "captions": "",
     "size": "64",
 }
 """What stands in a message for an expression; any other one is a name of a file."""
