@@ -18,7 +18,7 @@ from pip._internal.commands import create_command
 
 from dataset.demo_source import _PIP
 from model.text_encoder import MiniLMEncoder
-from tests.docs.test_documents import ROOT, WAYS, as_the_user, install, typed
+from tests.docs.test_documents import ROOT, WAYS, as_the_user, install, syntax, typed
 
 __all__ = ["as_the_user"]  # a fixture that runs by itself
 
@@ -99,6 +99,7 @@ MESSAGES = WAYS | {
     "python -m pip": lambda words: pip(words[2:]),
     "pip install": pip,
     "hf download": hub,
+    "bash exp_scripts/motion_evidence.sh": syntax,
 }
 
 
