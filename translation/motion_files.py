@@ -139,11 +139,9 @@ def read_motions(
     if isinstance(content, dict):
         lengths, texts = content.get("lengths"), content.get("text")
         content = content.get("motion")
-    arrays: list[Any] = [content]
-    if isinstance(content, list | tuple) or (
-        isinstance(content, np.ndarray) and content.dtype.hasobject and content.ndim == 1
-    ):
-        arrays = list(content) or arrays
+    if isinstance(content, np.ndarray) and content.dtype.hasobject and content.ndim == 1:
+        content = list(content)
+    arrays = list(content) if isinstance(content, list | tuple) and content else [content]
     parts = [part for array in arrays for part in _split(_numbers(array, path), path)]
     if lengths is not None:
         frames = np.ravel(np.asarray(lengths))

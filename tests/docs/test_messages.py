@@ -18,7 +18,7 @@ from pip._internal.commands import create_command
 
 from dataset.demo_source import _PIP
 from model.text_encoder import MiniLMEncoder
-from tests.docs.test_documents import ROOT, WAYS, as_the_user, install, typed
+from tests.docs.test_documents import ROOT, WAYS, as_the_user, install, syntax, typed
 
 __all__ = ["as_the_user"]  # a fixture that runs by itself
 
@@ -37,6 +37,7 @@ FILLED = {
     "' '.join(_PIP)": " ".join(_PIP),
     "experiment.name": "demo",
     "options.domain": "gaussian",
+    "captions": "",
     "size": "64",
 }
 """What stands in a message for an expression; any other one is a name of a file."""
@@ -98,6 +99,7 @@ MESSAGES = WAYS | {
     "python -m pip": lambda words: pip(words[2:]),
     "pip install": pip,
     "hf download": hub,
+    "bash exp_scripts/motion_evidence.sh": syntax,
 }
 
 

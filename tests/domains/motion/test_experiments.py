@@ -128,7 +128,7 @@ def test_nonsense_is_no_percentage(percent: str) -> None:
         ("2794", "prepare/extract_humanml_3d.sh --check"),
         ("demo", "dataset.demo_clips --out dataset/demo"),
         ("cmu_0064", "dataset.cmu --bvh_dir BVH_FOLDER --size 64 --out dataset/cmu_0064"),
-        ("cmu_2794", "--size 2794 --captions humanml3d --humanml3d dataset/HumanML3D_texts --out"),
+        ("cmu_2794", "--size 2794 --out"),
     ],
 )
 def test_a_missing_data_set_names_its_folder_and_the_command_that_makes_it(
