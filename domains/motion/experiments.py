@@ -247,6 +247,6 @@ def _how_to_make(name: str, folder: Path) -> str:
     captions = " --captions humanml3d --humanml3d dataset/HumanML3D_texts" * (size == "2794")
     return (
         f"python -m dataset.cmu --bvh_dir BVH_FOLDER --size {size}{captions} --out {folder} "
-        "(open motion capture), or put a data set of your own there; `python -m dataset.doctor` "
-        "checks it"
+        "(open motion capture), or put a data set of your own there; "
+        "`python -m dataset.doctor` checks it"
     )
