@@ -36,9 +36,10 @@ by_hand() {
   1. register at https://amass.is.tue.mpg.de and download "SMPL+H G" of the sets listed by --check
      (.tar.bz2, under their present or their older names) into the folder of this checkout
   2. bash prepare/extract_humanml_3d.sh
-  3. HumanML3D: follow https://github.com/EricGuo5513/HumanML3D with amass_data/ as its input, and
-     copy the result to dataset/HumanML3D (new_joint_vecs/ texts/ train.txt val.txt test.txt
-     Mean.npy Std.npy index.csv); then: python -m dataset.doctor dataset/HumanML3D
+  3. HumanML3D: bash prepare/download_humanml3d_texts.sh, pose_data/humanact12.zip of
+     https://github.com/EricGuo5513/HumanML3D, and python -m dataset.build_humanml3d --amass amass_data
+     --smplh body_models/smplh --humanml3d dataset/HumanML3D_texts --humanact12 humanact12.zip
+     --out dataset/HumanML3D; then: python -m dataset.doctor dataset/HumanML3D
   4. BMLmovi's list of motions, for the 2,794 subset: F_Subjects_1_45.tar and F_Subjects_46_90.tar of
      https://www.biomotionlab.ca/movi, unpacked into dataset/F_Subjects_1_90
 TEXT

@@ -157,7 +157,7 @@ def skeleton_joints(bvh: Bvh, skeleton: str) -> tuple[NDArray[np.float64], Axis,
     joints *= metres_per_unit(float(leg))
     up = upward(joints)
     joints = joints @ TO_Y_UP[up].T
-    rest = _rest_pose(joints)
+    rest = _rest_pose(bvh, joints)
     return joints[int(rest) :], up, rest
 
 
@@ -170,9 +170,15 @@ def _placed(bvh: Bvh, table: Table) -> NDArray[np.float64]:
     return np.einsum("jn,fnc->fjc", weights, positions)
 
 
-def _rest_pose(joints: NDArray[np.float64]) -> bool:
-    """Whether the first frame is a pose that the motion does not start from."""
+def _rest_pose(bvh: Bvh, joints: NDArray[np.float64]) -> bool:
+    """Whether the first frame is a pose that the motion does not start from.
+
+    No joint is turned in it, but in the next one; or it is left by a step that nothing else takes.
+    """
     if len(joints) < 4:
         return False
+    turns = [c.endswith("rotation") for channels in bvh.channels for c in channels]
+    first, second = np.abs(bvh.values[:2, turns]).max(axis=1)
     steps = np.linalg.norm(np.diff(joints[:20], axis=0), axis=-1).max(axis=1)
-    return bool(steps[0] > REST_M and steps[0] > REST_STEP * np.median(steps[1:]))
+    jump = steps[0] > REST_M and steps[0] > REST_STEP * np.median(steps[1:])
+    return bool((first == 0 and second > 0) or jump)

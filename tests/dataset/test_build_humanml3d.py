@@ -7,6 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,8 +48,8 @@ class World:
     root: Path
     bodies: dict[str, dict[str, np.ndarray]]
 
-    def build(self, out: Path, **options: object) -> dict[str, str]:
-        arguments: dict = {
+    def build(self, out: Path, **options: Any) -> dict[str, str]:
+        arguments: dict[str, Any] = {
             "amass": self.root / "amass",
             "smplh": self.root / "smplh",
             "humanact12": self.root / "humanact12.zip",
