@@ -20,9 +20,9 @@ import tyro
 from torch import nn
 
 from domains.mnist.denoiser import CHANNELS_LAST_FROM
-from domains.mnist.precision import multiplies_bfloat16
 from model.compiled import frozen
 from model.context_unet import ContextUNet, ContextUNetConfig
+from model.precision import bfloat16_pays
 from model.seeding import seeded
 
 STEPS, GUIDANCE_WEIGHT = 400, 0.5
@@ -166,7 +166,7 @@ def main(
         threads: of the processor.
     """
     torch.set_num_threads(threads)
-    native = "native" if multiplies_bfloat16("cpu") else "not native"
+    native = "pays" if bfloat16_pays("cpu") else "does not pay"
     matrices = least_seconds(products(), 5 * turns)
     ceiling = matrices["float32"] / matrices["bfloat16"]
     print(

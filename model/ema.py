@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from loop.errors import InvalidOptionError, RunStateError
 from model.checkpoint import check_tensors
@@ -31,22 +31,24 @@ class EMA:
         if not 0 <= decay < 1:
             raise InvalidOptionError("EMA decay out of range", found=decay, expected="[0, 1)")
 
-        def average(own: Any, current: Any, count: Tensor | int) -> None:
-            warm_up = (1 + int(count)) / (10 + int(count))
-            get_ema_multi_avg_fn(min(decay, warm_up))(own, current, count)
-
-        self._averaged = AveragedModel(model, multi_avg_fn=average)
-        self._averaged.n_averaged.fill_(1)  # of the model as it is
+        self._decay, self._updates = decay, 0
+        self._average = {name: tensor.clone() for name, tensor in _trainable(model).items()}
 
     def update(self, model: nn.Module) -> None:
-        """Move the average towards the current parameters of `model`."""
-        self._averaged.update_parameters(model)
+        """Move the average towards the current parameters of `model`.
+
+        torch's AveragedModel counts on the device, and so waits for a GPU in every step.
+        """
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        own, current = list(self._average.values()), list(_trainable(model).values())
+        get_ema_multi_avg_fn(decay)(own, current, self._updates)
 
     @contextmanager
     def applied_to(self, model: nn.Module) -> Iterator[None]:
         """Let `model` carry the average inside the block and its own parameters again after it."""
         own = {name: tensor.clone() for name, tensor in _trainable(model).items()}
-        _copy(self._average(), model)
+        _copy(self._average, model)
         try:
             yield
         finally:
@@ -54,7 +56,7 @@ class EMA:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that `load_state_dict` needs: the average and the number of updates."""
-        return {"updates": int(self._averaged.n_averaged) - 1, "average": self._average()}
+        return {"updates": self._updates, "average": dict(self._average)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue exactly where `state_dict` was taken.
@@ -64,12 +66,10 @@ class EMA:
         """
         if state.keys() != {"updates", "average"}:
             raise RunStateError("not the state of an EMA", found=sorted(state))
-        check_tensors(self._average(), state["average"])
-        _copy(state["average"], self._averaged.module)
-        self._averaged.n_averaged.fill_(int(state["updates"]) + 1)
-
-    def _average(self) -> dict[str, Tensor]:
-        return _trainable(self._averaged.module)
+        check_tensors(self._average, state["average"])
+        for name, tensor in self._average.items():
+            tensor.copy_(state["average"][name])
+        self._updates = int(state["updates"])
 
 
 def _trainable(model: nn.Module) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import torch
 
 from loop.errors import InvalidOptionError
 from model.compiled import can_compile
+from model.precision import bfloat16_pays
 
 COMPILED_FROM = 64
 """Width from which drawing a generation takes hours and compiling it a minute."""
@@ -44,25 +45,14 @@ def device_named(name: str) -> torch.device:
 
 
 def runs_in_bfloat16(precision: str, device: str, faithful: bool) -> bool:
-    """Decide what `--precision` means here: auto is bfloat16 where the hardware multiplies in it.
+    """Decide what `--precision` means here: auto is bfloat16 where a probe finds that it pays.
 
     Raises:
         InvalidOptionError: the device is not there.
     """
     if precision == "auto":
-        return not faithful and multiplies_bfloat16(device)
+        return not faithful and bfloat16_pays(device_named(device).type)
     return precision == "bf16"
-
-
-def multiplies_bfloat16(device: str) -> bool:
-    """Tell whether a matrix product in bfloat16 is native on this device.
-
-    Raises:
-        InvalidOptionError: the device is not there.
-    """
-    if device_named(device).type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def compiles(wanted: str, width: int, faithful: bool) -> bool:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +21,7 @@ from domains.motion.distributed import TorchDistributed
 from loop.progress import track
 from loop.rng import integer_seed
 from model.checkpoint import CHECKPOINT_INTERVAL_S, load_checkpoint, load_state, save_checkpoint
+from model.precision import bfloat16_pays
 
 
 def fit(
@@ -27,6 +33,7 @@ def fit(
     checkpoint: Path | None,
     lr_anneal_steps: int = 0,
     distributed: TorchDistributed | None = None,
+    way: Way | None = None,
 ) -> None:
     """Take `steps` optimiser steps; step k draws from (`batches.seed`, k) alone.
 
@@ -40,6 +47,7 @@ def fit(
         lr_anneal_steps: the learning rate falls linearly to 0 at this step; 0 leaves it constant.
         distributed: the processes that share every batch; by default this one is alone. All end
             with the same weights; the first one writes `checkpoint`.
+        way: how steps are computed; by default plainly on a CPU, and with all there is on a GPU.
 
     Raises:
         CorruptFileError: `checkpoint` is damaged.
@@ -53,56 +61,141 @@ def fit(
         restore_training(denoiser, optimizer, stored, checkpoint)
         first = stored["step"]
     denoiser.network.train()
+    accelerator = denoiser.device.type != "cpu"
+    way = way or Way(half=runs_half(denoiser.device), compiled=accelerator, ahead=accelerator)
     network = distributed.averaging(denoiser.network)
+    if way.compiled:
+        network = cast(nn.Module, torch.compile(network))
+    prepare = partial(_prepared, denoiser, batches, condition_dropout, distributed)
     saved = time.monotonic()
-    for step in track(range(first, steps), "train", total=steps, done=first):
-        if lr_anneal_steps:
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * max(0.0, 1 - step / lr_anneal_steps)
-        _take_step(denoiser, network, optimizer, batches, step, condition_dropout, distributed)
-        due = time.monotonic() - saved > CHECKPOINT_INTERVAL_S
-        if checkpoint is not None and distributed.leads and due:
-            save_checkpoint(checkpoint, training_state(denoiser, optimizer) | {"step": step + 1})
-            saved = time.monotonic()
+    # Dropout layers draw from the global generator; to fork it a step would wait for a GPU.
+    with torch.random.fork_rng(), _ahead(prepare, first, steps, way.ahead) as prepared:
+        for step in track(range(first, steps), "train", total=steps, done=first):
+            if lr_anneal_steps:
+                for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate * max(0.0, 1 - step / lr_anneal_steps)
+            _take_step(denoiser, network, optimizer, next(prepared), way.half)
+            due = time.monotonic() - saved > CHECKPOINT_INTERVAL_S
+            if checkpoint is not None and distributed.leads and due:
+                state = training_state(denoiser, optimizer)
+                save_checkpoint(checkpoint, state | {"step": step + 1})
+                saved = time.monotonic()
+
+
+def runs_half(device: torch.device) -> bool:
+    """Tell whether the network is trained in bfloat16: on a GPU where a probe finds that it pays.
+
+    Never on a CPU: what a run gives would depend on the processor that it met.
+    """
+    return device.type == "cuda" and bfloat16_pays("cuda")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How steps are computed; the weights are the same to rounding.
+
+    Attributes:
+        half: the network runs under bfloat16 autocast; weights and moments stay float32.
+        compiled: it is compiled first.
+        ahead: the next batch is prepared by a thread while a step runs.
+    """
+
+    half: bool = False
+    compiled: bool = False
+    ahead: bool = False
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a step reads, on the device; its first axis is this process's share of the batch."""
+
+    x0: Tensor
+    lengths: Tensor
+    valid: Tensor
+    text: Tensor
+    t: Tensor
+    dropped: Tensor
+    noise: Tensor
+    seed: int
+    weight: float
+
+
+def _prepared(
+    denoiser: Denoiser,
+    batches: TrainingBatches,
+    condition_dropout: float,
+    distributed: TorchDistributed,
+    step: int,
+) -> _Step:
+    """Draw all of a step that does not depend on the weights."""
+    device = denoiser.device
+    batch = batches.batch(step)
+    count = len(batch.lengths)
+    mine = distributed.share(count)
+
+    def sent(tensor: Tensor) -> Tensor:
+        if device.type != "cuda":
+            return tensor.to(device)
+        # From pinned memory a copy runs beside the computation.
+        return tensor.pin_memory().to(device, non_blocking=True)
+
+    # Drawn on the CPU and for the whole batch, so that neither device nor share matters.
+    rng = torch.Generator().manual_seed(integer_seed(np.random.SeedSequence([batches.seed, step])))
+    t = torch.randint(denoiser.diffusion.steps, (count,), generator=rng)[mine]
+    dropped = (torch.rand(count, generator=rng) < condition_dropout)[mine]
+    noise = torch.randn(batch.vectors.shape, generator=rng)[mine]
+    lengths = torch.from_numpy(batch.lengths[mine])
+    x0 = torch.from_numpy(batch.vectors[mine])
+    valid = torch.arange(x0.shape[1]) < lengths[:, None]
+    text = denoiser.encoder.encode(batch.captions[mine])
+    # Dropout is drawn for the items of this process only.
+    key = [batches.seed, step] + [distributed.rank] * (not distributed.leads)
+    return _Step(
+        *(sent(part) for part in (x0, lengths, valid, text, t, dropped, noise)),
+        seed=integer_seed(np.random.SeedSequence(key)),
+        # The mean over the whole batch, once the gradients of all processes are averaged.
+        weight=distributed.size / count,
+    )
+
+
+@contextmanager
+def _ahead(
+    prepare: Callable[[int], _Step], first: int, steps: int, threaded: bool
+) -> Iterator[Iterator[_Step]]:
+    """Yield the prepared steps, each while the one before it is computed if `threaded`."""
+    if not threaded:
+        yield map(prepare, range(first, steps))
+        return
+    with ThreadPoolExecutor(1) as pool:
+
+        def each() -> Iterator[_Step]:
+            coming = pool.submit(prepare, first)
+            for step in range(first, steps):
+                ready = coming.result()
+                if step + 1 < steps:
+                    coming = pool.submit(prepare, step + 1)
+                yield ready
+
+        yield each()
 
 
 def _take_step(
     denoiser: Denoiser,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batches: TrainingBatches,
-    step: int,
-    condition_dropout: float,
-    distributed: TorchDistributed,
+    given: _Step,
+    half: bool,
 ) -> None:
-    device = denoiser.device
-    batch = batches.batch(step)
-    mine = distributed.share(len(batch.lengths))
-    x0 = torch.from_numpy(batch.vectors[mine]).to(device)
-    lengths = torch.from_numpy(batch.lengths[mine]).to(device)
-    valid = torch.arange(x0.shape[1], device=device) < lengths[:, None]
-    text = denoiser.encoder.encode(batch.captions[mine]).to(device)
-    # Drawn on the CPU and for the whole batch, so that neither device nor share matters.
-    seed = integer_seed(np.random.SeedSequence([batches.seed, step]))
-    rng = torch.Generator().manual_seed(seed)
-    t = torch.randint(denoiser.diffusion.steps, (len(batch.lengths),), generator=rng)[mine]
-    dropped = (torch.rand(len(batch.lengths), generator=rng) < condition_dropout)[mine]
-    noise = torch.randn(batch.vectors.shape, generator=rng)[mine]
+    """Take one optimiser step. Nothing in it waits for the device."""
 
     def predict(x: Tensor, timesteps: Tensor) -> Tensor:
-        return network(x, timesteps, text, lengths, dropped.to(device))
+        with torch.autocast(denoiser.device.type, torch.bfloat16, enabled=half):
+            return network(x, timesteps, given.text, given.lengths, given.dropped).float()
 
-    # Dropout layers draw from the global generator, for the items of this process only.
-    key = [batches.seed, step] + [distributed.rank] * (not distributed.leads)
-    with torch.random.fork_rng():
-        torch.manual_seed(integer_seed(np.random.SeedSequence(key)))
-        losses = denoiser.diffusion.training_loss(
-            predict, x0, t.to(device), noise.to(device), valid
-        )
-        # The mean over the whole batch, once the distributed's gradients are averaged.
-        loss = losses.sum() * distributed.size / len(batch.lengths)
+    torch.manual_seed(given.seed)
+    losses = denoiser.diffusion.training_loss(predict, given.x0, given.t, given.noise, given.valid)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    (losses.sum() * given.weight).backward()
     optimizer.step()
     if denoiser.ema is not None:
         denoiser.ema.update(denoiser.network)

@@ -30,7 +30,7 @@ def test_auto_compiles_what_is_wide_and_computes_as_the_hardware_likes(monkeypat
     monkeypatch.setattr("domains.mnist.precision.can_compile", lambda: True)
     assert compiles("auto", 128, faithful=False) and not compiles("auto", 16, faithful=False)
     assert not compiles("auto", 128, faithful=True) and compiles("yes", 8, faithful=True)
-    monkeypatch.setattr("domains.mnist.precision.multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr("domains.mnist.precision.bfloat16_pays", lambda kind: True)
     assert runs_in_bfloat16("auto", "cpu", faithful=False)
     assert not runs_in_bfloat16("auto", "cpu", faithful=True)
     assert not runs_in_bfloat16("fp32", "cpu", faithful=False)

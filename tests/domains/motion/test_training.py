@@ -7,8 +7,10 @@ import torch
 
 import domains.motion.training
 from dataset.batches import TrainingBatches
-from domains.motion.training import fit, training_state
+from domains.motion.training import Way, fit, runs_half, training_state
 from loop.errors import CorruptFileError
+
+BESIDE = Way(ahead=True)
 
 
 def prepare(make_denoiser, real):
@@ -54,6 +56,47 @@ def test_a_killed_training_goes_on_to_the_same_bits(
     torch.rand(5)  # what the process drew before must not matter
     fit(denoiser, optimizer, batches, 12, 0.3, checkpoint)
     assert flat(training_state(denoiser, optimizer)) == unbroken
+
+
+@pytest.mark.parametrize("killed_at", [None, 3])
+def test_batches_prepared_beside_give_the_same_bits(
+    tmp_path: Path, make_denoiser, real, monkeypatch, killed_at: int | None
+) -> None:
+    monkeypatch.setattr(domains.motion.training, "CHECKPOINT_INTERVAL_S", 0.0)
+    denoiser, optimizer, batches = prepare(make_denoiser, real)
+    fit(denoiser, optimizer, batches, 6, 0.3, None)
+    plain = flat(training_state(denoiser, optimizer))
+    denoiser, optimizer, batches = prepare(make_denoiser, real)
+    if killed_at is not None:
+        fit(denoiser, optimizer, batches, killed_at, 0.3, tmp_path / "training.pt", way=BESIDE)
+        denoiser, optimizer, batches = prepare(make_denoiser, real)
+    fit(denoiser, optimizer, batches, 6, 0.3, tmp_path / "training.pt", way=BESIDE)
+    assert flat(training_state(denoiser, optimizer)) == plain
+
+
+@pytest.mark.parametrize(
+    ("way", "tolerance"), [(Way(half=True), 0.05), (Way(compiled=True, ahead=True), 1e-4)]
+)
+def test_the_path_of_a_gpu_trains_as_the_plain_one(
+    make_denoiser, real, monkeypatch, way: Way, tolerance: float
+) -> None:
+    """On the CPU: bfloat16 autocast, and what is compiled, traced but not translated."""
+    compiler = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda network: compiler(network, backend="aot_eager"))
+    moved = []
+    for chosen in (Way(), way):
+        denoiser, optimizer, batches = prepare(make_denoiser, real)
+        start = torch.nn.utils.parameters_to_vector(denoiser.network.parameters()).detach().clone()
+        fit(denoiser, optimizer, batches, 4, 0.3, None, way=chosen)
+        end = torch.nn.utils.parameters_to_vector(denoiser.network.parameters()).detach()
+        moved.append(end - start)
+    assert (moved[1] - moved[0]).norm() <= tolerance * moved[0].norm()
+    assert moved[0].norm() > 0
+
+
+def test_bfloat16_is_never_trained_in_on_a_cpu(monkeypatch) -> None:
+    monkeypatch.setattr("domains.motion.training.bfloat16_pays", lambda kind: True)
+    assert not runs_half(torch.device("cpu")) and runs_half(torch.device("cuda"))
 
 
 def test_training_learns_its_data(make_denoiser, real) -> None:

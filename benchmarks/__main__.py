@@ -1,0 +1,266 @@
+"""All speeds in one table: `python -m benchmarks` writes results/performance.md.
+
+Each part takes turns with its plain reference in this process and is timed in processor seconds of
+one thread. Ratios are of medians. Goals are those of the project's performance notes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import tyro
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import gaussian, ik, load, mdm_step, mnist_ddpm, scale
+from benchmarks.turns import HEAD, Row, machine, timed
+from domains.gaussian.domain import PUBLISHED_GAMMAS, GaussianSettings, run_gaussian
+from loop.cli import command
+from loop.rng import Stream
+from loop.rundir.files import write_bytes
+from model.precision import bfloat16_pays
+
+DEVICE = torch.device("cpu")
+Part = Callable[[int], Iterator[Row]]
+
+
+def gaussian_rows(turns: int) -> Iterator[Row]:
+    """The whole experiment, one seed, all published gammas; fewer generations than published."""
+    settings = GaussianSettings(generations=60, seeds=1)
+    plain = timed(
+        {"plain": lambda: [gaussian.reference_curve(settings, g, 0) for g in PUBLISHED_GAMMAS]},
+        1,
+        warm=False,
+    )
+    ours = timed({"ours": lambda: run_gaussian(settings)}, turns)
+    yield Row(
+        "Gaussian, 60 generations, 8 gammas", plain["plain"], ours["ours"], goal=100,
+        note="the plain one once; more generations favour ours",
+    )  # fmt: skip
+
+
+def mnist_rows(turns: int) -> Iterator[Row]:
+    """The published U-Net: a guided step of 10 images, a training step of 16."""
+    half = bfloat16_pays("cpu")
+    ours = "  + bfloat16, channels last" if half else "shared way down"
+    for kind, name, goal in (
+        ("guided sampling, 10 images", ours, 7.0),
+        ("training, batch 16", "ours, bfloat16, channels last" if half else "ours, float32", 3.5),
+    ):
+        guided = goal > 5
+        every = mnist_ddpm.sampling(128, 10, False) if guided else mnist_ddpm.training(128, 16)
+        found = timed({"plain": every["plain"], "ours": every[name]}, turns)
+        yield Row(
+            f"MNIST {kind}", found["plain"], found["ours"], goal=goal,
+            note=roofline(every["plain"], found, half),
+        )  # fmt: skip
+
+
+def roofline(step: Callable[[], object], found: dict[str, list[float]], half: bool) -> str:
+    """Say what products of matrices of this processor would allow at most."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    work = counter.get_total_flops()
+    products = timed(mnist_ddpm.products(), 5)
+    peak = {name: 2 * 1024**3 / min(seconds) for name, seconds in products.items()}
+    best = peak["bfloat16"] if half else peak["float32"]
+    allowed = min(found["plain"]) / (work / best)
+    return (
+        f"plain: {work / 1e9:.1f} GFLOP at {work / min(found['plain']) / 1e9:.0f} GFLOP/s; "
+        f"products of matrices: {peak['float32'] / 1e9:.0f} in float32, "
+        f"{peak['bfloat16'] / 1e9:.0f} in bfloat16; {allowed:.1f} x if all the plain one's work ran at that speed"
+    )
+
+
+def mdm_rows(turns: int) -> Iterator[Row]:
+    """The demo network: a training step, a step of sampling, and a whole draw."""
+    kinds = mdm_step.variants(mdm_step.DEMO, 64, 64)
+    (train, training), (guided, sampling) = kinds.items()
+    pairs = {"plain": training["plain, dropout .1"], "ours": training["ours, fused AdamW"]}
+    found = timed(pairs, turns)
+    yield Row(f"MDM {train}", found["plain"], found["ours"])
+    found = timed(
+        {"plain": sampling["plain, two passes"], "ours": sampling["ours, one pass"]}, turns
+    )
+    yield Row(f"MDM {guided}", found["plain"], found["ours"])
+    from sample.models import SHIPPED, load_model
+
+    plain = load_model(SHIPPED, DEVICE, guidance=2.5).with_sampling("ddpm", 50)
+    loop = replace(plain, guidance=1.0).with_sampling("dpmpp", 12)
+    texts, frames = ["a person walks"] * 16, [100] * 16
+    ways = {
+        name: lambda one=one: one.sample(texts, frames, Stream(0), "draw")
+        for name, one in (("plain", plain), ("ours", loop))
+    }
+    found = timed(ways, min(turns, 3))
+    yield Row(
+        "MDM, 16 motions of 5 s drawn", found["plain"], found["ours"], goal=4,
+        note="50 steps of DDPM with guidance 2.5, as the loop did; 12 of DPM-Solver++ without",
+    )  # fmt: skip
+
+
+def geometry_rows(turns: int) -> Iterator[Row]:
+    """Inverse kinematics beside scipy; BVH and the encoding."""
+    from translation.bvh import read_bvh
+    from translation.bvh_export import write_bvh
+    from translation.humanml import joints_to_vectors, vectors_to_joints
+    from translation.ik import IKSettings, solve_ik
+
+    clip = ik.random_clip()
+    frames = len(clip)
+    (solved,) = solve_ik([clip], threads=1)
+    rest = IKSettings().rest
+    found = timed(
+        {
+            "plain": lambda: [
+                ik.scipy_frame(clip[f], solved.skeleton, rest) for f in range(0, frames, 40)
+            ],
+            "ours": lambda: solve_ik([clip], threads=1),
+        },
+        turns,
+    )
+    plain = [seconds * 40 for seconds in found["plain"]]
+    yield Row(
+        "inverse kinematics, 200 frames", plain, found["ours"], note="plain: every 40th frame"
+    )
+    vectors = joints_to_vectors(clip)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.bvh"
+        write_bvh(path, solved, 20.0)
+        single = {
+            "BVH written": lambda: write_bvh(path, solved, 20.0),
+            "BVH read": lambda: read_bvh(path),
+            "joints to vectors": lambda: joints_to_vectors(clip),
+            "vectors to joints": lambda: vectors_to_joints(vectors),
+        }
+        for name, seconds in timed(single, turns).items():
+            yield Row(name, [], seconds, frames, "frames")
+
+
+def correction_rows(turns: int) -> Iterator[Row]:
+    """Motions of the shipped weights, and what the simulation made of them, corrected anew."""
+    from sample.models import SHIPPED, load_model
+    from uhc.correct import correct_motions
+    from uhc.options import CorrectionOptions, Method
+
+    texts = ["a person walks", "a person jumps", "a person dances", "a person boxes"] * 2
+    model = load_model(SHIPPED, DEVICE, guidance=1.0)
+    drawn = model.sample(texts, [60] * len(texts), Stream(0), "draw")
+    correct_motions(drawn[:1], workers=1)  # compiles
+    motions = {"generated": drawn}
+    goals: dict[tuple[str, Method], float] = {
+        ("generated", "kinematic"): 50,
+        ("generated", "refined"): 6,
+        ("generated", "simulated"): 10,
+        ("clean", "simulated"): 25,
+    }
+    for (kind, method), goal in goals.items():
+        options, begin = CorrectionOptions(method), time.process_time()
+        results = correct_motions(motions[kind], options, workers=1)
+        spent = time.process_time() - begin
+        length = sum(len(one) for one in motions[kind]) / 20
+        motions["clean"] = [one.vectors for one in results if one.vectors is not None]
+        note = "corrected once before" if kind == "clean" else ""
+        yield Row(f"correction: {method}, {kind}", [], [spent], length, "s of motion", goal, note)
+
+
+def load_rows(turns: int) -> Iterator[Row]:
+    """A data set of the size of HumanML3D with its mirror images, random numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        load.write(Path(folder) / "data", load.ITEMS)
+        for way, (count, cpu, wall, memory) in load.measure(Path(folder) / "data").items():
+            note = f"{wall:.1f} s by the clock, {memory:.0f} MB of its own"
+            goal = load.ITEMS / 10 if way == "packed" else None
+            if goal:
+                note += "; goal of memory 1000 MB: " + ("met" if memory < 1000 else "**not met**")
+            yield Row(f"load {count} items, {way}", [], [cpu], count, "items", goal, note)
+
+
+def scale_rows(turns: int) -> Iterator[Row]:
+    """A training set after 1, 10 and 50 generations, by mixing policy."""
+    for policy, row in scale.measure(256, (1, 10, 50)).items():
+        note = ", ".join(f"{count} rows {memory:.0f} MB" for count, _, memory in row)
+        spent = "/".join(f"{1e3 * seconds:.0f}" for _, seconds, _ in row)
+        yield Row(
+            f"mixing {policy}, n = 256, 20 batches", [], [row[-1][1]], 20, "batches",
+            note=f"after 1/10/50 generations {spent} CPU ms; {note}",
+        )  # fmt: skip
+
+
+def film_rows(turns: int) -> Iterator[Row]:
+    """Frames of the films."""
+    from benchmarks.render import TARGETS, walking
+    from loop.errors import MissingAssetError
+    from visualize.video.looks import look_frames
+    from visualize.video.sheet import Clip
+
+    for look, goal in TARGETS.items():
+        try:
+            pictures = look_frames([Clip("benchmark", walking(40))], look)
+            next(pictures)
+        except MissingAssetError:
+            continue  # the skin is each user's own
+        seconds = timed({"ours": lambda pictures=pictures: list(pictures)}, 1, warm=False)["ours"]
+        yield Row(f"film, {look}", [], seconds, 39, "frames", goal)
+
+
+PARTS: dict[str, Part] = {
+    "gaussian": gaussian_rows,
+    "mnist": mnist_rows,
+    "mdm": mdm_rows,
+    "geometry": geometry_rows,
+    "correction": correction_rows,
+    "film": film_rows,
+    "scale": scale_rows,
+    "load": load_rows,
+}
+
+
+def main(
+    out: Path = Path("results/performance.md"),
+    turns: int = 5,
+    parts: tuple[str, ...] = tuple(PARTS),
+) -> None:
+    """Measure all parts and write the table.
+
+    Args:
+        out: the table.
+        turns: how often each way runs.
+        parts: which of them.
+    """
+    torch.set_num_threads(1)
+    start, lines = time.perf_counter(), [f"- {fact}" for fact in machine()]
+    rows: list[Row] = []
+    for name in parts:
+        began = time.process_time()
+        for row in PARTS[name](turns):
+            rows.append(row)
+            print(row.markdown(), flush=True)
+        print(f"{name}: {time.process_time() - began:.0f} CPU s", flush=True)
+    minutes = (time.perf_counter() - start) / 60
+    judged = [row for row in rows if row.goal is not None]
+    met = sum(row.reached >= row.goal for row in judged if row.goal is not None)
+    text = [
+        "# Speed, beside plain references",
+        "",
+        f"Written by `python -m benchmarks` in {minutes:.0f} minutes. Processor seconds of one "
+        "thread: median, least and most of the turns; ratios are of medians. "
+        f"{met} of {len(judged)} goals are met here.",
+        "",
+        *lines,
+        "",
+        HEAD,
+        *(row.markdown() for row in rows),
+        "",
+    ]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, "\n".join(text).encode())
+
+
+if __name__ == "__main__":
+    with command():
+        tyro.cli(main, prog="python -m benchmarks", description=__doc__)
