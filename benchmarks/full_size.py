@@ -25,7 +25,7 @@ from domains.motion.presets import preset_named as motion_preset
 from model.mdm import MDM
 from model.seeding import seeded
 
-PART = 16
+PART = 8
 """Samples of a step on the processor, which takes so long that a part has to do."""
 
 
