@@ -31,6 +31,7 @@ from uhc.humanoid.kinematics import (
     ReferencePose,
     forward,
     skew,
+    turns_of,
 )
 from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.contact_forces import ContactForces, solve_contact_forces
@@ -122,8 +123,9 @@ class Objective:
             start: (F - 2, 6) dual of the contact problem to start from.
         """
         w = self.weights
-        state = forward(self.tree, self.reference, deviation)
-        steady = state if self.steady is None else forward(self.tree, self.steady, deviation)
+        turns = turns_of(deviation)
+        state = forward(self.tree, self.reference, deviation, turns)
+        steady = state if self.steady is None else forward(self.tree, self.steady, deviation, turns)
         demand = demanded_wrench(self.tree, steady, self.dt)
         places = state.points[:, CONTACTS]
         slid = beyond(slip(self.tree, state), w.creep * self.dt)
