@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from translation.compiled_rotations import jit, log, multiply
+from translation.compiled import factorise, jit, log, multiply, substitute
 
 Array = NDArray[np.float64]
 
@@ -158,7 +158,8 @@ def contact_forces(
             steepest = max(steepest, abs(gradient[i]))
         if steepest < NEWTON_TOLERANCE:
             break
-        _solve_positive(hessian, gradient, step)
+        factorise(hessian)
+        substitute(hessian, gradient, step)
         slope = 0.0
         for i in range(rows):
             slope -= step[i] * gradient[i]
@@ -188,31 +189,6 @@ def _dual_value(demand: Array, columns: Array, effort: float, y: Array, pull: Ar
         if pull[k] > 0.0:
             value += 0.5 * pull[k] ** 2 / effort
     return value
-
-
-@jit
-def _solve_positive(matrix: Array, right: Array, out: Array) -> None:
-    """Solve a positive definite system (n, n) by Cholesky; overwrites the lower half of `matrix`.
-
-    What is not positive definite gives numbers that are not finite.
-    """
-    n = right.shape[0]
-    for i in range(n):
-        total = right[i]
-        for j in range(i + 1):
-            entry = matrix[i, j]
-            for k in range(j):
-                entry -= matrix[i, k] * matrix[j, k]
-            if i == j:
-                matrix[i, i] = np.sqrt(entry)
-            else:
-                matrix[i, j] = entry / matrix[j, j]
-                total -= matrix[i, j] * out[j]
-        out[i] = total / matrix[i, i]
-    for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            out[i] -= matrix[k, i] * out[k]
-        out[i] /= matrix[i, i]
 
 
 @jit
@@ -335,7 +311,8 @@ def computed_torque(
             coupling[i, j] = 0.0
             for d in range(nv):
                 coupling[i, j] += mass_matrix[i, d] * yields[d] * mass_matrix[j, d]
-    _solve_positive(coupling, missing, dearth)
+    factorise(coupling)
+    substitute(coupling, missing, dearth)
     given_up = yields * (dearth @ mass_matrix[:6])
     applied -= mass_matrix @ given_up + implicit_damping * given_up
     applied[:6] = delivered

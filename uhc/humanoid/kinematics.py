@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidMotionError, InvalidOptionError
-from translation.compiled_rotations import jit
+from translation.compiled import jit
 from uhc.humanoid.body import Humanoid
 
 Array = NDArray[np.float64]

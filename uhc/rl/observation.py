@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from translation.compiled_rotations import jit, rotate
+from translation.compiled import jit, rotate
 from uhc.control.computed_torque import rotation_error
 
 Array = NDArray[np.float64]
