@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from translation.rotations import cross
 from uhc.humanoid.kinematics import BodyTree, ClipState, skew
+from uhc.refine.tree_sums import project, sum_subtrees
 
 Array = NDArray[np.float64]
 GRAVITY = 9.81
@@ -78,7 +79,9 @@ def demand_jacobian(
     maps = _body_map(tree, state.com[inner], -2 / dt**2, here, turn)
     # A sphere touches below its centre wherever it turns: the place moves as the centre does.
     at = state.points[inner, points] + tree.point_radius[points, None] * [0.0, 0.0, 1.0]
-    maps[..., 3:, :] += tree.bodies_from_points(_lever(at, GRAVITY * point_forces), points)
+    levers = _lever(at, GRAVITY * point_forces)
+    for point, body in enumerate(tree.point_body[points]):
+        maps[:, body, 3:] += levers[:, point]
     sides = []
     for neighbour, moments in ((slice(None, -2), before), (slice(2, None), after)):
         turning = _trace(moments) - np.swapaxes(moments, -1, -2)
@@ -129,8 +132,8 @@ def _body_map(tree: BodyTree, com: Array, scale: float, lever: Array, turning: A
 
 
 def _columns(tree: BodyTree, maps: Array, motion: Array) -> Array:
-    """Sums the maps over subtrees and applies them to each degree of freedom: (F, 6, nv)."""
-    below = tree.subtree_sum(maps)[:, tree.group_body]
-    grouped = motion.reshape(len(motion), -1, 3, 6)
-    columns = grouped @ np.swapaxes(below, -1, -2)
-    return np.swapaxes(columns.reshape(len(motion), -1, 6), -1, -2) / GRAVITY
+    """Sum the maps over subtrees and apply them to each degree of freedom: (F, 6, nv)."""
+    sum_subtrees(tree.parent, maps.reshape(*maps.shape[:2], 36))
+    columns = np.empty((len(motion), 6, motion.shape[1]))
+    project(motion, maps, columns)
+    return columns / GRAVITY
