@@ -202,11 +202,9 @@ class Objective:
         pushes = np.concatenate([joint_push, push], 1)
         point_wrenches(at.state.points, pushes, tree.point_body, wrenches)
         if len(tree.spheres):
-            np.add.at(
-                wrenches[..., :3],
-                (slice(None), tree.point_body[tree.spheres]),
-                rolling_torque(tree, at.state, slide),
-            )
+            torques = rolling_torque(tree, at.state, slide)
+            for sphere, body in enumerate(tree.point_body[tree.spheres]):
+                wrenches[:, body, :3] += torques[:, sphere]
         sum_subtrees(tree.parent, wrenches)
         grouped = at.state.motion.reshape(frames, -1, 3, 6)
         gradient += (grouped @ wrenches[:, tree.group_body, :, None]).reshape(gradient.shape)
