@@ -77,41 +77,9 @@ class BodyTree:
         return np.flatnonzero(self.point_radius)
 
     @cached_property
-    def subtree(self) -> Array:
-        """(B, B): row b has ones at the bodies that move with b."""
-        moves_with = np.eye(len(self.parent))
-        for body in range(1, len(self.parent)):
-            moves_with[:, body] += moves_with[:, self.parent[body]]
-        return moves_with
-
-    @cached_property
     def group_body(self) -> NDArray[np.int64]:
         """(G,): the body that a group of three degrees of freedom moves."""
         return np.concatenate([[0], np.arange(len(self.parent))])
-
-    @cached_property
-    def dof_above(self) -> Array:
-        """(nv, nv): one where the column's body is the row's body or above it."""
-        above = self.subtree[np.ix_(self.group_body, self.group_body)].T
-        return np.repeat(np.repeat(above, 3, 0), 3, 1)
-
-    @cached_property
-    def dof_strictly_above(self) -> Array:
-        """(nv, nv): `dof_above` without pairs on one body."""
-        same = np.equal.outer(self.group_body, self.group_body)
-        return self.dof_above * ~np.repeat(np.repeat(same, 3, 0), 3, 1)
-
-    def subtree_sum(self, per_body: Array) -> Array:
-        """(F, B, ...) carried by each body -> the sum over everything that moves with it."""
-        flat = per_body.reshape(*per_body.shape[:2], -1)
-        return (self.subtree @ flat).reshape(per_body.shape)
-
-    def bodies_from_points(self, per_point: Array, points: slice) -> Array:
-        """(F, p, ...) carried by a range of points -> (F, B, ...) carried by their bodies."""
-        onto = np.zeros((len(self.parent), len(self.point_body[points])))
-        onto[self.point_body[points], np.arange(onto.shape[1])] = 1.0
-        flat = per_point.reshape(*per_point.shape[:2], -1)
-        return (onto @ flat).reshape(len(per_point), len(self.parent), *per_point.shape[2:])
 
 
 @dataclass(frozen=True)

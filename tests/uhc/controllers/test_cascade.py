@@ -50,7 +50,7 @@ def test_help_comes_only_after_a_search_that_was_not_close(symmetric_humanoid, s
 
 def test_never_farther_than_the_tracker_alone(symmetric_humanoid, standing) -> None:
     found = Cascade(QUICK, NEVER_CLOSE).track(TrackingRequest(symmetric_humanoid, standing[:20]))
-    alone = UNAIDED.track(TrackingRequest(symmetric_humanoid, standing[:20]))
+    alone = NEVER_CLOSE.track(TrackingRequest(symmetric_humanoid, standing[:20]))
     assert found.success and found.error_m <= alone.error_m
 
 
