@@ -106,7 +106,7 @@ def forward_kinematics(
             found=(root.shape, local.shape),
             expected="(..., 3) and (..., 22, 4)",
         )
-    from translation.compiled_rotations import chain  # numba loads only where it is used
+    from translation.compiled import chain  # numba loads only where it is used
 
     joints, _ = chain(
         root.reshape(-1, 3), local.reshape(-1, JOINT_COUNT, 4), skeleton.parents, skeleton.offsets

@@ -13,8 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from translation.compiled_rotations import jit as _jit
-from translation.compiled_rotations import log, multiply
+from translation.compiled import jit as _jit
+from translation.compiled import log, multiply
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

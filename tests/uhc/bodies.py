@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from body_models.skeleton import DEFAULT_SKELETON, MIRROR, Skeleton
+from uhc.humanoid.kinematics import BodyTree
 from uhc.humanoid.model import Contacts, Humanoid, build_humanoid, qpos_to_corners, qpos_to_spheres
 
 Turns = Mapping[int, list[float]]
@@ -44,3 +45,14 @@ def all_fours() -> Turns:
         upright = Rotation.from_euler("X", tilt, degrees=True) * down
         turns[shoulder] = upright.as_rotvec(degrees=True).tolist()
     return turns
+
+
+def moved_by(tree: BodyTree, points: slice) -> NDArray[np.float64]:
+    """(P, nv): ones at the coordinates that move a point, found by walking up its bodies."""
+    moves = np.zeros((len(tree.point_body[points]), 3 + 3 * len(tree.parent)))
+    for row, body in zip(moves, tree.point_body[points], strict=True):
+        row[:3] = 1.0
+        while body >= 0:
+            row[3 + 3 * body : 6 + 3 * body] = 1.0
+            body = tree.parent[body]
+    return moves

@@ -46,7 +46,7 @@ def test_a_breakdown_inside_the_physics_is_a_divergence(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("uhc.control.simulation.computed_torque", broken)
+    monkeypatch.setattr(mujoco, "mj_step", broken)
     request = TrackingRequest(symmetric_humanoid, standing, dump_folder=tmp_path)
     done = Tracker().track(request)
     assert not done.success and done.reason == DIVERGED and np.isfinite(done.qpos).all()

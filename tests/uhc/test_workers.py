@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from uhc.workers import WorkerLostError, run_batch
@@ -32,6 +33,20 @@ def nap(item, shared):
     with open(shared, "a") as file:
         file.write(f"{os.getpid()}\\n")
     time.sleep(item)
+
+def echo(item, shared):
+    return item
+
+def together(item, shared):
+    # waits until as many are at work as there are workers
+    folder, count, patience = shared
+    open(os.path.join(folder, f"{item}.here"), "w").close()
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if len([name for name in os.listdir(folder) if name.endswith(".here")]) >= count:
+            return True
+        time.sleep(0.02)
+    return False
 """
 
 
@@ -88,3 +103,23 @@ def test_stopping_early_ends_the_workers(functions: ModuleType, tmp_path: Path) 
     for process in set(diary.read_text().split()):
         with pytest.raises(ProcessLookupError):
             os.kill(int(process), 0)
+
+
+@pytest.mark.parametrize("workers", [4, 16])
+def test_all_workers_are_at_work_at_once_and_the_caller_waits(
+    functions: ModuleType, tmp_path: Path, workers: int
+) -> None:
+    """Nothing but the machine's cores limits the scaling: no queue, no lock, no busy caller.
+
+    The first items end only when all workers hold one. The caller's own processor time an item is
+    what would bound the throughput of many cores.
+    """
+    items = [(number, np.zeros((197, 22, 3))) for number in range(4 * workers)]
+    limits, shared = [120.0] * len(items), (str(tmp_path), workers, 100.0)
+    met = run_batch(functions.together, range(workers), shared, workers=workers, time_limits=limits)
+    assert all(found is True for _, found in met)
+    before = time.process_time()
+    done = run_batch(functions.echo, items, None, workers=workers, time_limits=limits)
+    assert sorted(item[0] for _, item in done) == list(range(4 * workers))
+    starts = 0.02 * workers
+    assert time.process_time() - before < starts + 0.01 * len(items)  # a clip takes 300 ms

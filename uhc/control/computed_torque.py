@@ -16,8 +16,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from translation.compiled import factorise, jit, log, multiply, substitute
 
 Array = NDArray[np.float64]
 
@@ -66,21 +67,16 @@ def yields(gains: Gains, nv: int) -> Array:
     return shares
 
 
-@njit(cache=True)
+@jit
 def rotation_error(quat: Array, goal: Array) -> Array:
     """Return the rotation vector (3,), in the frame of `quat`, from `quat` to `goal` (wxyz)."""
-    w = quat[0] * goal[0] + quat[1] * goal[1] + quat[2] * goal[2] + quat[3] * goal[3]
-    x = quat[0] * goal[1] - quat[1] * goal[0] - quat[2] * goal[3] + quat[3] * goal[2]
-    y = quat[0] * goal[2] - quat[2] * goal[0] - quat[3] * goal[1] + quat[1] * goal[3]
-    z = quat[0] * goal[3] - quat[3] * goal[0] - quat[1] * goal[2] + quat[2] * goal[1]
-    if w < 0.0:
-        w, x, y, z = -w, -x, -y, -z
-    sine = np.sqrt(x * x + y * y + z * z)
-    scale = 2.0 * np.arctan2(sine, w) / sine if sine > 1e-12 else 2.0
-    return np.array([scale * x, scale * y, scale * z])
+    turn, error = np.empty(4), np.empty(3)
+    multiply(quat, goal, -1.0, turn)
+    log(turn[0], turn[1], turn[2], turn[3], error)
+    return error
 
 
-@njit(cache=True)
+@jit
 def rotate_vector(rotvec: Array, vector: Array) -> Array:
     """Rotate a vector (3,) by a rotation vector (3,), radians (Rodrigues' formula)."""
     angle = np.sqrt(rotvec[0] ** 2 + rotvec[1] ** 2 + rotvec[2] ** 2)
@@ -97,7 +93,7 @@ def rotate_vector(rotvec: Array, vector: Array) -> Array:
     return out
 
 
-@njit(cache=True)
+@jit
 def desired_acceleration(
     qpos: Array,
     qvel: Array,
@@ -132,7 +128,7 @@ def desired_acceleration(
     return want
 
 
-@njit(cache=True)
+@jit
 def contact_forces(
     demand: Array, columns: Array, effort: float, dual: Array
 ) -> tuple[Array, Array]:
@@ -143,39 +139,64 @@ def contact_forces(
     f = max(0, columns' y) / effort. `dual` is where to start (a solution of a nearby problem).
     """
     rows, count = columns.shape
-    y = dual.copy()
-    pull = columns.T @ y
+    y, trial, step = dual.copy(), np.empty(rows), np.empty(rows)
+    gradient, hessian, pull = np.empty(rows), np.empty((rows, rows)), np.empty(count)
+    value = _dual_value(demand, columns, effort, y, pull)
     for _ in range(NEWTON_ITERATIONS):
-        gradient = y - demand
-        hessian = np.eye(rows)
-        value = 0.5 * np.dot(y, y) - np.dot(demand, y)
+        steepest = 0.0
+        for i in range(rows):
+            gradient[i] = y[i] - demand[i]
+            for j in range(i + 1):
+                hessian[i, j] = 1.0 if i == j else 0.0
         for k in range(count):
             if pull[k] > 0.0:
-                value += 0.5 * pull[k] ** 2 / effort
                 for i in range(rows):
                     gradient[i] += columns[i, k] * pull[k] / effort
-                    for j in range(rows):
+                    for j in range(i + 1):
                         hessian[i, j] += columns[i, k] * columns[j, k] / effort
-        if np.max(np.abs(gradient)) < NEWTON_TOLERANCE:
+        for i in range(rows):
+            steepest = max(steepest, abs(gradient[i]))
+        if steepest < NEWTON_TOLERANCE:
             break
-        step = -np.linalg.solve(hessian, gradient)
-        slope = np.dot(step, gradient)
+        factorise(hessian)
+        substitute(hessian, gradient, step)
+        slope = 0.0
+        for i in range(rows):
+            slope -= step[i] * gradient[i]
         length = 1.0
         for _ in range(20):
-            trial = y + length * step
-            pull = columns.T @ trial
-            trial_value = 0.5 * np.dot(trial, trial) - np.dot(demand, trial)
-            for k in range(count):
-                if pull[k] > 0.0:
-                    trial_value += 0.5 * pull[k] ** 2 / effort
+            for i in range(rows):
+                trial[i] = y[i] - length * step[i]
+            trial_value = _dual_value(demand, columns, effort, trial, pull)
             if trial_value <= value + 1e-4 * length * slope + 1e-14:
                 break
             length *= 0.5
-        y = trial
+        y[:] = trial
+        value = trial_value
     return np.maximum(pull, 0.0) / effort, y
 
 
-@njit(cache=True)
+@jit
+def _dual_value(demand: Array, columns: Array, effort: float, y: Array, pull: Array) -> float:
+    """Return the dual's value at `y` (6,), and write columns' y into `pull` (K,)."""
+    value = 0.0
+    for i in range(y.shape[0]):
+        value += (0.5 * y[i] - demand[i]) * y[i]
+    for k in range(pull.shape[0]):
+        pull[k] = 0.0
+        for i in range(y.shape[0]):
+            pull[k] += columns[i, k] * y[i]
+        if pull[k] > 0.0:
+            value += 0.5 * pull[k] ** 2 / effort
+    return value
+
+
+@jit
+def _cross(a: Array, b: Array) -> tuple[float, float, float]:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@jit
 def _touching_columns(
     contacts: Array, root_position: Array, root_matrix: Array, weight: float
 ) -> tuple[Array, Array, NDArray[np.int64]]:
@@ -196,18 +217,22 @@ def _touching_columns(
             continue
         arm = contacts[c] - root_position
         for edge in range(4):
-            force = np.zeros(3)
+            force = directions[k]
+            force[:] = 0.0
             force[edge // 2] = FRICTION * (1.0 - 2.0 * (edge % 2)) * weight
             force[2] = weight
-            columns[:3, k] = force
-            columns[3:, k] = root_matrix.T @ np.cross(arm, force)
-            directions[k] = force
+            x, y, z = _cross(arm, force)
+            for i in range(3):
+                columns[i, k] = force[i]
+                columns[3 + i, k] = (
+                    root_matrix[0, i] * x + root_matrix[1, i] * y + root_matrix[2, i] * z
+                )
             owners[k] = c
             k += 1
     return columns, directions, owners
 
 
-@njit(cache=True)
+@jit
 def computed_torque(
     want: Array,
     mass_matrix: Array,
@@ -249,9 +274,12 @@ def computed_torque(
     The first six numbers of the result are the residual root wrench: force in the world, torque in
     the root's frame. It is all NaN when the state has diverged.
     """
-    need = mass_matrix @ want + implicit_damping * want + bias - passive
-    if not np.max(np.abs(need)) < HUGE:  # true for NaN, too
-        return np.full_like(need, np.nan), dual
+    nv = want.shape[0]
+    need = mass_matrix @ want
+    for i in range(nv):
+        need[i] += implicit_damping[i] * want[i] + bias[i] - passive[i]
+        if not abs(need[i]) < HUGE:  # true for NaN, too
+            return np.full(nv, np.nan), dual
     scale = np.array([1.0, 1.0, 1.0, TORQUE_WEIGHT, TORQUE_WEIGHT, TORQUE_WEIGHT]) / weight
     columns, directions, owners = _touching_columns(
         contacts, body_positions[0], body_matrices[0].reshape(3, 3), weight
@@ -265,18 +293,27 @@ def computed_torque(
         if forces[k] <= 0.0:
             continue
         push = forces[k] * directions[k]
-        applied[:6] -= forces[k] * columns[:, k] / scale
+        for i in range(6):
+            applied[i] -= forces[k] * columns[i, k] / scale[i]
         body = contact_bodies[owners[k]]
         while body > 0:
-            moment = np.cross(contacts[owners[k]] - body_positions[body], push)
-            dof = 3 + 3 * body
-            applied[dof : dof + 3] -= body_matrices[body].reshape(3, 3).T @ moment
+            x, y, z = _cross(contacts[owners[k]] - body_positions[body], push)
+            frame = body_matrices[body]
+            for i in range(3):
+                applied[3 + 3 * body + i] -= frame[i] * x + frame[3 + i] * y + frame[6 + i] * z
             body = body_parents[body]
     delivered = np.minimum(np.maximum(applied[:6], -clamp), clamp)
     missing = applied[:6] - delivered
     # The part of the root wrench that nothing delivers is taken out of the acceleration.
-    root = np.ascontiguousarray(mass_matrix[:6])
-    given_up = yields * (np.linalg.solve((root * yields) @ root.T, missing) @ root)
+    coupling, dearth = np.empty((6, 6)), np.empty(6)
+    for i in range(6):
+        for j in range(i + 1):
+            coupling[i, j] = 0.0
+            for d in range(nv):
+                coupling[i, j] += mass_matrix[i, d] * yields[d] * mass_matrix[j, d]
+    factorise(coupling)
+    substitute(coupling, missing, dearth)
+    given_up = yields * (dearth @ mass_matrix[:6])
     applied -= mass_matrix @ given_up + implicit_damping * given_up
     applied[:6] = delivered
     for i in range(6, applied.shape[0]):

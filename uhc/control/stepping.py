@@ -16,8 +16,9 @@ import llvmlite.binding
 import mujoco as _mujoco
 import numba
 import numpy as np
-from numba import carray, cfunc, types  # pyright: ignore[reportPrivateImportUsage]
+from numba import cfunc, types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from uhc.control.computed_torque import Gains, Spring, computed_torque, desired_acceleration

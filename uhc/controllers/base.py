@@ -5,10 +5,10 @@ A controller of your own is a class with `track`, chosen by `--controller my_pac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,6 +150,40 @@ class Tracking:
         return self.success, -self.error_m if self.success else self.failed_frame
 
 
+Attempt: TypeAlias = Generator[None, None, Tracking]
+"""A simulation that returns its tracking, and pauses once where it can no longer be close enough:
+what is paused goes on only if no other attempt is."""
+
+
+def finish(attempt: Attempt) -> Tracking:
+    """Simulate an attempt to its end."""
+    while True:
+        try:
+            next(attempt)
+        except StopIteration as ended:
+            return ended.value
+
+
+def first_close(attempts: Iterable[Attempt], error_m: float) -> Tracking:
+    """Return the first tracking within `error_m` metres; without one the best of all."""
+    tried: list[Tracking | Attempt] = []
+    for attempt in attempts:
+        try:
+            next(attempt)
+            tried.append(attempt)
+        except StopIteration as ended:
+            if ended.value.within(error_m):
+                return ended.value
+            tried.append(ended.value)
+    done = [found if isinstance(found, Tracking) else finish(found) for found in tried]
+    return max(done, key=Tracking.rank)
+
+
+def out_of_reach(errors: NDArray[Any], error_m: float) -> bool:
+    """Tell whether the mean of errors (F,), zero where they are to come, will exceed `error_m`."""
+    return bool(errors.sum() > (1.0 + 1e-9) * error_m * len(errors))
+
+
 class Controller(Protocol):
     """Makes a body track motions in simulation; picklable, for it is sent to worker processes.
 
@@ -189,3 +223,12 @@ class Controller(Protocol):
     def track(self, request: TrackingRequest) -> Tracking:
         """Track one motion; the same request gives the same result in any process."""
         ...
+
+    def trials(self, request: TrackingRequest, error_m: float) -> Iterator[Attempt]:
+        """Yield what is to be tried in turn until a mean joint distance is within `error_m`."""
+
+        def whole() -> Attempt:
+            yield from ()
+            return self.track(request)
+
+        yield whole()

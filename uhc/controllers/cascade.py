@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from loop.errors import InvalidOptionError
-from uhc.controllers.base import Controller, Tracking, TrackingRequest
+from uhc.controllers.base import Controller, Tracking, TrackingRequest, first_close
 from uhc.controllers.tracker import Tracker
 
 
@@ -45,12 +45,10 @@ class Cascade(Controller):
 
     def track(self, request: TrackingRequest) -> Tracking:
         """Track one motion."""
-        done: list[Tracking] = []
-        for controller in self._controllers():
-            done.append(controller.track(request))
-            if done[-1].within(self.tracker.accept_error_m):
-                return done[-1]
-        return max(done, key=Tracking.rank)
+        close = self.tracker.accept_error_m
+        return first_close(
+            (t for c in self._controllers() for t in c.trials(request, close)), close
+        )
 
     def _controllers(self) -> list[Controller]:
         attempts: list[Controller] = [self.unaided(), self.controller]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -14,16 +14,21 @@ from uhc.control.simulation import DIVERGED
 from uhc.controllers.base import (
     FAILURE_M,
     FELL_BEHIND,
+    Attempt,
     Capabilities,
     Controller,
     Tracking,
     TrackingRequest,
+    finish,
+    out_of_reach,
 )
 from uhc.humanoid.model import qpos_to_joints_zup
 from uhc.rl.environment import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.rl.policy import Policy
 from uhc.rl.references import Body
 from uhc.workers import run_batch
+
+Array = NDArray[np.float64]
 
 SECONDS_A_CLIP = 120.0
 CLOSE_M = 0.05
@@ -75,31 +80,49 @@ class PolicyController(Controller):
         """Play the reference from its start to its end or to a failure."""
         return play(request, self.policy)
 
+    def trials(self, request: TrackingRequest, error_m: float) -> Iterator[Attempt]:
+        """Yield the one attempt."""
+        yield trial(request, self.policy, error_m)
+
 
 def play(request: TrackingRequest, actions: ActionSource) -> Tracking:
     """Track with given actions, without residual force, until the end or a failure."""
+    return finish(trial(request, actions))
+
+
+def trial(request: TrackingRequest, actions: ActionSource, error_m: float = np.inf) -> Attempt:
+    """Do as `play`; pauses where the mean joint distance can no longer be within `error_m`."""
     humanoid, qpos = request.humanoid, np.asarray(request.qpos)
     env = TrackingEnv(humanoid, [ReferenceClip("", qpos)], EnvOptions(failure_m=FAILURE_M))
-    observation, _ = env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
+    env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     simulation = env.simulation
     simulation.observe = None if request.observe is None else request.observe(simulation)
-    action = np.zeros(ACTION)
-    poses = [simulation.data.qpos.copy()]
-    reason = ""
-    for frame in range(len(qpos) - 1):
+    action, goals, errors = (
+        np.zeros(ACTION),
+        qpos_to_joints_zup(humanoid, qpos),
+        np.zeros(len(qpos)),
+    )
+    poses: list[Array] = []
+    reason, paused = "", False
+    for frame in range(len(qpos)):
+        pose = simulation.data.qpos.copy()
+        apart = qpos_to_joints_zup(humanoid, pose[None])[0] - goals[frame]
+        errors[frame] = np.linalg.norm(apart, axis=-1).mean()
+        poses.append(pose)
+        if not paused and out_of_reach(errors, error_m):
+            paused = True
+            yield
+        if frame == len(qpos) - 1:
+            break
         if frame % actions.hold == 0:
-            action = actions.act(observation)
-        observation, _, failed, _, info = env.step(action)
-        if failed:
-            diverged = not np.isfinite(info["distance"])
-            reason = DIVERGED if diverged else FELL_BEHIND
-            if diverged and request.dump_folder is not None:
+            action = actions.act(env.observation())
+        distance = env.advance(action)
+        if not distance <= FAILURE_M:
+            reason = FELL_BEHIND if np.isfinite(distance) else DIVERGED
+            if reason == DIVERGED and request.dump_folder is not None:
                 simulation.dump(request.dump_folder)
             break
-        poses.append(simulation.data.qpos.copy())
     reached = np.array(poses)
-    goals = qpos_to_joints_zup(humanoid, qpos[: len(reached)])
-    apart = np.linalg.norm(qpos_to_joints_zup(humanoid, reached) - goals, axis=-1)
     weight = humanoid.body_weight
     return Tracking(
         qpos=reached,
@@ -112,7 +135,7 @@ def play(request: TrackingRequest, actions: ActionSource) -> Tracking:
         force_bw=simulation.mean_force / weight,
         torque_bwm=simulation.mean_torque / weight,
         contact_bw=simulation.mean_contact / weight,
-        error_m=float(apart.mean()),
+        error_m=float(errors[: len(reached)].mean()),
         observer=simulation.observe,
     )
 

@@ -6,6 +6,7 @@ residual wrench at the root (Yuan and Kitani 2020), bounded on each axis, measur
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -22,10 +23,14 @@ from uhc.controllers.base import (
     CLOSE_M,
     FAILURE_M,
     FELL_BEHIND,
+    Attempt,
     Capabilities,
     Controller,
     Tracking,
     TrackingRequest,
+    finish,
+    first_close,
+    out_of_reach,
 )
 from uhc.humanoid.model import qpos_to_joints_zup
 from uhc.humanoid.poses import qpos_difference, qpos_integrate
@@ -90,18 +95,28 @@ class Tracker(Controller):
             InvalidOptionError: a playback rate at which frames do not last whole physics steps.
             InvalidMotionError: fewer than 4 frames.
         """
+        best = first_close(self.trials(request, self.accept_error_m), self.accept_error_m)
+        if request.teleport and not best.success:
+            reference = build_reference(self._lowered(request), FPS, request.playback_rate)
+            return finish(self.trial(request, reference, self.levels_n[-1], teleport=True))
+        return best
+
+    def trials(self, request: TrackingRequest, error_m: float) -> Iterator[Attempt]:
+        """Yield an attempt for each residual-force level; what is close learns."""
+        poses = self._lowered(request)
+        reference = build_reference(poses, FPS, request.playback_rate)
+
+        def learning(level: float) -> Attempt:
+            done = yield from self.trial(request, reference, level, error_m)
+            return self._learnt(request, poses, done) if done.within(error_m) else done
+
+        for level in self.levels_n:
+            yield learning(level)
+
+    def _lowered(self, request: TrackingRequest) -> Array:
         lowered = steady_root(request.qpos, FPS)
         lowered[:, 2] -= self.settle_m
-        reference = build_reference(lowered, FPS, request.playback_rate)
-        attempts: list[Tracking] = []
-        for level in self.levels_n:
-            attempts.append(self.attempt(request, reference, level))
-            if attempts[-1].within(self.accept_error_m):
-                return self._learnt(request, lowered, attempts[-1])
-        best = max(attempts, key=Tracking.rank)
-        if request.teleport and not best.success:
-            return self.attempt(request, reference, self.levels_n[-1], teleport=True)
-        return best
+        return lowered
 
     def _learnt(self, request: TrackingRequest, poses: Array, best: Tracking) -> Tracking:
         """Track again with the reference moved against what was missed, as long as that is closer.
@@ -115,26 +130,34 @@ class Tracker(Controller):
             missed = gaussian_filter1d(missed, LEARNING_SIGMA_S * FPS, axis=0, mode="nearest")
             poses = qpos_integrate(poses, LEARNING_RATE * missed)
             reference = build_reference(poses, FPS, request.playback_rate)
-            trial = self.attempt(request, reference, best.clamp_n)
+            attempt = self.trial(request, reference, best.clamp_n, best.error_m)
+            try:
+                next(attempt)
+                return best  # farther already
+            except StopIteration as ended:
+                trial: Tracking = ended.value
             closer = trial.success and trial.error_m < best.error_m
             if not closer or trial.force_bw > best.force_bw:
                 return best
             best = trial
         return best
 
-    def attempt(
+    def trial(
         self,
         request: TrackingRequest,
         reference: Reference,
         clamp_n: float,
+        error_m: float = np.inf,
         *,
         teleport: bool = False,
-    ) -> Tracking:
+    ) -> Attempt:
         """Simulate once with the residual wrench bounded to `clamp_n` N and Nm on each axis.
 
-        `reference` is that of the lowered poses. The attempt ends at the first failure, or goes on
-        from the reference's state with `teleport`.
+        `reference` is that of the lowered poses. Pauses where the mean joint distance can no longer
+        be within `error_m`; ends at the first failure, or goes on from the reference's state with
+        `teleport`.
         """
+        paused = False
         humanoid = request.humanoid
         goals = qpos_to_joints_zup(humanoid, request.qpos)
         simulation = Simulation(humanoid, reference, clamp_n, self.gains)
@@ -153,6 +176,9 @@ class Tracker(Controller):
                 if distance[list(BODIES)].mean() <= self.failure_m:
                     poses.append(pose)
                     frames.append(frame)
+                    if not paused and out_of_reach(errors, error_m):
+                        paused = True
+                        yield
                     continue
                 trouble = FELL_BEHIND
             else:

@@ -1,7 +1,7 @@
 """Kinematics of a whole clip at once: body poses, motion subspaces and subtree sums of the tree.
 
 The refinement of a clip (`uhc.refine.solve`) needs derivatives of hundreds of frames together.
-MuJoCo answers one frame a call, so the tree is evaluated here with NumPy over all frames. The
+MuJoCo answers one frame a call, so the tree is evaluated here, compiled, over all frames. The
 algebra is the spatial one of Featherstone (2008): each degree of freedom is a motion vector
 `(omega, v)` with `v` the velocity of the point at the world's origin, and what bodies carry is
 summed over subtrees, as the composite-rigid-body algorithm does, instead of one Jacobian a point.
@@ -12,6 +12,7 @@ Frames: world, z up, metres. Shapes: F frames, B bodies, G groups of three degre
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidMotionError, InvalidOptionError
-from translation.rotations import cross
+from translation.compiled import jit
 from uhc.humanoid.body import Humanoid
 
 Array = NDArray[np.float64]
@@ -76,41 +77,9 @@ class BodyTree:
         return np.flatnonzero(self.point_radius)
 
     @cached_property
-    def subtree(self) -> Array:
-        """(B, B): row b has ones at the bodies that move with b."""
-        moves_with = np.eye(len(self.parent))
-        for body in range(1, len(self.parent)):
-            moves_with[:, body] += moves_with[:, self.parent[body]]
-        return moves_with
-
-    @cached_property
     def group_body(self) -> NDArray[np.int64]:
         """(G,): the body that a group of three degrees of freedom moves."""
         return np.concatenate([[0], np.arange(len(self.parent))])
-
-    @cached_property
-    def dof_above(self) -> Array:
-        """(nv, nv): one where the column's body is the row's body or above it."""
-        above = self.subtree[np.ix_(self.group_body, self.group_body)].T
-        return np.repeat(np.repeat(above, 3, 0), 3, 1)
-
-    @cached_property
-    def dof_strictly_above(self) -> Array:
-        """(nv, nv): `dof_above` without pairs on one body."""
-        same = np.equal.outer(self.group_body, self.group_body)
-        return self.dof_above * ~np.repeat(np.repeat(same, 3, 0), 3, 1)
-
-    def subtree_sum(self, per_body: Array) -> Array:
-        """(F, B, ...) carried by each body -> the sum over everything that moves with it."""
-        flat = per_body.reshape(*per_body.shape[:2], -1)
-        return (self.subtree @ flat).reshape(per_body.shape)
-
-    def bodies_from_points(self, per_point: Array, points: slice) -> Array:
-        """(F, p, ...) carried by a range of points -> (F, B, ...) carried by their bodies."""
-        onto = np.zeros((len(self.parent), len(self.point_body[points])))
-        onto[self.point_body[points], np.arange(onto.shape[1])] = 1.0
-        flat = per_point.reshape(*per_point.shape[:2], -1)
-        return (onto @ flat).reshape(len(per_point), len(self.parent), *per_point.shape[2:])
 
 
 @dataclass(frozen=True)
@@ -134,53 +103,126 @@ class ReferencePose:
 class ClipState:
     """Everything kinematic about F frames, in the world frame.
 
-    `rot` (F, B, 3, 3), `com` (F, B, 3), `points` (F, P, 3; of a sphere its lowest point, which is
-    not the same material from frame to frame), `motion` (F, nv, 6): column d of the body Jacobian
-    as `(omega, velocity of the point at the origin)` per unit of deviation.
+    `rot` (F, B, 3, 3), `pos` and `com` (F, B, 3), `points` (F, P, 3; of a sphere its lowest point,
+    which is not the same material from frame to frame), `right_jacobian` (F, B, 3, 3) of the
+    deviation of each rotation.
     """
 
     rot: Array
+    pos: Array
     com: Array
     points: Array
-    motion: Array
+    right_jacobian: Array
 
-    def at(self, frames: slice) -> ClipState:
-        """The same clip, some frames of it."""
-        return ClipState(*(getattr(self, n)[frames] for n in ("rot", "com", "points", "motion")))
+    @cached_property
+    def motion(self) -> Array:
+        """(F, nv, 6): columns of the body Jacobian, `(omega, velocity of the point at the origin)`.
+
+        Each per unit of deviation.
+        """
+        out = np.zeros((len(self.rot), 3 + 3 * self.rot.shape[1], 6))
+        _motion(self.rot, self.pos, self.right_jacobian, out)
+        return out
 
 
-def forward(tree: BodyTree, reference: ReferencePose, deviation: Array) -> ClipState:
+def forward(
+    tree: BodyTree,
+    reference: ReferencePose,
+    deviation: Array,
+    turns: tuple[Array, Array] | None = None,
+) -> ClipState:
     """Kinematics of `reference (+) deviation`.
 
     Args:
         deviation: (F, nv): root translation in the world, then rotation vectors applied on the
             right of the root's and each ball's rotation (MuJoCo's tangent space).
+        turns: `turns_of(deviation)`, to be computed once for several references.
     """
-    frames, groups = len(deviation), len(tree.group_body)
-    vectors = deviation.reshape(frames, groups, 3)
-    turn, right_jacobian = exp_and_right_jacobian(vectors[:, 1:])
-    local = reference.rot @ turn
-    rot = local.copy()
-    pos = np.empty((frames, len(tree.parent), 3))
-    pos[:, 0] = reference.root + vectors[:, 0]
-    for body in range(1, len(tree.parent)):
-        above = tree.parent[body]
-        pos[:, body] = pos[:, above] + rot[:, above] @ tree.offset[body]
-        rot[:, body] = rot[:, above] @ local[:, body]
-    motion = np.zeros((frames, groups, 3, 6))
-    motion[:, 0, :, 3:] = np.eye(3)
-    omega = np.swapaxes(rot @ right_jacobian, -1, -2)
-    motion[:, 1:, :, :3] = omega
-    motion[:, 1:, :, 3:] = cross(pos[:, :, None, :], omega)
-    holder = tree.point_body
-    points = pos[:, holder] + np.einsum("fpij,pj->fpi", rot[:, holder], tree.point_local)
-    points[..., 2] -= tree.point_radius
-    return ClipState(
-        rot=rot,
-        com=pos + np.einsum("fbij,bj->fbi", rot, tree.com),
-        points=points,
-        motion=motion.reshape(frames, 3 * groups, 6),
+    turn, right_jacobian = turns_of(deviation) if turns is None else turns
+    frames, bodies = turn.shape[:2]
+    rot, pos, com = (
+        np.empty_like(turn),
+        np.empty((frames, bodies, 3)),
+        np.empty((frames, bodies, 3)),
     )
+    points = np.empty((frames, len(tree.point_body), 3))
+    _forward(
+        reference.root, reference.rot, deviation, turn, tree.parent, tree.offset, tree.com,
+        tree.point_body, tree.point_local, tree.point_radius, rot, pos, com, points,
+    )  # fmt: skip
+    return ClipState(rot, pos, com, points, right_jacobian)
+
+
+def turns_of(deviation: Array) -> tuple[Array, Array]:
+    """Deviation (F, nv) -> the rotations (F, B, 3, 3) in it and their right Jacobians."""
+    return exp_and_right_jacobian(deviation[:, 3:].reshape(len(deviation), -1, 3))
+
+
+@jit
+def _forward(
+    root: Array,
+    local: Array,
+    deviation: Array,
+    turn: Array,
+    parent: NDArray[np.int64],
+    offset: Array,
+    com_local: Array,
+    point_body: NDArray[np.int64],
+    point_local: Array,
+    point_radius: Array,
+    rot: Array,
+    pos: Array,
+    com: Array,
+    points: Array,
+) -> None:
+    turned = np.empty((3, 3))
+    for f in range(len(root)):
+        for b in range(len(parent)):
+            above = parent[b]
+            if above < 0:
+                for i in range(3):
+                    pos[f, b, i] = root[f, i] + deviation[f, i]
+                _product(local[f, b], turn[f, b], rot[f, b])
+            else:
+                _product(local[f, b], turn[f, b], turned)
+                _product(rot[f, above], turned, rot[f, b])
+                _carry(rot[f, above], offset[b], pos[f, above], pos[f, b])
+            _carry(rot[f, b], com_local[b], pos[f, b], com[f, b])
+        for p in range(len(point_body)):
+            b = point_body[p]
+            _carry(rot[f, b], point_local[p], pos[f, b], points[f, p])
+            points[f, p, 2] -= point_radius[p]
+
+
+@jit
+def _motion(rot: Array, pos: Array, right_jacobian: Array, out: Array) -> None:
+    axes = np.empty((3, 3))
+    for f in range(len(rot)):
+        for k in range(3):
+            out[f, k, 3 + k] = 1.0
+        for b in range(rot.shape[1]):
+            _product(rot[f, b], right_jacobian[f, b], axes)
+            x, y, z = pos[f, b, 0], pos[f, b, 1], pos[f, b, 2]
+            for k in range(3):
+                row = out[f, 3 + 3 * b + k]
+                row[0], row[1], row[2] = axes[0, k], axes[1, k], axes[2, k]
+                row[3] = y * row[2] - z * row[1]
+                row[4] = z * row[0] - x * row[2]
+                row[5] = x * row[1] - y * row[0]
+
+
+@jit
+def _product(a: Array, b: Array, out: Array) -> None:
+    for i in range(3):
+        for j in range(3):
+            out[i, j] = a[i, 0] * b[0, j] + a[i, 1] * b[1, j] + a[i, 2] * b[2, j]
+
+
+@jit
+def _carry(rot: Array, vector: Array, origin: Array, out: Array) -> None:
+    for i in range(3):
+        turned = rot[i, 0] * vector[0] + rot[i, 1] * vector[1] + rot[i, 2] * vector[2]
+        out[i] = origin[i] + turned
 
 
 def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
@@ -221,20 +263,35 @@ def exp_and_right_jacobian(vectors: Array) -> tuple[Array, Array]:
 
     Sola et al., "A micro Lie theory", eqs. 132 and 143; power series below a milliradian.
     """
-    square = (vectors**2).sum(-1)[..., None, None]
-    angle = np.sqrt(square)
-    near = angle < 1e-3
-    safe = np.where(near, 1.0, angle)
-    first = np.where(near, 1 - square / 6, np.sin(safe) / safe)
-    second = np.where(near, 0.5 - square / 24, (1 - np.cos(safe)) / safe**2)
-    third = np.where(near, 1 / 6 - square / 120, (safe - np.sin(safe)) / safe**3)
-    hat = skew(vectors)
-    hat_square = hat @ hat
-    identity = np.eye(3)
-    return (
-        identity + first * hat + second * hat_square,
-        identity - second * hat + third * hat_square,
-    )
+    turn, jacobian = np.empty((*vectors.shape, 3)), np.empty((*vectors.shape, 3))
+    flat = np.ascontiguousarray(vectors).reshape(-1, 3)
+    _exp_and_right_jacobian(flat, turn.reshape(-1, 3, 3), jacobian.reshape(-1, 3, 3))
+    return turn, jacobian
+
+
+@jit
+def _exp_and_right_jacobian(vectors: Array, turn: Array, jacobian: Array) -> None:
+    hat = np.zeros((3, 3))
+    for n in range(len(vectors)):
+        x, y, z = vectors[n, 0], vectors[n, 1], vectors[n, 2]
+        square = x * x + y * y + z * z
+        angle = math.sqrt(square)
+        if angle < 1e-3:
+            first, second, third = 1 - square / 6, 0.5 - square / 24, 1 / 6 - square / 120
+        else:
+            first = math.sin(angle) / angle
+            second = (1 - math.cos(angle)) / square
+            third = (angle - math.sin(angle)) / (square * angle)
+        hat[0, 1], hat[0, 2], hat[1, 2] = -z, y, -x
+        hat[1, 0], hat[2, 0], hat[2, 1] = z, -y, x
+        for i in range(3):
+            for j in range(3):
+                twice = vectors[n, i] * vectors[n, j]  # the square of hat
+                one = 0.0
+                if i == j:
+                    twice, one = twice - square, 1.0
+                turn[n, i, j] = one + first * hat[i, j] + second * twice
+                jacobian[n, i, j] = one - second * hat[i, j] + third * twice
 
 
 def skew(vectors: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from translation.compiled_rotations import carried, chain
+from translation.compiled import carried, chain
 from translation.rotations import qinv, qmul
 from uhc.humanoid.body import Humanoid
 

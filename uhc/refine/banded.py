@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
+
+from translation.compiled import jit
 
 Array = NDArray[np.float64]
 
@@ -40,14 +41,23 @@ class PentadiagonalBlocks:
     def _banded(self) -> Array:
         """LAPACK's lower band storage (3 n, F n): row k is the k-th diagonal below the main one."""
         frames, size = self.diagonal.shape[:2]
-        # columns[f, c] holds column c of block column f from the top of its diagonal block down,
-        # and is read from its own diagonal element on; the zeros behind it are the band's end.
-        columns = np.zeros((frames, size, 4 * size))
-        columns[:, :, :size] = np.swapaxes(self.diagonal, 1, 2)
-        columns[:-1, :, size : 2 * size] = np.swapaxes(self.first, 1, 2)
-        columns[:-2, :, 2 * size : 3 * size] = np.swapaxes(self.second, 1, 2)
-        by_frame, by_column, by_row = columns.strides
-        shifted = as_strided(
-            columns, (frames, size, 3 * size), (by_frame, by_column + by_row, by_row)
-        )
-        return shifted.reshape(frames * size, 3 * size).T
+        columns = np.zeros((frames * size, 3 * size))
+        _fill(self.diagonal, self.first, self.second, columns)
+        return columns.T
+
+
+@jit
+def _fill(diagonal: Array, first: Array, second: Array, columns: Array) -> None:
+    """Write the matrix column by column, each from its own diagonal element down."""
+    frames, size = diagonal.shape[0], diagonal.shape[1]
+    for f in range(frames):
+        for c in range(size):
+            column = columns[f * size + c]
+            for r in range(c, size):
+                column[r - c] = diagonal[f, r, c]
+            if f + 1 < frames:
+                for r in range(size):
+                    column[size + r - c] = first[f, r, c]
+            if f + 2 < frames:
+                for r in range(size):
+                    column[2 * size + r - c] = second[f, r, c]

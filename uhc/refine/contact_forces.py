@@ -10,7 +10,7 @@ six components of `y = W^2 (w - C lambda)`:
 
     min over y of  |W^-1 y|^2 / 2 + sum_k max(0, c_k . y - l_k)^2 / (2 e_k) - w . y
 
-so Newton's method on (F, 6) replaces an active-set search a frame. Its Hessian's inverse is also
+so Newton's method on six numbers replaces an active-set search. Its Hessian's inverse is also
 how the optimal value curves in `w`: `S = (W^-2 + C_A E_A^-1 C_A^T)^-1` over the active generators.
 
 Forces are in body weights (BW), torques in BW metres about the centre of mass.
@@ -24,10 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import SimulationError
+from translation.compiled import factorise, jit, substitute
 from translation.rotations import cross
 
 Array = NDArray[np.float64]
 _MAX_NEWTON = 60
+_TOLERANCE = 1e-9
 _ARMIJO = 1e-4
 
 
@@ -96,72 +98,159 @@ def solve_contact_forces(
     Raises:
         SimulationError: Newton did not converge, or met values that are not finite.
     """
+    frames, points = effort.shape
     weights = np.array([1.0, 1.0, 1.0, torque_weight, torque_weight, torque_weight])
-    columns = generator_wrenches(arms, friction) * weights[:, None]
+    columns = np.ascontiguousarray(generator_wrenches(arms, friction).transpose(0, 2, 1)) * weights
     demand = wrench * weights
-    easy = np.repeat(1.0 / effort, 4, axis=1)
-    price = np.repeat(charge, 4, axis=1)
     dual = np.zeros_like(demand) if start is None else start / weights
-    dual, hessian, forces = _minimise_dual(demand, columns, easy, price, dual)
-    residual = wrench - (columns @ forces[..., None])[..., 0] / weights
+    forces, value = np.empty((frames, 4 * points)), np.empty(frames)
+    inverse, steepest = np.empty((frames, 6, 6)), np.empty(frames)
+    _minimise_dual(
+        demand, columns, 1.0 / effort, np.ascontiguousarray(charge), dual, forces, value, inverse,
+        steepest,
+    )  # fmt: skip
+    _check_convergence(demand, steepest)
+    delivered = (forces[:, None, :] @ columns)[:, 0] / weights
     return ContactForces(
-        generators=forces.reshape(*arms.shape[:2], 4),
+        generators=forces.reshape(frames, points, 4),
         dual=dual * weights,
-        curvature=np.asarray(np.linalg.inv(hessian), np.float64) * weights * weights[:, None],
-        value=0.5 * (residual * weights) ** 2 @ np.ones(6)
-        + (0.5 * forces**2 / easy + price * forces).sum(-1),
-        unexplained=residual,
+        curvature=inverse * weights * weights[:, None],
+        value=value,
+        unexplained=wrench - delivered,
         friction=friction,
     )
 
 
-def _minimise_dual(
-    demand: Array, columns: Array, easy: Array, price: Array, dual: Array
-) -> tuple[Array, Array, Array]:
-    """Newton with a halving line search, a frame at a time but all frames in step.
-
-    Returns the dual (F, 6), its Hessian (F, 6, 6) and the forces (F, K), with W inside.
-    """
-
-    def evaluate(y: Array, rows: NDArray[np.intp] | slice) -> tuple[Array, Array, Array]:
-        pull = (y[:, None, :] @ columns[rows])[:, 0] - price[rows]
-        forces = np.maximum(pull, 0.0) * easy[rows]
-        value = 0.5 * (y**2).sum(-1) + 0.5 * (forces * np.maximum(pull, 0.0)).sum(-1)
-        gradient = y + (columns[rows] @ forces[..., None])[..., 0] - demand[rows]
-        return value - (y * demand[rows]).sum(-1), gradient, forces
-
-    def curvature(forces: Array, rows: NDArray[np.intp] | slice) -> Array:
-        active = columns[rows] * (easy[rows] * (forces > 0))[:, None, :]
-        return np.eye(6) + active @ columns[rows].transpose(0, 2, 1)
-
-    value, gradient, forces = evaluate(dual, slice(None))
-    tolerance = 1e-9 * (1.0 + np.abs(demand).max(-1))
-    for _ in range(_MAX_NEWTON):
-        open_rows = np.flatnonzero(~(np.abs(gradient).max(-1) <= tolerance))
-        if not len(open_rows):
-            return dual, curvature(forces, slice(None)), forces
-        if not np.isfinite(gradient[open_rows]).all():
-            break
-        step = -np.linalg.solve(
-            curvature(forces[open_rows], open_rows), gradient[open_rows][..., None]
-        )[..., 0]
-        slope = (step * gradient[open_rows]).sum(-1)
-        length = np.ones(len(open_rows))
-        for _ in range(30):
-            trial = dual[open_rows] + length[:, None] * step
-            new_value, new_gradient, new_forces = evaluate(trial, open_rows)
-            slack = 1e-12 * (1.0 + np.abs(value[open_rows]))
-            enough = new_value <= value[open_rows] + _ARMIJO * length * slope + slack
-            if enough.all():
-                break
-            length = np.where(enough, length, 0.5 * length)
-        dual[open_rows], value[open_rows] = trial, new_value
-        gradient[open_rows], forces[open_rows] = new_gradient, new_forces
-    lost = ~np.isfinite(gradient).all(-1)
-    frame = int(np.argmax(lost if lost.any() else np.abs(gradient).max(-1) > tolerance))
+def _check_convergence(demand: Array, steepest: Array) -> None:
+    tolerance = _TOLERANCE * (1.0 + np.abs(demand).max(-1))
+    if (steepest <= tolerance).all():
+        return
+    lost = ~np.isfinite(steepest)
+    frame = int(np.argmax(lost if lost.any() else steepest > tolerance))
     raise SimulationError(
         f"The contact forces of frame {frame} did not converge",
-        found=f"gradient {np.abs(gradient[frame]).max():.3g}, demand {demand[frame]}",
+        found=f"gradient {steepest[frame]:.3g}, demand {demand[frame]}",
         expected=f"below {tolerance[frame]:.3g}",
         remedy="look at the motion there: accelerations this large do not come from a person",
     )
+
+
+@jit
+def _minimise_dual(
+    demand: Array,
+    columns: Array,
+    easy: Array,
+    price: Array,
+    dual: Array,
+    forces: Array,
+    value: Array,
+    inverse: Array,
+    steepest: Array,
+) -> None:
+    """Newton with a halving line search, frame by frame; W is inside.
+
+    Args:
+        demand (F, 6), columns (F, 4 P, 6), easy = 1 / e (F, P), price (F, P): the problem.
+        dual: (F, 6) where to start; becomes the solution.
+        forces (F, 4 P), value (F,) of the primal problem, inverse (F, 6, 6) of the dual's Hessian,
+            steepest (F,) largest component of the gradient where it ended: results.
+    """
+    frames, count = forces.shape
+    gradient, trial, step, unit = np.empty(6), np.empty(6), np.empty(6), np.zeros(6)
+    hessian = np.empty((6, 6))
+    for f in range(frames):
+        largest = 0.0
+        for i in range(6):
+            largest = max(largest, abs(demand[f, i]))
+        tolerance = _TOLERANCE * (1.0 + largest)
+        here = _evaluate(demand[f], columns[f], easy[f], price[f], dual[f], forces[f], gradient)
+        for _ in range(_MAX_NEWTON):
+            steepest[f] = _largest(gradient)
+            if steepest[f] <= tolerance or not np.isfinite(steepest[f]):
+                break
+            _curvature(columns[f], easy[f], forces[f], hessian)
+            factorise(hessian)
+            substitute(hessian, gradient, step)
+            slope = 0.0
+            for i in range(6):
+                slope -= step[i] * gradient[i]
+            slack, length, there = 1e-12 * (1.0 + abs(here)), 1.0, here
+            for _ in range(30):
+                for i in range(6):
+                    trial[i] = dual[f, i] - length * step[i]
+                there = _evaluate(
+                    demand[f], columns[f], easy[f], price[f], trial, forces[f], gradient
+                )
+                if there <= here + _ARMIJO * length * slope + slack:
+                    break
+                length *= 0.5
+            here = there
+            dual[f] = trial
+        steepest[f] = _largest(gradient)
+        _curvature(columns[f], easy[f], forces[f], hessian)
+        factorise(hessian)
+        for i in range(6):
+            unit[i] = 1.0
+            substitute(hessian, unit, inverse[f, i])
+            unit[i] = 0.0
+        value[f] = 0.0
+        for i in range(6):  # in the optimum, the missed wrench is the dual
+            missed = demand[f, i]
+            for k in range(count):
+                missed -= columns[f, k, i] * forces[f, k]
+            value[f] += 0.5 * missed**2
+        for k in range(count):
+            value[f] += (0.5 * forces[f, k] / easy[f, k // 4] + price[f, k // 4]) * forces[f, k]
+
+
+@jit
+def _largest(values: Array) -> float:
+    """Return the largest magnitude; not finite if one of them is not."""
+    out = 0.0
+    for value in values:
+        if not np.isfinite(value):
+            return np.inf
+        out = max(out, abs(value))
+    return out
+
+
+@jit
+def _evaluate(
+    demand: Array,
+    columns: Array,
+    easy: Array,
+    price: Array,
+    y: Array,
+    forces: Array,
+    gradient: Array,
+) -> float:
+    """Return the dual's value at y (6,); write its gradient (6,) and the forces (4 P,)."""
+    value = 0.0
+    for i in range(6):
+        value += (0.5 * y[i] - demand[i]) * y[i]
+        gradient[i] = y[i] - demand[i]
+    for k in range(len(forces)):
+        pull = -price[k // 4]
+        for i in range(6):
+            pull += columns[k, i] * y[i]
+        if pull <= 0.0:  # not so for NaN, which is to be seen
+            forces[k] = 0.0
+            continue
+        forces[k] = pull * easy[k // 4]
+        value += 0.5 * pull * forces[k]
+        for i in range(6):
+            gradient[i] += columns[k, i] * forces[k]
+    return value
+
+
+@jit
+def _curvature(columns: Array, easy: Array, forces: Array, hessian: Array) -> None:
+    """Write the lower half of the dual's Hessian (6, 6)."""
+    for i in range(6):
+        for j in range(i + 1):
+            hessian[i, j] = 1.0 if i == j else 0.0
+    for k in range(len(forces)):
+        if forces[k] > 0.0:
+            for i in range(6):
+                for j in range(i + 1):
+                    hessian[i, j] += columns[k, i] * columns[k, j] * easy[k // 4]

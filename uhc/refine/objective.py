@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from translation.rotations import cross
 from uhc.humanoid.kinematics import (
     CONTACTS,
     JOINTS,
@@ -30,11 +29,12 @@ from uhc.humanoid.kinematics import (
     ClipState,
     ReferencePose,
     forward,
-    skew,
+    turns_of,
 )
 from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.contact_forces import ContactForces, solve_contact_forces
 from uhc.refine.rolling import rolling_torque, slip
+from uhc.refine.tree_sums import couple, point_stiffness, point_wrenches, sum_subtrees
 from uhc.refine.wrench import Demand, demand_jacobian, demanded_wrench
 
 Array = NDArray[np.float64]
@@ -122,8 +122,9 @@ class Objective:
             start: (F - 2, 6) dual of the contact problem to start from.
         """
         w = self.weights
-        state = forward(self.tree, self.reference, deviation)
-        steady = state if self.steady is None else forward(self.tree, self.steady, deviation)
+        turns = turns_of(deviation)
+        state = forward(self.tree, self.reference, deviation, turns)
+        steady = state if self.steady is None else forward(self.tree, self.steady, deviation, turns)
         demand = demanded_wrench(self.tree, steady, self.dt)
         places = state.points[:, CONTACTS]
         slid = beyond(slip(self.tree, state), w.creep * self.dt)
@@ -196,26 +197,28 @@ class Objective:
         stiff[..., 2] = upright + w.penetration * below + w.clearance * short
         joint_push = JOINT_WEIGHT[:, None] * (at.state.points[:, JOINTS] - self.target)
         joint_stiff = np.broadcast_to(JOINT_WEIGHT[:, None], joint_push.shape)
-        everything = slice(None)
+        bodies, frames = len(tree.parent), len(gradient)
+        wrenches = np.zeros((frames, bodies, 6))
         pushes = np.concatenate([joint_push, push], 1)
-        wrenches = np.concatenate([cross(at.state.points, pushes), pushes], -1)
+        point_wrenches(at.state.points, pushes, tree.point_body, wrenches)
         if len(tree.spheres):
-            wrenches[:, tree.spheres, :3] += rolling_torque(tree, at.state, slide)
-        below_sum = tree.subtree_sum(tree.bodies_from_points(wrenches, everything))
-        grouped = at.state.motion.reshape(len(gradient), -1, 3, 6)
-        gradient += (grouped @ below_sum[:, tree.group_body, :, None]).reshape(gradient.shape)
-        lever = _point_maps(at.state.points)
+            torques = rolling_torque(tree, at.state, slide)
+            for sphere, body in enumerate(tree.point_body[tree.spheres]):
+                wrenches[:, body, :3] += torques[:, sphere]
+        sum_subtrees(tree.parent, wrenches)
+        grouped = at.state.motion.reshape(frames, -1, 3, 6)
+        gradient += (grouped @ wrenches[:, tree.group_body, :, None]).reshape(gradient.shape)
         stiffness = np.concatenate([joint_stiff, stiff], 1)
-        inertia = np.swapaxes(lever, -1, -2) @ (stiffness[..., None] * lever)
-        diagonal = self._couple(at.state.motion, inertia, everything, at.state.motion)
+        points, motion = at.state.points, at.state.motion
+        diagonal = self._couple(motion, (points, stiffness, points), tree.point_body, motion)
         diagonal[:, *np.diag_indices(diagonal.shape[1])] += w.pull
-        contact_lever = lever[:, CONTACTS]
-        across = np.swapaxes(contact_lever[1:, :, :2], -1, -2) @ (
-            -pair[..., None, None] * contact_lever[:-1, :, :2]
-        )
+        apart = np.zeros_like(push[:-1])
+        apart[..., :2] = -pair[..., None]
+        soles = np.ascontiguousarray(places)
         first = self._couple(
-            at.state.motion[1:], across, CONTACTS, at.state.motion[:-1], symmetric=False
-        )
+            motion[1:], (soles[1:], apart, soles[:-1]), tree.point_body[CONTACTS], motion[:-1],
+            symmetric=False,
+        )  # fmt: skip
         second = np.zeros((len(first) - 1, *first.shape[1:]))
         return PentadiagonalBlocks(diagonal, first, second)
 
@@ -231,22 +234,22 @@ class Objective:
         return upright, 0.5 * (sliding[1:] + sliding[:-1]) / self.dt**2
 
     def _couple(
-        self, left: Array, maps: Array, points: slice, right: Array, symmetric: bool = True
+        self,
+        left: Array,
+        springs: tuple[Array, Array, Array],
+        bodies: NDArray[np.int64],
+        right: Array,
+        symmetric: bool = True,
     ) -> Array:
-        """(F, nv, nv): sum over points of `left_d^T map right_e` where both d and e move the point.
+        """(F, nv, nv): sum over springs of `left_d^T spring right_e` where both move the point.
 
         Only the lower half when symmetric: bodies are numbered so that those above come first.
         """
-        tree, frames = self.tree, len(left)
-        below = tree.subtree_sum(tree.bodies_from_points(maps, points))[:, tree.group_body]
-        carried = (left.reshape(frames, -1, 3, 6) @ below).reshape(left.shape)
-        out = carried @ np.swapaxes(right, 1, 2)
-        out *= tree.dof_above
-        if not symmetric:
-            grouped = right.reshape(frames, -1, 3, 6) @ np.swapaxes(below, -1, -2)
-            other = left @ np.swapaxes(grouped.reshape(right.shape), 1, 2)
-            other *= tree.dof_strictly_above.T
-            out += other
+        below = np.zeros((len(left), len(self.tree.parent), 6, 6))
+        point_stiffness(*springs, bodies, below)
+        sum_subtrees(self.tree.parent, below.reshape(*below.shape[:2], 36))
+        out = np.zeros((*left.shape[:2], right.shape[1]))
+        couple(left, below, right, self.tree.parent, symmetric, out)
         return out
 
     def _add_wrench(self, at: Evaluation, gradient: Array, blocks: PentadiagonalBlocks) -> None:
@@ -294,8 +297,3 @@ def _speed_square(slid: Array, dt: float) -> Array:
     """(F - 2, P): mean square of the slip's speeds before and after an inner frame, m^2/s^2."""
     step = (slid**2).sum(-1) / dt**2
     return 0.5 * (step[1:] + step[:-1])
-
-
-def _point_maps(points: Array) -> Array:
-    """(F, P, 3, 6): motion vector -> velocity of the point."""
-    return np.concatenate([-skew(points), np.broadcast_to(np.eye(3), (*points.shape, 3))], -1)

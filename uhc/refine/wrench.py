@@ -20,10 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from translation.compiled import jit
 from translation.rotations import cross
-from uhc.humanoid.kinematics import BodyTree, ClipState, skew
+from uhc.humanoid.kinematics import BodyTree, ClipState
+from uhc.refine.tree_sums import project, sum_subtrees
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 GRAVITY = 9.81
 
 
@@ -70,19 +73,17 @@ def demand_jacobian(
     relative = demand.acceleration - GRAVITY * (demand.wrench[:, None, :3] - [0.0, 0.0, 1.0])
     here = -2 * arms - tree.mass_bw[:, None] * relative
     here -= GRAVITY * tree.mass_bw[:, None] * point_forces.sum(1)[:, None]
-    spread = _spread(tree, state.rot[inner], state.rot[2:] + state.rot[:-2]) / dt**2
-    turn = spread - _trace(spread)
-    before, after = (
-        _spread(tree, state.rot[inner], r) / dt**2 for r in (state.rot[:-2], state.rot[2:])
-    )
-    maps = _body_map(tree, state.com[inner], -2 / dt**2, here, turn)
+    before = _spread(tree, state.rot[inner], state.rot[:-2]) / dt**2
+    after = _spread(tree, state.rot[inner], state.rot[2:]) / dt**2
+    turn = before + after - _trace(before + after)
+    maps = _body_maps(tree, state.com[inner], -2 / dt**2, here, turn)
     # A sphere touches below its centre wherever it turns: the place moves as the centre does.
     at = state.points[inner, points] + tree.point_radius[points, None] * [0.0, 0.0, 1.0]
-    maps[..., 3:, :] += tree.bodies_from_points(_lever(at, GRAVITY * point_forces), points)
+    _add_levers(tree.point_body[points], at, GRAVITY * point_forces, maps)
     sides = []
     for neighbour, moments in ((slice(None, -2), before), (slice(2, None), after)):
         turning = _trace(moments) - np.swapaxes(moments, -1, -2)
-        sides.append(_body_map(tree, state.com[neighbour], 1 / dt**2, arms, turning))
+        sides.append(_body_maps(tree, state.com[neighbour], 1 / dt**2, arms, turning))
     return (
         _columns(tree, sides[0], state.motion[:-2]),
         _columns(tree, maps, state.motion[inner]),
@@ -104,33 +105,80 @@ def axial(matrices: Array) -> Array:
 
 def _spread(tree: BodyTree, rot: Array, other: Array) -> Array:
     """Mass integral of `(R s)(R' s)^T` of every body: (F, B, 3, 3)."""
-    return rot @ tree.second_moment_bw @ np.swapaxes(other, -1, -2)
+    out = np.empty(rot.shape)
+    _fill_spread(tree.second_moment_bw, rot, other, out)
+    return out
+
+
+@jit
+def _fill_spread(moment: Array, rot: Array, other: Array, out: Array) -> None:
+    half = np.empty((3, 3))
+    for f in range(len(rot)):
+        for b in range(len(moment)):
+            for i in range(3):
+                for j in range(3):
+                    half[i, j] = 0.0
+                    for k in range(3):
+                        half[i, j] += rot[f, b, i, k] * moment[b, k, j]
+            for i in range(3):
+                for j in range(3):
+                    out[f, b, i, j] = 0.0
+                    for k in range(3):
+                        out[f, b, i, j] += half[i, k] * other[f, b, j, k]
+
+
+def _body_maps(tree: BodyTree, com: Array, scale: float, lever: Array, turning: Array) -> Array:
+    """(F, B, 6, 6): motion vector of a body -> its part in force and torque, times gravity."""
+    maps = np.zeros((*com.shape[:2], 6, 6))
+    _add_pushes(np.arange(len(tree.parent)), com, scale * tree.mass_bw, maps)
+    _add_levers(np.arange(len(tree.parent)), com, lever, maps)
+    maps[..., 3:, :3] += turning
+    return maps
+
+
+@jit
+def _add_pushes(bodies: Integers, at: Array, factor: Array, maps: Array) -> None:
+    """Add `factor` times the velocity of the points at (F, b, 3) to the force."""
+    for f in range(len(at)):
+        for p in range(len(bodies)):
+            into = maps[f, bodies[p]]
+            x, y, z = factor[p] * at[f, p, 0], factor[p] * at[f, p, 1], factor[p] * at[f, p, 2]
+            into[0, 1] += z
+            into[0, 2] -= y
+            into[1, 0] -= z
+            into[1, 2] += x
+            into[2, 0] += y
+            into[2, 1] -= x
+            for i in range(3):
+                into[i, 3 + i] += factor[p]
+
+
+@jit
+def _add_levers(bodies: Integers, at: Array, vectors: Array, maps: Array) -> None:
+    """Add `vector x (velocity of the point)` to the torque: (F, b, 3) each."""
+    for f in range(len(at)):
+        for p in range(len(bodies)):
+            into, a, v = maps[f, bodies[p]], at[f, p], vectors[f, p]
+            dot = a[0] * v[0] + a[1] * v[1] + a[2] * v[2]
+            for i in range(3):
+                into[3 + i, i] += dot
+                for j in range(3):
+                    into[3 + i, j] -= a[i] * v[j]
+            into[3, 4] -= v[2]
+            into[3, 5] += v[1]
+            into[4, 3] += v[2]
+            into[4, 5] -= v[0]
+            into[5, 3] -= v[1]
+            into[5, 4] += v[0]
 
 
 def _trace(matrices: Array) -> Array:
     return np.trace(matrices, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
 
 
-def _lever(at: Array, vector: Array) -> Array:
-    """(F, b, 3, 6): the map from a motion vector to `vector x (velocity of the point at)`."""
-    hat = skew(vector)
-    return np.concatenate([-hat @ skew(at), hat], -1)
-
-
-def _body_map(tree: BodyTree, com: Array, scale: float, lever: Array, turning: Array) -> Array:
-    """(F, B, 6, 6): motion vector of a body -> its part in force and torque, times gravity."""
-    maps = np.zeros((*com.shape[:2], 6, 6))
-    mass = scale * tree.mass_bw[:, None, None]
-    maps[..., :3, :3] = -mass * skew(com)
-    maps[..., :3, 3:] = mass * np.eye(3)
-    maps[..., 3:, :] = _lever(com, lever)
-    maps[..., 3:, :3] += turning
-    return maps
-
-
 def _columns(tree: BodyTree, maps: Array, motion: Array) -> Array:
-    """Sums the maps over subtrees and applies them to each degree of freedom: (F, 6, nv)."""
-    below = tree.subtree_sum(maps)[:, tree.group_body]
-    grouped = motion.reshape(len(motion), -1, 3, 6)
-    columns = grouped @ np.swapaxes(below, -1, -2)
-    return np.swapaxes(columns.reshape(len(motion), -1, 6), -1, -2) / GRAVITY
+    """Sum the maps over subtrees and apply them to each degree of freedom: (F, 6, nv)."""
+    sum_subtrees(tree.parent, maps.reshape(*maps.shape[:2], 36))
+    columns = np.empty((len(motion), 6, motion.shape[1]))
+    project(motion, maps, columns)
+    return columns / GRAVITY

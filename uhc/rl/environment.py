@@ -155,10 +155,14 @@ class TrackingEnv(gymnasium.Env):
         self.simulation = Simulation(self._humanoid, self.window.reference, o.clamp_n, o.gains)
         self.simulation.data.qpos[2] += LIFT_M
         self._step = 0
-        return self._observe(), {}
+        self._place_bodies()
+        return self.observation(), {}
 
-    def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Play one control step (1/20 s)."""
+    def advance(self, action: NDArray[Any]) -> float:
+        """Play one control step (1/20 s); return the mean distance of the bodies, metres.
+
+        Infinite where the simulation diverged.
+        """
         start = self._step * CONTROL_STEPS
         action = np.clip(action, -MAX_ACTION, MAX_ACTION)
         push = np.zeros(self._humanoid.nv)
@@ -167,11 +171,18 @@ class TrackingEnv(gymnasium.Env):
         push[:2] = c * push[0] - np.sin(yaw) * push[1], np.sin(yaw) * push[0] + c * push[1]
         trouble = self.simulation.advance(start, CONTROL_STEPS, push)
         self._step += 1
-        if trouble:  # the state is not finite: the last observation that is
+        if trouble:
+            return np.inf
+        self._place_bodies()
+        return self.distance()
+
+    def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Play one control step (1/20 s)."""
+        distance = self.advance(action)
+        if not np.isfinite(distance):  # nor is the state: the last observation that is
             info = {"distance": np.inf, "clip": self._clip, "success": False}
             return np.zeros(SIZE), 0.0, True, False, info
-        observation = self._observe()
-        distance = self.distance()
+        observation = self.observation()
         failed = distance > self.options.failure_m
         ended = self._step >= self.window.last
         info: dict[str, Any] = {"distance": distance}
@@ -195,11 +206,16 @@ class TrackingEnv(gymnasium.Env):
         self.simulation.shift[:] = state["shift"]
         for name in _STATE:
             getattr(self.simulation.data, name)[:] = state[name]
-        return self._observe()
+        self._place_bodies()
+        return self.observation()
 
-    def _observe(self) -> Array:
+    def _place_bodies(self) -> None:
+        """Bring the bodies' positions up to the state."""
+        mujoco.mj_kinematics(self._humanoid.model, self.simulation.data)
+
+    def observation(self) -> Array:
+        """Return the observation (SIZE,) of this moment."""
         data, window = self.simulation.data, self.window
-        mujoco.mj_kinematics(self._humanoid.model, data)
         ahead = np.minimum(self._step + np.array((1, *LOOKAHEAD)), window.last)
         return observe(
             data.qpos, data.qvel, data.xpos[1:], self.simulation.dual,

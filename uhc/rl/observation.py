@@ -7,9 +7,9 @@ that a motion looks the same wherever it goes. Compiled, because every control s
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from translation.compiled import jit, rotate
 from uhc.control.computed_torque import rotation_error
 
 Array = NDArray[np.float64]
@@ -23,29 +23,21 @@ LOOKAHEAD = (3, 7)
 SIZE = OWN + NEXT + LATER * len(LOOKAHEAD)
 
 
-@njit(cache=True)
-def _rotate(quat: Array, vector: Array) -> Array:
-    """Vector (3,) turned by a unit quaternion wxyz."""
-    axis = quat[1:]
-    first = np.cross(axis, vector)
-    return vector + 2.0 * (quat[0] * first + np.cross(axis, first))
-
-
-@njit(cache=True)
+@jit
 def _level(heading: float, vector: Array) -> Array:
     """Vector (3,) of the world in the frame turned by `heading` about z."""
     c, s = np.cos(heading), np.sin(heading)
     return np.array([c * vector[0] + s * vector[1], -s * vector[0] + c * vector[1], vector[2]])
 
 
-@njit(cache=True)
+@jit
 def heading(quat: Array) -> float:
     """Angle (rad) by which a root quaternion wxyz turns the body's x axis about z."""
     w, x, y, z = quat
     return np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
-@njit(cache=True)
+@jit
 def observe(
     qpos: Array,
     qvel: Array,
@@ -68,8 +60,11 @@ def observe(
     out = np.empty(SIZE)
     yaw = heading(qpos[3:7])
     out[0] = qpos[2]
-    out[1:4] = _level(yaw, _rotate(qpos[3:7], np.array([1.0, 0.0, 0.0])))
-    out[4:7] = _level(yaw, _rotate(qpos[3:7], np.array([0.0, 0.0, 1.0])))
+    axis = np.empty(3)
+    rotate(qpos[3:7], np.array([1.0, 0.0, 0.0]), axis)
+    out[1:4] = _level(yaw, axis)
+    rotate(qpos[3:7], np.array([0.0, 0.0, 1.0]), axis)
+    out[4:7] = _level(yaw, axis)
     out[7:10] = _level(yaw, qvel[:3])
     out[10:13] = qvel[3:6]
     i = 13

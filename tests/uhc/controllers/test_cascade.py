@@ -9,7 +9,7 @@ import pytest
 
 from loop.errors import InvalidOptionError
 from tests.uhc.controllers.test_search import QUICK
-from uhc.controllers.base import TrackingRequest
+from uhc.controllers.base import Attempt, Tracking, TrackingRequest, finish, first_close
 from uhc.controllers.cascade import Cascade
 from uhc.controllers.policy import PolicyController, play
 from uhc.controllers.tracker import Tracker
@@ -19,6 +19,10 @@ from uhc.rl.policy import Policy
 
 UNAIDED = Tracker(levels_n=(0.0,))
 NEVER_CLOSE = replace(UNAIDED, accept_error_m=0.0)
+EMPTY = np.zeros((0, 71))
+NOTHING = Tracking(
+    EMPTY, np.zeros((0, 22, 3), np.float32), False, "", -1, 0, 0.0, 0.0, 0.0, 0.0, 0.0
+)
 
 
 def policy_that_always(action: float) -> PolicyController:
@@ -46,7 +50,7 @@ def test_help_comes_only_after_a_search_that_was_not_close(symmetric_humanoid, s
 
 def test_never_farther_than_the_tracker_alone(symmetric_humanoid, standing) -> None:
     found = Cascade(QUICK, NEVER_CLOSE).track(TrackingRequest(symmetric_humanoid, standing[:20]))
-    alone = UNAIDED.track(TrackingRequest(symmetric_humanoid, standing[:20]))
+    alone = NEVER_CLOSE.track(TrackingRequest(symmetric_humanoid, standing[:20]))
     assert found.success and found.error_m <= alone.error_m
 
 
@@ -84,3 +88,31 @@ def test_where_tracker_and_policy_fall_there_is_help(
         TrackingRequest(symmetric_humanoid, airborne)
     )
     assert done.success and done.qpos.tobytes() == alone.qpos.tobytes()
+
+
+def test_attempts_that_are_paused_go_on_only_where_no_other_is_close() -> None:
+    steps: list[str] = []
+
+    def attempt(name: str, error_m: float, pauses: bool) -> Attempt:
+        steps.append(name)
+        if pauses:
+            yield
+            steps.append(f"{name} goes on")
+        return replace(NOTHING, reason=name, error_m=error_m, success=True)
+
+    hopeless = attempt("far", 0.2, True), attempt("farther", 0.3, True)
+    assert first_close([*hopeless, attempt("close", 0.01, False)], 0.05).reason == "close"
+    assert steps == ["far", "farther", "close"]
+    assert first_close([attempt("a", 0.3, True), attempt("b", 0.2, True)], 0.05).reason == "b"
+    assert steps[3:] == ["a", "b", "a goes on", "b goes on"]
+
+
+def test_pausing_changes_no_result(symmetric_humanoid, standing) -> None:
+    lifted = standing[:20].copy()
+    lifted[:, 2] += np.linspace(0.0, 0.3, 20)  # close at first, then out of reach
+    request = TrackingRequest(symmetric_humanoid, lifted)
+    tracker = replace(UNAIDED, accept_error_m=0.02, passes=0)
+    (trial,) = tracker.trials(request, 0.02)
+    pauses = sum(1 for _ in trial)
+    (whole,) = (finish(trial) for trial in tracker.trials(request, np.inf))
+    assert pauses == 1 and tracker.track(request).qpos.tobytes() == whole.qpos.tobytes()

@@ -14,7 +14,7 @@ from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.ik import solve_ik
 from uhc.control.reference import build_reference
 from uhc.control.simulation import Simulation
-from uhc.controllers.base import TrackingRequest
+from uhc.controllers.base import TrackingRequest, finish
 from uhc.controllers.tracker import Tracker
 from uhc.humanoid.cleanup import clean
 from uhc.humanoid.model import (
@@ -161,7 +161,7 @@ def test_a_diverging_simulation_stops_and_leaves_its_state(
     broken = reference.qacc.copy()
     broken[100:, 10] = np.nan
     request = TrackingRequest(symmetric_humanoid, standing[:20], dump_folder=tmp_path / "dumps")
-    done = Tracker().attempt(request, replace(reference, qacc=broken), 0.0)
+    done = finish(Tracker().trial(request, replace(reference, qacc=broken), 0.0))
     assert not done.success and done.reason == "the simulation diverged"
     assert done.failed_frame == 100 // reference.stride + 1
     assert np.isfinite(done.qpos).all()

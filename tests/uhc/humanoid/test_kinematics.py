@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from loop.errors import InvalidMotionError, InvalidOptionError
+from tests.uhc.bodies import moved_by
 from uhc.humanoid.kinematics import (
     BodyTree,
     ReferencePose,
@@ -51,7 +52,7 @@ def test_motion_vectors_are_the_derivative_of_points(humanoid: Humanoid) -> None
     tree, step = BodyTree.from_humanoid(humanoid), 1e-6
     reference = ReferencePose.from_qpos(qpos)
     state = forward(tree, reference, deviation)
-    moves = tree.dof_above[3 * (tree.point_body + 1)]  # (P, nv): which coordinates move a point
+    moves = moved_by(tree, slice(None))
     for dof in range(humanoid.nv):
         shift = np.zeros(humanoid.nv)
         shift[dof] = step
@@ -68,14 +69,6 @@ def test_second_moments_reproduce_the_inertia(humanoid: Humanoid) -> None:
     inertia = np.trace(second, axis1=1, axis2=2)[:, None, None] * np.eye(3) - second
     expected = np.sort(humanoid.model.body_inertia[1:], axis=1)
     np.testing.assert_allclose(np.linalg.eigvalsh(inertia), expected, rtol=1e-9, atol=1e-12)
-
-
-def test_subtree_sums(humanoid: Humanoid) -> None:
-    tree = BodyTree.from_humanoid(humanoid)
-    summed = tree.subtree_sum(np.ones((1, len(tree.parent))))[0]
-    assert summed[0] == len(tree.parent)
-    leaves = set(range(len(tree.parent))) - set(tree.parent.tolist())
-    assert all(summed[leaf] == 1 for leaf in leaves)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-9, 1e-4, 9.9e-4, 1.1e-3, 0.5, 3.0])

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from tests.uhc.bodies import moved_by
 from uhc.humanoid.kinematics import CONTACTS, BodyTree, ClipState, ReferencePose, forward
 from uhc.humanoid.model import Humanoid
 from uhc.humanoid.poses import qpos_integrate
@@ -77,9 +78,8 @@ def test_gradient(body_humanoid: Humanoid) -> None:
     push[:-1, :, :2] -= force
     torque = np.cross(state.points[:, CONTACTS], push)
     torque[:, 8:] += rolling_torque(tree, state, force)
-    carried = tree.bodies_from_points(np.concatenate([torque, push], -1), CONTACTS)
-    carried = tree.subtree_sum(carried)[:, tree.group_body]
-    found = (state.motion.reshape(3, -1, 3, 6) @ carried[..., None]).reshape(at.shape)
+    felt = state.motion @ np.concatenate([torque, push], -1).swapaxes(1, 2)  # (3, nv, C)
+    found = (felt * moved_by(tree, CONTACTS).T).sum(-1)
     for _ in range(10):
         along, step = rng.normal(size=at.shape), 1e-6
         up, down = (
@@ -91,5 +91,5 @@ def test_gradient(body_humanoid: Humanoid) -> None:
 
 def _twist(tree: BodyTree, state: ClipState, move: Array) -> Array:
     """(C, 6) motion vectors of the contacts' bodies for a small move (nv,)."""
-    moves = tree.dof_above[3 * (tree.point_body[CONTACTS] + 1)]
+    moves = moved_by(tree, CONTACTS)
     return (moves * move) @ state.motion[0]

@@ -1,8 +1,9 @@
-"""Quaternion algebra for compiled loops: one rotation a call, results in given arrays.
+"""What compiled loops share: one rotation a call, small systems, the tree of a body.
 
-The same rules as `translation.rotations`, which is for whole arrays. Quaternions are ``quat_wxyz``.
-numba's cache notices changes of the file that holds a function, not of files it calls into: whoever
-changes this file has to remove the ``__pycache__`` folders of its callers.
+Rotations are those of `translation.rotations`, which is for whole arrays; results go into given
+arrays. Quaternions are ``quat_wxyz``. numba's cache notices changes of the file that holds a
+function, not of files it calls into: whoever changes this file has to remove the ``__pycache__``
+folders of its callers.
 """
 
 from __future__ import annotations
@@ -49,6 +50,38 @@ def log(w: float, x: float, y: float, z: float, out: Array) -> None:
     norm = math.sqrt(x * x + y * y + z * z)
     scale = 2.0 * math.atan2(norm, w) / norm if norm > 1e-12 else 2.0
     out[0], out[1], out[2] = scale * x, scale * y, scale * z
+
+
+@jit
+def factorise(matrix: Array) -> None:
+    """Replace the lower half of a positive definite matrix (n, n) by its Cholesky factor.
+
+    What is not positive definite gives numbers that are not finite.
+    """
+    for i in range(matrix.shape[0]):
+        for j in range(i + 1):
+            entry = matrix[i, j]
+            for k in range(j):
+                entry -= matrix[i, k] * matrix[j, k]
+            if i == j:
+                matrix[i, i] = math.sqrt(entry)
+            else:
+                matrix[i, j] = entry / matrix[j, j]
+
+
+@jit
+def substitute(factor: Array, right: Array, out: Array) -> None:
+    """Solve for right (n,) with what `factorise` left."""
+    n = factor.shape[0]
+    for i in range(n):
+        total = right[i]
+        for k in range(i):
+            total -= factor[i, k] * out[k]
+        out[i] = total / factor[i, i]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            out[i] -= factor[k, i] * out[k]
+        out[i] /= factor[i, i]
 
 
 def chain(
