@@ -317,7 +317,7 @@ def test_diverged_states_are_kept_for_inspection(
     )  # anything that moves has diverged
     result = correct_joints([walk[:12]], CorrectionOptions(dump_folder=tmp_path), workers=1)[0]
     assert not result.success and result.reason == "the simulation diverged"
-    assert len(list(tmp_path.glob("diverged_*.npz"))) == 5  # one a residual-force level
+    assert len(list(tmp_path.glob("diverged_*.npz"))) == 6  # near poses, and one a level
 
 
 def test_the_sole_follows_how_the_feet_of_a_clip_rest(walk: Joints) -> None:
