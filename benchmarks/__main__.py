@@ -72,7 +72,8 @@ def roofline(step: Callable[[], object], found: dict[str, list[float]], half: bo
     return (
         f"plain: {work / 1e9:.1f} GFLOP at {work / min(found['plain']) / 1e9:.0f} GFLOP/s; "
         f"products of matrices: {peak['float32'] / 1e9:.0f} in float32, "
-        f"{peak['bfloat16'] / 1e9:.0f} in bfloat16; {allowed:.1f} x if all the plain one's work ran at that speed"
+        f"{peak['bfloat16'] / 1e9:.0f} in bfloat16; {allowed:.1f} x if all the plain one's "
+        "work ran at that speed"
     )
 
 
