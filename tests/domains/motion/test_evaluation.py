@@ -120,12 +120,11 @@ def test_bounds_stand_beside_every_distance_and_real_motions_too(found) -> None:
 def test_synthetic_sets_are_measured_without_a_model(found) -> None:
     real, eyes = walkers(100, 40), Eyes()
     evaluation = MotionEvaluation(Model(), walkers(0, 40), real, eyes, 40)  # type: ignore[arg-type]
-    few = Corrected(MotionBatch(real.items[: LEAST - 1]), {"Kept motions_correction": 5.0})
+    few = Corrected(MotionBatch(real.items[: LEAST - 1]))
     metrics = evaluation.evaluate(None, MotionBatch(real.items), few, Stream(3))  # type: ignore[arg-type]
     for name in (*HEADLINE, *SHARES, "Diversity", "Jitter", "Bone length error"):
         assert metrics[f"{name}_sampled"] == metrics[f"{name} train_ground truth"]
     assert not [name for name in metrics if name.endswith("_corrected")]  # too few
-    assert metrics["Kept motions_correction"] == 5.0
 
 
 def test_a_collapsed_model_reads_worse(found) -> None:

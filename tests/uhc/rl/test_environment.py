@@ -43,7 +43,9 @@ def test_no_action_is_the_tracker_without_help(symmetric_humanoid, standing, env
         _, reward, failed, cut, info = env.step(np.zeros(ACTION))
         assert not failed
     assert cut and info["success"] and reward > 0.95
-    tracked = Tracker(levels_n=(0.0,)).track(TrackingRequest(symmetric_humanoid, standing))
+    # The environment follows its reference once; the tracker does not learn from a first pass here.
+    tracker = Tracker(levels_n=(0.0,), passes=0)
+    tracked = tracker.track(TrackingRequest(symmetric_humanoid, standing))
     np.testing.assert_array_equal(env.simulation.data.qpos, tracked.qpos[-1])
 
 
