@@ -18,25 +18,21 @@ import logging
 import multiprocessing
 import os
 import shutil
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from body_models.damage import DAMAGE
 from body_models.npy import read_npy
-from body_models.skeleton import DEFAULT_SKELETON, JOINT_COUNT
-from body_models.smpl import BodyModel, Gender, find_body_model, load_body_model, pose_joints
+from body_models.skeleton import DEFAULT_SKELETON
 from dataset.captions import format_captions
 from dataset.humanml3d import SPLITS, read_motion
 from dataset.humanml3d_index import IndexRow, PublicFiles
+from dataset.humanml3d_takes import HUMANACT12, Resample, Sources, body_of, span_of, take_joints
 from dataset.published_humanml3d import LISTED
 from dataset.windows import Window, clips_of
 from dataset.writer import Moments, check_replaceable
@@ -50,20 +46,9 @@ from loop.errors import (
 )
 from loop.progress import track
 from loop.rundir.files import storage, write_bytes
-from translation.amass import Z_UP_TO_Y_UP, amass_joints, read_amass
-from translation.humanml import FPS, vectors_to_joints
+from translation.humanml import vectors_to_joints
 from translation.layout import MARKER
 
-CUT_S = {
-    "Eyes_Japan_Dataset": 3.0,
-    "MPI_HDM05": 3.0,
-    "TotalCapture": 1.0,
-    "MPI_Limits": 1.0,
-    "Transitions_mocap": 0.5,
-}
-"""What the published pipeline cuts from the start of every take of an archive."""
-HUMANACT12 = "humanact12"
-BETAS = 10
 CHECK_CLIP = "012314"
 """The clip whose vectors HumanML3D's repository holds, to compare with."""
 CHECK_M = 1e-3
@@ -71,18 +56,7 @@ CHECK_M = 1e-3
 FOLDERS = ("new_joint_vecs", "new_joints", "texts")
 _IN_FLIGHT = 4
 
-Resample = Literal["published", "exact"]
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where everything is read from; small, so that every task can hold it."""
-
-    amass: Path
-    smplh: Path
-    humanact12: Path | None
-    resample: Resample
 
 
 @dataclass(frozen=True)
@@ -125,7 +99,7 @@ def build(
         Path(amass), Path(smplh), None if humanact12 is None else Path(humanact12), resample
     )
     for gender in ("male", "female"):
-        _body(sources.smplh, gender)
+        body_of(sources.smplh, gender)
     files = PublicFiles(humanml3d)
     rows = files.rows()
     partial = out.with_name(f"{out.name}.partial")
@@ -233,7 +207,7 @@ def make(task: Task, sources: Sources, partial: Path) -> dict[str, str]:
         return dict.fromkeys((row.clip for row in task.rows), _first_line(error))
     failed = {}
     for row in task.rows:
-        part = joints[_span(row, len(joints))]
+        part = joints[span_of(row, len(joints))]
         if len(part) < 2:
             failed[row.clip] = "fewer than two frames, of which no vector can be made"
             continue
@@ -246,82 +220,6 @@ def make(task: Task, sources: Sources, partial: Path) -> dict[str, str]:
 
 def _first_line(error: ScscError) -> str:
     return str(error).splitlines()[0].rstrip(".")
-
-
-def _span(row: IndexRow, frames: int) -> slice:
-    """Frames of a row; HumanAct12's are whole."""
-    if row.archive == HUMANACT12:
-        return slice(0, frames)
-    cut = int(CUT_S.get(row.archive, 0.0) * FPS)
-    end = frames if row.end < 0 else min(cut + row.end, frames)
-    return slice(cut + row.start, end)
-
-
-def take_joints(source_path: str, sources: Sources) -> NDArray[np.float64]:
-    """Joints (F, 22, 3) of a take at 20 fps, metres, y up, as published.
-
-    Args:
-        source_path: of the index (`./pose_data/CMU/80/80_63_poses.npy`).
-        sources: where it lies.
-
-    Raises:
-        MissingAssetError: it is not there.
-        CorruptFileError, InvalidMotionError: it cannot be read.
-    """
-    inside = PurePosixPath(*PurePosixPath(source_path).parts[1:])
-    if inside.parts[0] == HUMANACT12:
-        return _humanact12(inside.name, sources.humanact12)
-    path = sources.amass / inside.with_suffix(".npz")
-    motion = read_amass(path)
-    body = _body(sources.smplh, "male" if motion.gender == "male" else "female")
-    if sources.resample == "exact":
-        return amass_joints(motion, body, FPS).astype(np.float64)
-    step = int(motion.fps / FPS)
-    if step < 1:
-        raise InvalidMotionError(
-            "the take has fewer than 20 frames a second", path=path, found=motion.fps
-        )
-    poses, trans = motion.poses[::step], motion.trans[::step]
-    joints = pose_joints(body, poses, motion.betas[:BETAS], trans)[:, :JOINT_COUNT]
-    return joints @ Z_UP_TO_Y_UP.T
-
-
-@lru_cache(maxsize=2)
-def _body(folder: Path, gender: Gender) -> BodyModel:
-    direct = folder / gender / "model.npz"
-    home = folder.parent if folder.name == "smplh" else folder
-    path = direct if direct.is_file() else find_body_model("smplh", gender, home)
-    return load_body_model(path, BETAS)
-
-
-def _humanact12(name: str, source: Path | None) -> NDArray[np.float64]:
-    """A clip of HumanML3D's copy of HumanAct12: joints as they are, y up."""
-    assert source is not None  # its rows were left out
-    try:
-        if source.is_dir():
-            found = next(iter(sorted(source.rglob(name))), source / name)
-            array = read_npy(io.BytesIO(found.read_bytes()))
-        else:
-            members, archive = _archive(source)
-            array = read_npy(io.BytesIO(archive.read(members[name])))
-        if array.ndim != 3 or array.shape[1] < JOINT_COUNT or array.shape[2] != 3:
-            raise ValueError(f"shape {array.shape}")
-    except FileNotFoundError as error:
-        raise MissingAssetError("a clip of HumanAct12 is missing", path=error.filename) from error
-    except DAMAGE as error:
-        raise CorruptFileError(
-            "a clip of HumanAct12 cannot be read",
-            path=source / name,
-            found=f"{type(error).__name__}: {error}",
-            expected="joints (F, 24, 3)",
-        ) from error
-    return array[:, :JOINT_COUNT].astype(np.float64)
-
-
-@lru_cache(maxsize=1)
-def _archive(source: Path) -> tuple[dict[str, str], zipfile.ZipFile]:
-    archive = zipfile.ZipFile(source)
-    return {PurePosixPath(name).name: name for name in archive.namelist()}, archive
 
 
 def _write(partial: Path, clip: str, joints: NDArray[np.float64], texts: Mapping[str, str]) -> None:

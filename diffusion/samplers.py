@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusion import SamplerName
+from diffusion import SamplerName, check_steps
 from diffusion.noise import NoiseSource
 from diffusion.process import Denoise, Diffusion, respace, subsequence
-from loop.errors import InvalidOptionError
 
 LEAST_LOG_SNR = -6.0
 """Data of unit variance are then 1 / 20 of the noise's deviation."""
@@ -45,12 +44,7 @@ class Sampling:
         """
         if self.steps is None:
             return diffusion
-        if not 1 <= self.steps <= diffusion.steps:
-            raise InvalidOptionError(
-                "cannot sample in this many steps",
-                found=f"--sampling_steps {self.steps}",
-                expected=f"1 to {diffusion.steps}, the length of the noising chain",
-            )
+        check_steps(self.steps, diffusion.steps)
         spread = even_in_log_snr if self.sampler == "dpmpp" else respace
         return spread(diffusion, self.steps)
 

@@ -114,6 +114,9 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
         with _leader_first(arm.distributed):  # who fills caches
             domain = build()
         if isinstance(domain, Built):
+            if arm.start_from is not None:
+                every = dict.fromkeys(domain.later, ())
+                check_compatible(arm.start_from, domain.later, every)
             directory.add_settings(domain.later)
         with open_loggers(names, directory) as report:
             run_generations(domain, arm.loop, directory, report)

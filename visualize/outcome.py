@@ -154,7 +154,7 @@ def _words(first: dict[str, Bounds], last: dict[str, Bounds], baseline: dict[str
     elif any(measure.collapse for measure in better):
         word = "improved"
     else:
-        word = "held"
+        word = "no collapse seen"
     parts = [f"{', '.join(m.title for m in group)} {name}" for group, name in
              ((worse, "worse"), (better, "better")) if group]  # fmt: skip
     return f"{word}: {'; '.join(parts) or OVERLAP}"

@@ -80,10 +80,8 @@ class MnistEvaluation:
         metrics |= self._intervals(features, np.random.default_rng(resampling))
         if sampled is not None:
             metrics |= self.measure(sampled, "_sampled")
-        if corrected is not None:
-            if corrected.report:  # else the correction left the samples as they were
-                metrics |= self.measure(corrected.batch, "_corrected")
-            metrics |= dict(corrected.report)
+        if corrected is not None and corrected.report:  # else it left the samples as they were
+            metrics |= self.measure(corrected.batch, "_corrected")
         return metrics | self._floor
 
     def published(self, digits: Digits, rng: np.random.Generator) -> Metrics:

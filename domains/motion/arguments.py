@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from diffusion import SamplerName
+from diffusion import SamplerName, check_steps
 from domains.motion.presets import (
     CORRECTED,
     FAITHFUL,
@@ -214,13 +214,8 @@ class Arguments:
         sampler, steps = self.sampler or protocol.sampler, self.sampling_steps
         if steps is None and sampler == CORRECTED.sampler and CORRECTED.sampling_steps:
             steps = min(CORRECTED.sampling_steps, numbers.diffusion_steps)
-        if steps is not None and not 1 <= steps <= numbers.diffusion_steps:
-            raise InvalidOptionError(
-                "cannot sample in this many steps",
-                found=f"--sampling_steps {steps}",
-                expected=f"1 to {numbers.diffusion_steps}, the length of the noising chain",
-                remedy="leave --sampling_steps out",
-            )
+        if steps is not None:
+            check_steps(steps, numbers.diffusion_steps)
         return dataclasses.replace(protocol, sampler=sampler, sampling_steps=steps)
 
     def continued(self) -> Arguments:

@@ -170,7 +170,7 @@ EVALUATORS = (
     "eval.eval_humanml --model_path MODEL --evaluator published` "
     "counts the tokens of a caption without padding and "
     "ends motions where they end, as MDM later mended it, and stands beside text-to-motion tables. "
-    "Numbers of the trained evaluator compare within one data set of this project only."
+    "Numbers of the trained evaluator compare between data sets of one pool only."
 )
 
 

@@ -50,7 +50,7 @@ class PublishedEvaluation:
         stream: Stream,
         scratch: Path | None = None,
     ) -> Metrics:
-        """Return the published metrics, and what the correction of this generation reported."""
+        """Return the published metrics."""
 
         def draw(texts: Sequence[str], frames: Sequence[int], noise: Stream) -> list[np.ndarray]:
             whole = [self._denoiser.max_frames] * len(texts)
@@ -58,5 +58,4 @@ class PublishedEvaluation:
             return self._denoiser.sample(texts, ends, noise, "evaluate", scratch)
 
         found = evaluate(draw, self._evaluator, self._test.items, self._protocol, self._seed)
-        metrics = {name: estimate.mean for name, estimate in found.items()}
-        return metrics | dict(corrected.report if corrected is not None else {})
+        return {name: estimate.mean for name, estimate in found.items()}

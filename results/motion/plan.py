@@ -16,11 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domains.motion.experiments import (
-    ARMS,
     BASELINE,
     GENERATION_0,
     OUTPUTS,
-    Experiment,
     experiment_named,
 )
 from domains.motion.experiments import Arm as ExperimentArm
@@ -58,7 +56,7 @@ class EvidenceArm:
         seed: of the repetition.
         kind: one of `domains.motion.experiments.ARMS`.
         mixing: policy.
-        ratio: lambda; 0 for the baseline.
+        ratio: lambda; without a meaning for the baseline.
         gamma: strength of the correction.
         change: one of `CHANGES`, or nothing.
     """
@@ -91,7 +89,7 @@ class EvidenceArm:
 
     def command(self, root: Path, preset: str | None, start: Path | None) -> list[str]:
         """Return the trainer's command for this arm; `start`: the generation 0 it starts from."""
-        experiment = _experiment(self.dataset, preset)
+        experiment = experiment_named(self.dataset, preset)
         ratio = 0.0 if self.kind in (BASELINE, GENERATION_0) else self.ratio
         arm = ExperimentArm(self.name, ratio, self.kind)
         line = arm_command(experiment, arm, self.folder(root))
@@ -139,7 +137,7 @@ def plan(request: Request) -> Plan:
     root = OUTPUTS / request.name
     datasets = request.arms or DATASETS
     preset = request.preset or "evidence"
-    last = _experiment(datasets[0], preset).preset.generations
+    last = experiment_named(datasets[0], preset).preset.generations
     last = last if request.generations is None else request.generations
     jobs: dict[str, Job] = {}
     for arm in arms(datasets, request.seeds):
@@ -182,13 +180,6 @@ def _title(arm: EvidenceArm) -> str:
     return f"{arm.dataset}_seed_{arm.seed}_{arm.name}"
 
 
-def _experiment(dataset: str, preset: str | None) -> Experiment:
-    return experiment_named(dataset, preset)
-
-
 def _require(datasets: tuple[str, ...], preset: str) -> None:
     for dataset in datasets:
-        _experiment(dataset, preset).require_dataset()
-
-
-assert set(HEADLINE + CONTROLS) <= set(ARMS)
+        experiment_named(dataset, preset).require_dataset()

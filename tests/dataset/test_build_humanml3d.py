@@ -16,11 +16,12 @@ from scipy.spatial.transform import Rotation
 import dataset.build_humanml3d as module
 from body_models.skeleton import DEFAULT_SKELETON, PARENTS
 from body_models.smpl import load_body_model
-from dataset.build_humanml3d import CUT_S, build
+from dataset.build_humanml3d import build
 from dataset.captions import read_captions
 from dataset.cmu_captions import Take
 from dataset.cmu_takes import read_take
 from dataset.doctor import examine
+from dataset.humanml3d_takes import CUT_S
 from loop.errors import InvalidOptionError, MissingAssetError
 from tests.body_models.bodies import body_content, write_npz
 from tests.dataset.test_cmu_rows import texts_of
@@ -54,8 +55,9 @@ class World:
             "smplh": self.root / "smplh",
             "humanact12": self.root / "humanact12.zip",
             "humanml3d": self.root / "public",
+            "out": out,
         }
-        return build(**(arguments | {"out": out} | options))
+        return build(**{**arguments, **options})
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset.cmu import assign_splits, build
+from dataset.cmu import build
+from dataset.cmu_plan import assign_splits
 from dataset.cmu_takes import cmu_clips
 from dataset.doctor import examine
 from dataset.humanml3d import load_split, read_ids

@@ -105,6 +105,18 @@ def test_settings_that_the_data_tell_are_kept_and_compared(arm: Arm) -> None:
     run_arm(replace(arm, later=("images",)), counted(10))
 
 
+def test_a_start_that_stands_on_other_data_is_refused(arm: Arm, tmp_path: Path) -> None:
+    def told(fingerprint: str):
+        return lambda: Built(**vars(build()), later={"evaluator": fingerprint})
+
+    start = replace(arm, folder=tmp_path / "start", loop=replace(arm.loop, generations=0))
+    run_arm(replace(start, later=("evaluator",)), told("a"))
+    other = replace(arm, start_from=tmp_path / "start" / "generation_0", later=("evaluator",))
+    with pytest.raises(RunStateError, match="measured by others"):
+        run_arm(other, told("b"))
+    run_arm(other, told("a"))
+
+
 def test_two_processes_never_share_an_arm(arm: Arm) -> None:
     with RunDirectory(arm.folder, arm.settings), pytest.raises(RunLockedError):
         run_arm(arm, build)

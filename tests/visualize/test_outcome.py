@@ -49,7 +49,11 @@ def test_only_disjoint_intervals_change(a: float, b: float, c: float, d: float, 
     ("baseline", "kid", "words"),
     [
         ((1.0, 0.9, 1.1), (3.0, 2.5, 3.5), "collapsed: KID worse"),
-        ((1.0, 0.9, 1.1), (3.0, 1.2, 4.8), "held: intervals overlap"),  # touching is no change
+        (
+            (1.0, 0.9, 1.1),
+            (3.0, 1.2, 4.8),
+            "no collapse seen: intervals overlap",
+        ),  # touching is no change
         ((2.8, 2.4, 3.2), (3.0, 2.5, 3.5), "worse, but not beyond the baseline: KID worse"),
         ((1.0, 0.9, 1.1), (0.2, 0.1, 0.3), "improved: KID better"),
     ],
@@ -64,7 +68,7 @@ def test_what_happened(baseline, kid, words: str) -> None:
 def test_physics_alone_is_no_collapse() -> None:
     kid = (1.0, 0.9, 1.1)
     records = arm(RAW, kid, **{"Phys-Err": (9.0, 8.0, 10.0), "Recall": (0.5, 0.4, 0.6)})
-    assert outcomes(records)[0].words == "held: physics error worse"
+    assert outcomes(records)[0].words == "no collapse seen: physics error worse"
     records = arm(RAW, kid, **{"Phys-Err": (0.1, 0.0, 0.2), "Recall": (0.1, 0.0, 0.2)})
     assert outcomes(records)[0].words == "collapsed: recall worse; physics error better"
 

@@ -67,7 +67,7 @@ class Curve:
 GENERATION_0, GENERATION_0_LABEL = "#D55E00", "Generation-0"
 REAL, REAL_LABEL = "#444444", "Real data"
 HALVES_LABEL = "Real test data, one half against the other"
-TRAIN, TRAIN_LABEL = "#009E73", "Real training data in the model's place"
+TRAIN, TRAIN_LABEL = "#999999", "Real training data in the model's place"
 REFERENCES = (GENERATION_0_LABEL, REAL_LABEL, HALVES_LABEL, TRAIN_LABEL)
 
 
@@ -139,7 +139,8 @@ def draw_panel(
             _draw_curve(axes, curve(mine), style, label)
     axes.margins(y=0.12)
     bottom, top = axes.get_ylim()
-    if min(record.value for record in chosen) >= 0:
+    # Where all that is drawn is positive, an axis does not go below zero.
+    if axes.dataLim.y0 >= 0:
         axes.set_ylim(0.0 if panel.from_zero else max(bottom, 0.0), top)
 
 

@@ -172,7 +172,8 @@ def _finish(
     )
     note = explanation(records, seeds)
     figure.text(0.5, 0.1 / height, note, ha="center", va="bottom", fontsize=11, color="0.35")
-    figure.tight_layout(rect=(0, 0.95 / height, 1, 1 - 0.4 / height), h_pad=1.4, w_pad=1.8)
+    below = 0.45 + 0.25 * max(2, -(-len(labels) // 3))  # inches: the note, rows of the legend
+    figure.tight_layout(rect=(0, below / height, 1, 1 - 0.4 / height), h_pad=1.4, w_pad=1.8)
     figure.suptitle(title, fontsize=15, y=1 - 0.1 / height, va="top")
 
 

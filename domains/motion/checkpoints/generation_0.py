@@ -5,8 +5,9 @@
 
     evaluator.safetensors   weights of the evaluator of its pool
     clips.safetensors       (N, 2) mean and spread of every normalised clip of the data and the pool
-    curve.csv, curve.png    what its run measured on the way: one row for each generation of it
-    README.md               the commands that made it
+    curve.csv, curve.png    what its run measured on the way: one row for each generation of it,
+                            where it has several
+    README.md               the commands that made it, what was measured at its end
 
 Experiments of the name of such a folder start from it (`--from_scratch` trains instead), after a
 check that the weights are those of their data, sizes and code.
@@ -69,6 +70,11 @@ SIZES = (
 """Numbers of a preset without which its generation 0 is another one."""
 BEHAVIOUR = ("mask_padding",)
 """The same of a protocol."""
+MEASURED = (
+    *("FID", "KID", "FID kinetic", "FID geometric", "Precision", "Recall"),
+    *("Penetrate", "Float", "Skate"),
+)
+"""What the card shows: distances to the test motions, shares, mm."""
 DATA, POOL = "training set", "pool of the evaluator"
 REMEDY = "--from_scratch trains generation 0 here; or leave the options out that differ"
 
@@ -200,7 +206,8 @@ def ship_start(generation: Path, out: Path, half: bool = False) -> None:
     encoder = config["text_encoder"]["weights"]
     start = _description(preset, Protocol(**config["protocol"]), encoder) | _names(train, pool)
     write_json(out / CONFIG, config | {"start": start, "evaluator report": evaluator.report})
-    _write_curve(generation, config, out)
+    if config["generation"]:
+        _write_curve(generation, config, out)
     _write_card(generation, config, out)
 
 
@@ -246,6 +253,11 @@ def _write_card(generation: Path, config: Mapping[str, Any], out: Path) -> None:
         *("--lr", str(numbers["learning_rate"]), "--batch_size", str(numbers["batch_size"])),
     ]
     made = ["python", "-m", "domains.motion.checkpoints.generation_0", str(generation)]
+    measured = read_metrics(generation)
+    course = "A curve of its course was not made: its run measured at the end only."
+    if config["generation"]:
+        course = "`curve.csv` and `curve.png`: what the run measured every "
+        course += f"{numbers['steps_per_generation']} steps."
     lines = (
         f"# Generation 0 of `{name}`",
         f"The first model of experiment `{name}`, {config['steps']} steps on {config['dataset']}, "
@@ -254,10 +266,18 @@ def _write_card(generation: Path, config: Mapping[str, Any], out: Path) -> None:
         shlex.join(train),
         shlex.join([*made, "--out", str(out)]),
         "```",
-        "`curve.csv` and `curve.png`: what the run measured every "
-        f"{numbers['steps_per_generation']} steps.",
+        "| at its end (`metrics.json`) | model | real training motions |",
+        "|---|---|---|",
+        *(_measured(measured, name) for name in MEASURED if f"{name}_test" in measured),
+        "",
+        course,
     )
     write_bytes(out / "README.md", ("\n".join(lines) + "\n").encode())
+
+
+def _measured(metrics: Mapping[str, Any], name: str) -> str:
+    real = metrics.get(f"{name} train_ground truth")
+    return f"| {name} | {metrics[f'{name}_test']:.3g} | {'' if real is None else f'{real:.3g}'} |"
 
 
 @command()

@@ -80,7 +80,15 @@ def test_the_folder_says_what_was_measured_on_the_way(made: Path) -> None:
     rows = list(csv.DictReader((folder / "curve.csv").open()))
     assert [row["steps"] for row in rows] == ["6", "9"] and float(rows[1]["FID_test"]) > 0
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
-    assert "--num_generations 1" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert "--num_generations 1" in card and "curve.png" in card
+    assert f"| FID | {float(rows[1]['FID_test']):.3g} |" in card
+
+
+def test_a_run_that_measured_once_has_no_curve(made: Path, tmp_path: Path) -> None:
+    ship_start(made / "runs/baseline/generation_0", tmp_path / "once")
+    assert not list((tmp_path / "once").glob("curve*"))
+    assert "not made" in (tmp_path / "once/README.md").read_text()
 
 
 def test_half_of_the_bits_are_enough(made: Path, smooth_data: Path, tmp_path: Path) -> None:

@@ -46,6 +46,17 @@ def test_every_arm_has_its_own_colour_and_marker() -> None:
     assert len({style.marker for style in styles.values()}) == 5
 
 
+def test_what_real_data_read_is_never_cut_off_nor_taken_for_an_arm() -> None:
+    found = records([0.06, 0.05], metric="KID_test")
+    found += records([-0.02, -0.02], metric="KID train_ground truth")
+    axes = Figure().subplots()
+    draw_panel(axes, found, Panel("KID", "KID_test"))
+    (line,) = (line for line in axes.lines if line.get_label() == TRAIN_LABEL)
+    assert axes.get_ylim()[0] < -0.02
+    kinds = [BASELINE, FINETUNING, WITH_CORRECTION, "a", "b", "c", "d", "e"]
+    assert line.get_color() not in {style.color for style in arm_styles(kinds).values()}
+
+
 def test_few_generations_are_joined_as_they_are() -> None:
     values = [5.0, 9.0, 4.0, 8.0, 3.0, 7.0, 5.0, 9.0, 4.0, 8.0]
     found = lines(records(values))[arm_label(BASELINE, 0)]
