@@ -62,7 +62,8 @@ class Bounds(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g} {self.high:.3g}]"
+        low, high = (f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}" for x in (self.low, self.high))
+        return f"{self.value:.3g} [{low} {high}]"
 
 
 @dataclass(frozen=True)
@@ -250,21 +251,16 @@ def tried_in(folders: Sequence[Path]) -> dict[tuple[str, int], str]:
     return found
 
 
-def outcome_table(
-    records: Sequence[Record], title: str, tried: Mapping[tuple[str, int], str] | None = None
-) -> Table:
-    """Tabulate the arms for a terminal, at most eight columns; notes stand below."""
+def outcome_table(records: Sequence[Record], title: str) -> Table:
+    """Tabulate the arms for a terminal, at most eight columns; `notes` belong below it."""
     headings, rows = outcome_rows(records)
     table = Table(
-        title=title, title_justify="left", caption="\n".join(notes(records, tried)),
-        caption_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
-        show_lines=True,
+        title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0), show_lines=True,
     )  # fmt: skip
     for heading in headings:
-        # Words may fold, numbers only where a terminal has no room for them.
-        table.add_column(
-            heading, overflow="fold", min_width={"what happened": 14, "failed": 6}.get(heading, 5)
-        )
+        # No least width: rich would draw beyond the terminal to keep it.
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(
             *("\n".join(c).replace(" [", "\n[") if isinstance(c, tuple) else str(c) for c in row)

@@ -26,7 +26,7 @@ from visualize.curves.records import (
     size_name,
     write_csv,
 )
-from visualize.outcome import outcome_table, tried_in
+from visualize.outcome import notes, outcome_table, tried_in
 
 logger = logging.getLogger("scsc")
 
@@ -151,7 +151,10 @@ def main(
     if every or not judged:
         Console().print(summary_table(records, title))
     else:
-        Console().print(outcome_table(records, title, tried_in(runs_dirs)))
+        console = Console(highlight=False)
+        console.print(outcome_table(records, title))
+        for line in notes(records, tried_in(runs_dirs)):
+            console.print(line, markup=False)
     if (page := runs_dirs[0] / "report.html").is_file():
         logger.info("the page: %s", page)
     logger.info("wrote %s", path)

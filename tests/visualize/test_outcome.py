@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from visualize.curves.records import Record
-from visualize.outcome import Bounds, change, comparisons, outcome_rows, outcome_table, outcomes
+from visualize.outcome import (
+    Bounds,
+    change,
+    comparisons,
+    notes,
+    outcome_rows,
+    outcome_table,
+    outcomes,
+)
 
 RAW, CORRECTED = "iterative_finetuning", "iterative_finetuning_with_correction"
 NUMBERS = st.floats(-1e6, 1e6)
@@ -118,5 +126,24 @@ def test_the_table_has_at_most_eight_columns_and_counts_failures_by_reason() -> 
     lines = console.export_text(clear=False).splitlines()
     assert sum("[0.4 0.6]" in line for line in lines) == 4 and max(map(len, lines)) <= 80
     text = " ".join(console.export_text().split())
-    assert "3/168" in text and "corrected 100%: 2 the simulation diverged." in text
+    assert "3/168" in text and "corrected 100%: 2 the simulation diverged." in " ".join(
+        notes(records)
+    )
     assert "collapsed" in text and "…" not in text
+
+
+def test_a_narrow_terminal_cuts_nothing_off() -> None:
+    wide = {
+        "FID": (1.75, 0.805, 3.36),
+        "Recall": (0.486, 0.327, 0.645),
+        "Phys-Err": (49.4, 38.0, 63.5),
+    }
+    records = arm(CORRECTED, (0.0635, 0.00886, 0.147), **wide)
+    for name, count in (("Failed", 2.0), ("Attempted", 420.0)):
+        records.append(Record(CORRECTED, 100, "100", 0, 5, f"{name} imitations_correction", count))
+    for width in (60, 80):
+        console = Console(width=width, file=io.StringIO(), record=True)
+        console.print(outcome_table(records, "demo"))
+        shown = console.export_text()
+        assert max(map(len, shown.splitlines())) <= width and "2/420" in shown
+        assert "[0.0089" in shown and "failed" in shown
