@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from domains.gaussian.theory import border
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
@@ -54,6 +55,7 @@ def _draw_arms(table: Table, dataset: str, mixing: str, stem: Path) -> list[Path
         _draw_real(axes, table, dataset, metric)
         axes.set(title=shown(metric), xlabel="generation")
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.axes[0].legend(frameon=False, fontsize=9)
     return save_figure(figure, stem)
 
@@ -110,12 +112,16 @@ def _draw_curve(axes: Axes, table: Table, arm: EvidenceArm, metric: str) -> None
 
 
 def _draw_real(axes: Axes, table: Table, dataset: str, metric: str) -> None:
-    for name, style in ((TRAIN.get(metric), "--"), (FLOOR.get(metric), ":")):
+    for label, name, style in (
+        ("real: training motions", TRAIN.get(metric), "--"),
+        ("real: halves of the test", FLOOR.get(metric), ":"),
+    ):
         found = [
             row[name] for (arm, _), row in table.items() if arm.dataset == dataset and name in row
         ]
         if found:
-            axes.axhline(float(np.median(found)), color="grey", linestyle=style, linewidth=1)
+            value = float(np.median(found))
+            axes.axhline(value, color="grey", linestyle=style, linewidth=1, label=label)
 
 
 def _draw_response(
