@@ -56,7 +56,8 @@ def _draw_arms(table: Table, dataset: str, mixing: str, stem: Path) -> list[Path
         axes.set(title=shown(metric), xlabel="generation")
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.axes[0].legend(frameon=False, fontsize=9)
+    entries = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*entries, loc="outside lower center", ncols=len(entries[1]), frameon=False)
     return save_figure(figure, stem)
 
 
