@@ -1,7 +1,7 @@
 """Several processes, on several GPUs or nodes, that make one arm: what `torchrun` started.
 
 `torchrun --nproc_per_node 2 -m train.train_mdm_iterative_finetuning ...` starts the same command
-several times. Each process trains on its share of every batch and PyTorch averages the gradients;
+several times. Each process trains on its share of every batch and the gradients are averaged;
 everything else is done by the first one while the others wait.
 """
 
@@ -48,14 +48,7 @@ class TorchDistributed:
         """
         if self.size == 1:
             return
-        try:
-            dist.all_reduce(torch.zeros(1))  # on the CPU: NCCL, on GPUs, is an impatient waiter
-        except RuntimeError as error:
-            raise JobFailedError(
-                "another process of this run died",
-                found=str(error).splitlines()[0],
-                remedy="its own message says why; repeat the command, finished work is kept",
-            ) from error
+        _add_up(torch.zeros(1))  # on the CPU: NCCL, on GPUs, is an impatient waiter
 
     @contextmanager
     def leader_first(self) -> Iterator[None]:
@@ -74,11 +67,34 @@ class TorchDistributed:
         """Return the rows of a batch of `count` that this process trains on."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
-    def averaging(self, network: nn.Module) -> nn.Module:
-        """Wrap the network, in training: its `backward` averages the gradients of all processes."""
+    def average_gradients(self, network: nn.Module) -> None:
+        """Replace each gradient by its mean over all processes; called after every `backward`.
+
+        Not by `DistributedDataParallel`, which keeps its process group beyond
+        `destroy_process_group`: a gloo thread that still runs while the interpreter ends has
+        aborted a process whose work was done.
+
+        Raises:
+            JobFailedError: another process died.
+        """
         if self.size == 1:
-            return network
-        return nn.parallel.DistributedDataParallel(network)
+            return
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        together = nn.utils.parameters_to_vector(gradients)
+        _add_up(together)
+        nn.utils.vector_to_parameters(together / self.size, gradients)
+
+
+def _add_up(tensor: torch.Tensor) -> None:
+    """Replace it by its sum over all processes."""
+    try:
+        dist.all_reduce(tensor)
+    except RuntimeError as error:
+        raise JobFailedError(
+            "another process of this run died",
+            found=str(error).splitlines()[0],
+            remedy="its own message says why; repeat the command, finished work is kept",
+        ) from error
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def fit(
     denoiser.network.train()
     accelerator = denoiser.device.type != "cpu"
     way = way or Way(half=runs_half(denoiser.device), compiled=accelerator, ahead=accelerator)
-    network = distributed.averaging(denoiser.network)
+    network = denoiser.network
     if way.compiled:
         network = cast(nn.Module, torch.compile(network))
     prepare = partial(_prepared, denoiser, batches, condition_dropout, distributed)
@@ -74,7 +74,7 @@ def fit(
             if lr_anneal_steps:
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * max(0.0, 1 - step / lr_anneal_steps)
-            _take_step(denoiser, network, optimizer, next(prepared), way.half)
+            _take_step(denoiser, network, optimizer, next(prepared), distributed, way.half)
             due = time.monotonic() - saved > CHECKPOINT_INTERVAL_S
             if checkpoint is not None and distributed.leads and due:
                 state = training_state(denoiser, optimizer)
@@ -184,6 +184,7 @@ def _take_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     given: _Step,
+    distributed: TorchDistributed,
     half: bool,
 ) -> None:
     """Take one optimiser step. Nothing in it waits for the device."""
@@ -196,6 +197,7 @@ def _take_step(
     losses = denoiser.diffusion.training_loss(predict, given.x0, given.t, given.noise, given.valid)
     optimizer.zero_grad(set_to_none=True)
     (losses.sum() * given.weight).backward()
+    distributed.average_gradients(denoiser.network)
     optimizer.step()
     if denoiser.ema is not None:
         denoiser.ema.update(denoiser.network)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -133,6 +134,36 @@ def test_when_one_dies_all_end_and_the_run_goes_on_to_the_same_bytes(
     status, said = Started(data, arm, 2).end()
     assert status == 0, said
     assert results(arm) == results(runs / "2" / "arm")
+
+
+ENDING = """
+import os, torch
+from domains.motion.distributed import joined_processes
+network = torch.nn.Linear(2, 1)
+with joined_processes() as distributed:
+    network(torch.full((1, 2), distributed.rank + 1.0)).sum().backward()
+    distributed.average_gradients(network)
+print(network.weight.grad.tolist(), len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_gradients_are_averaged_and_no_thread_outlives_the_group() -> None:
+    """A gloo thread that is left makes the interpreter abort, now and then, at its end."""
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        group["MASTER_PORT"] = str(probe.getsockname()[1])
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", ENDING],
+            env={**os.environ, **group, "RANK": str(rank), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    said = {process.communicate(timeout=100)[0].strip() for process in started}
+    assert said == {"[[1.5, 1.5]] 1"}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
