@@ -32,7 +32,7 @@ Part = Callable[[int], Iterator[Row]]
 
 
 def gaussian_rows(turns: int) -> Iterator[Row]:
-    """The whole experiment of one seed."""
+    """Measure the whole experiment of one seed."""
     settings = GaussianSettings(seeds=1)
     logging.getLogger("scsc.loop").setLevel(logging.WARNING)  # 500 generations a gamma
     plain = timed(
@@ -48,7 +48,7 @@ def gaussian_rows(turns: int) -> Iterator[Row]:
 
 
 def mnist_rows(turns: int) -> Iterator[Row]:
-    """The published U-Net: a guided step of 10 images, a training step of 16."""
+    """Measure the published U-Net: a guided step of 10 images, a training step of 16."""
     half, compiled = bfloat16_pays("cpu"), can_compile()
     guided = mnist_ddpm.sampling(128, 10, compiled)
     training = mnist_ddpm.training(128, 16)
@@ -82,7 +82,7 @@ def roofline(step: Callable[[], object], found: dict[str, list[float]], half: bo
 
 
 def mdm_rows(turns: int) -> Iterator[Row]:
-    """The demo network: a training step, a step of sampling, and a whole draw."""
+    """Measure the demo network: a training step, a step of sampling, and a whole draw."""
     kinds = mdm_step.variants(mdm_step.DEMO, 64, 64)
     (train, training), (guided, sampling) = kinds.items()
     pairs = {"plain": training["plain, dropout .1"], "ours": training["ours, fused AdamW"]}
@@ -109,7 +109,7 @@ def mdm_rows(turns: int) -> Iterator[Row]:
 
 
 def geometry_rows(turns: int) -> Iterator[Row]:
-    """Inverse kinematics beside scipy; BVH and the encoding."""
+    """Measure inverse kinematics beside scipy; BVH and the encoding."""
     from translation.bvh import read_bvh
     from translation.bvh_export import write_bvh
     from translation.humanml import joints_to_vectors, vectors_to_joints
@@ -147,7 +147,7 @@ def geometry_rows(turns: int) -> Iterator[Row]:
 
 
 def correction_rows(turns: int) -> Iterator[Row]:
-    """Motions of the shipped weights, and what the simulation made of them, corrected anew."""
+    """Measure the correction of motions of the shipped weights, as drawn and as simulated."""
     from sample.models import SHIPPED, load_model
     from uhc.correct import correct_motions
     from uhc.options import CorrectionOptions, Method
@@ -174,7 +174,7 @@ def correction_rows(turns: int) -> Iterator[Row]:
 
 
 def load_rows(turns: int) -> Iterator[Row]:
-    """A data set of the size of HumanML3D with its mirror images, random numbers."""
+    """Measure loading of random numbers in the size of HumanML3D with its mirror images."""
     with tempfile.TemporaryDirectory() as folder:
         load.write(Path(folder) / "data", load.ITEMS)
         for way, (count, cpu, wall, memory) in load.measure(Path(folder) / "data").items():
@@ -186,7 +186,7 @@ def load_rows(turns: int) -> Iterator[Row]:
 
 
 def scale_rows(turns: int) -> Iterator[Row]:
-    """A training set after 1, 10 and 50 generations, by mixing policy."""
+    """Measure the training set after 1, 10 and 50 generations, by mixing policy."""
     for policy, row in scale.measure(256, (1, 10, 50)).items():
         note = ", ".join(f"{count} rows {memory:.0f} MB" for count, _, memory in row)
         spent = "/".join(f"{1e3 * seconds:.0f}" for _, seconds, _ in row)
@@ -197,7 +197,7 @@ def scale_rows(turns: int) -> Iterator[Row]:
 
 
 def film_rows(turns: int) -> Iterator[Row]:
-    """Frames of the films."""
+    """Measure the drawing of frames of the films."""
     from benchmarks.render import TARGETS, walking
     from loop.errors import MissingAssetError
     from visualize.video.looks import look_frames

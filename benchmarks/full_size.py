@@ -88,8 +88,10 @@ def motion_costs(device: torch.device) -> tuple[float, float]:
 
 
 def mnist_costs(device: torch.device) -> tuple[float, float]:
-    """Return seconds of an optimiser step of 256 digits, and of a pass of drawing 40 with guidance
-    as published (a doubled batch)."""
+    """Return seconds of a training step of 256 digits, and of a guided pass of drawing 40.
+
+    Guidance is as published: a doubled batch.
+    """
     preset = mnist_preset("published")
     part = preset.sheet if device.type == "cuda" else PART
     model = network(preset.n_feat).to(device)

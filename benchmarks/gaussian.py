@@ -20,7 +20,7 @@ from domains.gaussian.domain import PUBLISHED_GAMMAS, GaussianSettings, run_gaus
 
 
 def reference_curve(settings: GaussianSettings, gamma: float, seed: int) -> list[float]:
-    """W₂ to N(0, I) in each generation: one arm, one seed, triangular mixing, histogram."""
+    """Return W₂ to N(0, I) in each generation: one arm, one seed, triangular mixing, histogram."""
     rng = np.random.default_rng(seed)
     real = rng.multivariate_normal(
         np.zeros(settings.dimension), np.eye(settings.dimension), settings.n
@@ -41,13 +41,13 @@ def reference_curve(settings: GaussianSettings, gamma: float, seed: int) -> list
 
 
 def fit(points: np.ndarray, tol: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (d,) and covariance (d, d) of scikit-learn's mixture of one Gaussian."""
+    """Return mean (d,) and covariance (d, d) of scikit-learn's mixture of one Gaussian."""
     model = GaussianMixture(1, tol=tol, random_state=1).fit(points)
     return np.asarray(model.means_)[0], np.asarray(model.covariances_)[0]
 
 
 def resample(points: np.ndarray, gamma: float, rng: np.random.Generator) -> np.ndarray:
-    """The published correction, one candidate after the other; points: (n, d)."""
+    """Apply the published correction, one candidate after the other; points: (n, d)."""
     dimension = points.shape[1]
     t = gamma / (1 + gamma)
     target = multivariate_normal(np.zeros(dimension))  # covariance I
@@ -65,8 +65,11 @@ def resample(points: np.ndarray, gamma: float, rng: np.random.Generator) -> np.n
 
 
 def look_up(density: np.ndarray, edges: Sequence[np.ndarray], point: np.ndarray) -> float:
-    """Value of a histogram at a point, 0 outside; as published, numbers are cut toward zero, so
-    that up to one bin below the lowest edge still counts as the first bin."""
+    """Look up the value of a histogram at a point, 0 outside.
+
+    As published, numbers are cut toward zero, so that up to one bin below the lowest edge still
+    counts as the first bin.
+    """
     place = tuple(
         int((value - marks[0]) / (marks[1] - marks[0]))
         for value, marks in zip(point, edges, strict=True)
@@ -76,7 +79,7 @@ def look_up(density: np.ndarray, edges: Sequence[np.ndarray], point: np.ndarray)
 
 
 def distance_to_standard(mean: np.ndarray, cov: np.ndarray) -> float:
-    """W₂ of N(mean, cov) to N(0, I), by the formula with matrix square roots, as published."""
+    """Return W₂ of N(mean, cov) to N(0, I) by the formula with matrix roots, as published."""
     root = np.real(sqrtm(cov))
     return float(np.sqrt(np.sum(mean**2) + np.trace(cov + np.eye(len(cov)) - 2 * root)))
 

@@ -41,7 +41,7 @@ def paper_denoiser(preset: MotionPreset, device: torch.device, faithful: bool = 
 
 
 def seconds_a_step(denoiser: Denoiser, way: Way, steps: int, size: int) -> float:
-    """Seconds of a training step, after some that do not count."""
+    """Measure the seconds of a training step, after some that do not count."""
     items = batch(256, 0).items
     batches = TrainingBatches(items, denoiser.mean, denoiser.std, size, denoiser.max_frames, 0)
     optimizer = torch.optim.AdamW(denoiser.network.parameters(), lr=1e-4, fused=True)
@@ -54,7 +54,7 @@ def seconds_a_step(denoiser: Denoiser, way: Way, steps: int, size: int) -> float
 
 
 def seconds_a_motion(denoiser: Denoiser, count: int) -> float:
-    """Seconds to draw a motion."""
+    """Measure the seconds to draw a motion."""
     for draw in (1, count):
         begin = time.perf_counter()
         denoiser.sample(["a person walks"] * draw, [196] * draw, Stream(0), "draw")

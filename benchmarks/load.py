@@ -1,4 +1,4 @@
-"""How long does a data set of the size of HumanML3D take to load, and how much memory?
+"""The time and memory that a data set of the size of HumanML3D takes to load.
 
 `python -m benchmarks.load` writes one of random numbers in the same layout to a temporary folder
 and loads its training split in processes of their own: file by file, packing it, and packed.

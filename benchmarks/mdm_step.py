@@ -56,7 +56,7 @@ class PlainMDM(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, lengths: Tensor, dropped: Tensor):
-        """As `MDM.forward`."""
+        """Predict the clean motion; arguments as in `MDM.forward`."""
         text = text * ~dropped[:, None]
         token = self.time(self.positions[t]) + self.text(text)
         tokens = torch.cat([token[:, None], self.inward(x)], dim=1)
@@ -96,7 +96,7 @@ class Data:
 def train_step(
     network: nn.Module, optimizer: torch.optim.Optimizer, data: Data, half: bool
 ) -> Callable[[], None]:
-    """One optimiser step on `data`; `half` runs the network under bf16 autocast."""
+    """Return one optimiser step on `data`; `half` runs the network under bf16 autocast."""
     diffusion = Diffusion(cosine_betas(50), "x0")
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ def train_step(
 
 
 def guided_step(network: nn.Module, data: Data, *, one_pass: bool, half: bool) -> Callable:
-    """One denoising with guidance 2.5, in one pass of twice the batch or in two passes."""
+    """Return one denoising with guidance 2.5, in one pass of twice the batch or in two passes."""
     condition = (data.text, data.lengths)
     batched = guided(network, condition, 2.5)
     conditional, unconditional = (guided(network, condition, scale) for scale in (1.0, 0.0))
@@ -132,7 +132,7 @@ def guided_step(network: nn.Module, data: Data, *, one_pass: bool, half: bool) -
 
 
 def variants(config: MDMConfig, batch: int, samples: int) -> dict[str, dict[str, Callable]]:
-    """Named steps to compare, by kind; the first of each kind is the plain one."""
+    """Name steps to compare, by kind; the first of each kind is the plain one."""
 
     def ours() -> MDM:
         return seeded(lambda: MDM(config), 0)

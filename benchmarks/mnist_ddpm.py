@@ -31,7 +31,7 @@ Step = Callable[[], object]
 
 
 def plain_module() -> ModuleType:
-    """`benchmarks/mnist_plain.py`, which is no part of the library."""
+    """Import `benchmarks/mnist_plain.py`, which is no part of the library."""
     path = Path(__file__).with_name("mnist_plain.py")
     specification = importlib.util.spec_from_file_location("mnist_plain", path)
     assert specification is not None and specification.loader is not None
@@ -41,7 +41,7 @@ def plain_module() -> ModuleType:
 
 
 def network(width: int, *, channels_last: bool = False) -> ContextUNet:
-    """The published network, or a narrower one."""
+    """Build the published network, or a narrower one."""
     config = ContextUNetConfig(STEPS, width, normalisation="batch", negative_keep_mask=True)
     made = seeded(lambda: ContextUNet(config), 0)
     if channels_last:
@@ -50,7 +50,7 @@ def network(width: int, *, channels_last: bool = False) -> ContextUNet:
 
 
 def sampling(width: int, images: int, compile_too: bool) -> dict[str, Step]:
-    """One guided denoising step of `images` images, by variant."""
+    """Return one guided denoising step of `images` images, by variant."""
     plain = plain_module()
     x, z = torch.randn(2, images, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     labels, t = torch.arange(images) % 10, torch.full((images,), STEPS // 2)
@@ -82,7 +82,7 @@ def sampling(width: int, images: int, compile_too: bool) -> dict[str, Step]:
 
 
 def training(width: int, batch: int) -> dict[str, Step]:
-    """One optimiser step, by variant."""
+    """Return one optimiser step, by variant."""
     plain = plain_module()
     x = torch.rand(batch, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(batch) % 10
@@ -121,7 +121,7 @@ def training(width: int, batch: int) -> dict[str, Step]:
 
 
 def least_seconds(variants: Mapping[str, Step], turns: int) -> dict[str, float]:
-    """Processor time of the fastest turn of each variant, after one that does not count."""
+    """Measure the processor time of the fastest turn of each variant, a first one not counted."""
     best = dict.fromkeys(variants, float("inf"))
     for turn in range(turns + 1):
         for name, step in variants.items():
@@ -133,14 +133,14 @@ def least_seconds(variants: Mapping[str, Step], turns: int) -> dict[str, float]:
 
 
 def products() -> dict[str, Step]:
-    """A product of matrices in both precisions: what bfloat16 can give at most on this machine."""
+    """Multiply matrices in both precisions: what bfloat16 can give at most on this machine."""
     a, b = torch.randn(2, 1024, 1024, generator=torch.Generator().manual_seed(0))
     c, d = a.bfloat16(), b.bfloat16()
     return {"float32": lambda: a @ b, "bfloat16": lambda: c @ d}
 
 
 def show(title: str, seconds: Mapping[str, float], images: int) -> None:
-    """Milliseconds an image, and how many times faster than the plain one."""
+    """Print milliseconds an image, and how many times faster than the plain one."""
     print(title)
     first = next(iter(seconds.values()))
     for name, value in seconds.items():

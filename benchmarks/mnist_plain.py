@@ -26,7 +26,7 @@ class Conv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inward, H, W) -> (B, outward, H, W)."""
+        """Map features (B, inward, H, W) to (B, outward, H, W)."""
         first = self.a(x)
         second = self.b(first)
         return (first + second) / 1.414 if self.residual else second
@@ -57,7 +57,7 @@ class PlainUNet(nn.Module):
         return nn.Sequential(nn.Linear(inward, width), nn.GELU(), nn.Linear(width, width))
 
     def forward(self, x: Tensor, labels: Tensor, t: Tensor, mask: Tensor) -> Tensor:
-        """The noise in x (B, 1, 28, 28); t (B, 1) is the timestep over T."""
+        """Predict the noise in x (B, 1, 28, 28); t (B, 1) is the timestep over T."""
         x = self.init(x)
         down1 = self.pool(self.down1(x))
         down2 = self.pool(self.down2(down1))
@@ -79,7 +79,7 @@ class PlainDDPM:
         self.alpha_bar = torch.cumsum(torch.log(1 - self.beta), 0).exp()
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Mean squared error of the noise; x (B, 1, 28, 28) in [0, 1]."""
+        """Return the mean squared error of the noise; x (B, 1, 28, 28) in [0, 1]."""
         t = torch.randint(1, self.steps + 1, (len(x),))
         noise = torch.randn_like(x)
         level = self.alpha_bar[t].reshape(-1, 1, 1, 1)
@@ -91,7 +91,7 @@ class PlainDDPM:
 
     @torch.no_grad()
     def step(self, x: Tensor, labels: Tensor, t: int, w: float, z: Tensor | None) -> Tensor:
-        """One step of ancestral sampling at timestep `t`, with the noise `z`, none at the last."""
+        """Take a step of ancestral sampling at timestep `t` with noise `z`, none at the last."""
         mask = torch.cat([torch.zeros(len(x)), torch.ones(len(x))])
         time = torch.full((2 * len(x), 1), t / self.steps)
         both = self.network(x.repeat(2, 1, 1, 1), labels.repeat(2), time, mask)

@@ -72,7 +72,7 @@ class _Plain(DigitDenoiser):
 
 
 def ways(model: DigitDenoiser, ancestral: bool) -> dict[str, DigitDenoiser]:
-    """Ways to draw, the plain one first."""
+    """Return ways to draw, the plain one first."""
     steps = model.ddim_steps or 50
     plain = replace(model, half=False, compiled=False, ddim_steps=steps)
     found: dict[str, DigitDenoiser] = {
@@ -89,7 +89,7 @@ def ways(model: DigitDenoiser, ancestral: bool) -> dict[str, DigitDenoiser]:
 
 
 def samplers(model: DigitDenoiser) -> dict[str, DigitDenoiser]:
-    """The published sampler and the implicit one, otherwise alike."""
+    """Return the published sampler and the implicit one, otherwise alike."""
     alike = replace(model, half=False, compiled=False)
     found = {f"all {model.chain.steps - 1} steps": replace(alike, ddim_steps=None)}
     for steps in sorted({50, model.ddim_steps or 50}, reverse=True):

@@ -80,7 +80,7 @@ def stages(body: Humanoid, raw: Array, truth: Array, simulate: bool) -> Iterator
 
 
 def rows(path: Path, options: Options) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """(corruption, stage, columns) for every draw of one clip."""
+    """Yield (corruption, stage, columns) for every draw of one clip."""
     from translation.ik import solve_ik
     from uhc.humanoid.cleanup import clean
     from uhc.humanoid.model import build_humanoid, pose_to_qpos

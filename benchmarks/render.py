@@ -24,7 +24,7 @@ TARGETS: dict[Look, float] = {"skeleton": 20.0, "simulator": 10.0, "body": 10.0}
 
 
 def walking(frames: int) -> np.ndarray:
-    """A body (F, 22, 3) that glides forward and swings arms and shins."""
+    """Make a body (F, 22, 3) that glides forward and swings arms and shins."""
     pose = DEFAULT_SKELETON.rest_joints - [0, DEFAULT_SKELETON.rest_joints[:, 1].min(), 0]
     joints = np.repeat(pose[None], frames, axis=0)
     swing = 0.1 * np.sin(np.arange(frames) / 3)

@@ -118,7 +118,7 @@ def table(options: Options) -> str:
 
 
 def _cost(denoiser: Denoiser, items: Sequence[MotionItem]) -> float:
-    """CPU milliseconds to draw a motion, of a batch of at most 64."""
+    """Measure the CPU milliseconds to draw a motion, of a batch of at most 64."""
     texts, frames = (
         [item.captions[0].text for item in items[:64]],
         [len(item.vectors) for item in items[:64]],

@@ -69,7 +69,7 @@ def batch(count: int, seed: int) -> MotionBatch:
 
 
 def measure(n: int, generations: tuple[int, ...]) -> dict[str, list[tuple[int, float, float]]]:
-    """Policy -> for each number of earlier generations: rows, CPU seconds, and peak MB."""
+    """Measure each policy: (earlier generations, CPU seconds, peak MB) for each number of them."""
     found: dict[str, list[tuple[int, float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(1, max(generations) + 1):

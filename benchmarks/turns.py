@@ -61,7 +61,7 @@ HEAD = (
 
 
 def timed(ways: Mapping[str, Work], turns: int, warm: bool = True) -> dict[str, list[float]]:
-    """Processor seconds of each turn of each way; a first turn does not count if `warm`."""
+    """Return the processor seconds of each turn of each way, without a first one if `warm`."""
     found: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(turns + warm):
         for name, work in ways.items():

@@ -48,8 +48,11 @@ class Stub:
 
 
 class _Type:
-    """The type of an array's elements. numpy's own would take any layout from a pickle, one that
-    reads bytes of the file as addresses of objects included."""
+    """The type of an array's elements.
+
+    numpy's own would take any layout from a pickle, one that reads bytes of the file as addresses
+    of objects included.
+    """
 
     def __init__(self, text: str, *_: object) -> None:
         if not re.fullmatch(r"[<>|=]?[biufcSUO]\d*", text):
@@ -257,7 +260,7 @@ def _sparse(stub: Stub) -> Array:
 
 
 def _chumpy(stub: Stub) -> Array:
-    """A plain `Ch` holds its numbers in `x`; a slice of one (`Select`) holds it and the indices."""
+    """Read a chumpy array: a plain `Ch` holds numbers in `x`, a slice (`Select`) also indices."""
     state = stub.state
     if "x" in state:
         return dense(state["x"])

@@ -75,7 +75,7 @@ _BONES: dict[str, tuple[tuple[float, float, float], float]] = {
 
 
 def real_numbers(values: ArrayLike) -> NDArray[Any]:
-    """``values`` as an array of real numbers, of its own type where it has one.
+    """Return ``values`` as an array of real numbers, of its own type where it has one.
 
     Raises:
         InvalidMotionError: text, dates, complex numbers, objects, or rows of unequal lengths.
@@ -176,7 +176,7 @@ class Skeleton:
 
     @staticmethod
     def from_joints(joints: ArrayLike) -> Skeleton:
-        """The skeleton of a motion (F, 22, 3): median bone lengths, default T-pose directions.
+        """Build the skeleton of a motion (F, 22, 3): median bone lengths, default T-pose.
 
         The fans of bones at pelvis and spine3 also take the motion's own angles, since a single
         rotation has to place all their bones.
@@ -203,7 +203,7 @@ class Skeleton:
 
 
 def kabsch(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation matrices (..., 3, 3) that best turn vectors ``source`` (..., N, 3) into ``target``.
+    """Find rotations (..., 3, 3) that best turn vectors ``source`` (..., N, 3) into ``target``.
 
     Least squares by singular values (Kabsch 1976), reflections excluded.
     """
@@ -214,7 +214,7 @@ def kabsch(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[
 
 
 def _mean_fan(fan: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean shape (N, 3) of bone fans (F, N, 3), oriented like ``start`` and of its bone lengths."""
+    """Average bone fans (F, N, 3) to one (N, 3), oriented like ``start``, of its bone lengths."""
     lengths = np.linalg.norm(start, axis=-1, keepdims=True)
     mean = start
     for _ in range(2):  # the second pass aligns to the motion's own shape instead of the default's

@@ -68,7 +68,7 @@ class BodyModel:
         return JOINT_COUNTS.get(len(self.parents), "other")
 
     def shaped(self, betas: ArrayLike | None = None) -> tuple[Array, Array]:
-        """Vertices (V, 3) and joints (J, 3) at rest of the shape ``betas`` (up to B of them).
+        """Compute vertices (V, 3), joints (J, 3) at rest of the shape ``betas`` (up to B of them).
 
         Raises:
             InvalidMotionError: more betas than the model has, or values that are not finite.
@@ -85,7 +85,7 @@ class BodyModel:
         return vertices, self.J_regressor @ vertices
 
     def skeleton(self, betas: ArrayLike | None = None) -> Skeleton:
-        """The first 22 joints as a `Skeleton`: with it, `solve_ik` speaks this body's rotations.
+        """Return the first 22 joints as a `Skeleton`, in whose rotations `solve_ik` then answers.
 
         Raises:
             InvalidMotionError: betas that do not fit, or a body whose joints are not SMPL's.
@@ -103,7 +103,7 @@ class BodyModel:
 
 
 def find_body_model(kind: Kind, gender: Gender = "neutral", folder: Path | str = FOLDER) -> Path:
-    """The file of a body, by the names under which the sites publish it.
+    """Find the file of a body, by the names under which the sites publish it.
 
     Raises:
         MissingAssetError: it is not there; tells where it comes from.
@@ -134,7 +134,7 @@ def find_body_model(kind: Kind, gender: Gender = "neutral", folder: Path | str =
 
 
 def load_body_model(path: Path | str, betas: int = 16) -> BodyModel:
-    """A body from a `.npz` or `.pkl` file, chumpy or not, with at most ``betas`` shape parameters.
+    """Load a body (`.npz` or `.pkl`, chumpy or not) with at most ``betas`` shape parameters.
 
     SMPL-X files hold 300 shape parameters before 100 of the face; SMPL's 10 or 300; SMPL-H's 16.
 
@@ -226,7 +226,7 @@ def pose_joints(
     betas: ArrayLike | None = None,
     trans: ArrayLike | None = None,
 ) -> Array:
-    """Joints (F, J, 3) of a posed body, without its mesh; arguments as in `skin`.
+    """Compute joints (F, J, 3) of a posed body, without its mesh; arguments as in `skin`.
 
     Raises:
         InvalidMotionError: arrays that do not fit the body or each other.
@@ -242,7 +242,7 @@ def skin(
     betas: ArrayLike | None = None,
     trans: ArrayLike | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Vertices (F, V, 3) and joints (F, J, 3) in metres, in the frame of ``trans``.
+    """Compute vertices (F, V, 3) and joints (F, J, 3) in metres, in the frame of ``trans``.
 
     Args:
         body: the model.
@@ -277,7 +277,7 @@ def skin(
 def _check_motion(
     body: BodyModel, poses: ArrayLike, trans: ArrayLike | None
 ) -> tuple[Array, Array]:
-    """Rotation matrices (F, J, 3, 3) of all joints, and shifts (F, 3)."""
+    """Check a motion: rotation matrices (F, J, 3, 3) of all joints, and shifts (F, 3)."""
     angles = np.asarray(poses, dtype=np.float64)
     shift = np.zeros((len(angles), 3)) if trans is None else np.asarray(trans, dtype=np.float64)
     joints = len(body.parents)
@@ -297,7 +297,7 @@ def _check_motion(
 
 
 def _forward(body: BodyModel, local: Array, rest: Array) -> tuple[Array, Array]:
-    """World rotations (F, J, 3, 3) and joints (F, J, 3) of local rotations; pelvis stays put."""
+    """Compute world rotations (F, J, 3, 3) and joints (F, J, 3) of local ones; pelvis stays put."""
     world, placed = local.copy(), np.empty(local.shape[:-1])
     placed[:, 0] = rest[0]
     for joint, parent in enumerate(body.parents[1:], start=1):

@@ -108,7 +108,7 @@ class TrainingBatches:
         return _Epoch(rng.permutation(len(self.items)), rng.random((len(self.items), 3)))
 
     def batch(self, step: int) -> Batch:
-        """The batch of optimiser step `step` (from 0)."""
+        """Return the batch of optimiser step `step` (from 0)."""
         chosen, uniform = self._draws(step)
         caption, coin, start = uniform.T
         lengths = self._longest[chosen] - self.unit * (coin < SHORTER)
@@ -125,7 +125,7 @@ class TrainingBatches:
         return Batch(vectors, lengths, [c.text for c in captions], [c.tokens for c in captions])
 
     def _draws(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Items (B,) of a step and their uniform numbers (B, 3), maybe from several epochs."""
+        """Draw items (B,) of a step and their uniform numbers (B, 3), maybe from several epochs."""
         position, last = step * self.batch_size, (step + 1) * self.batch_size
         chosen, uniform = [], []
         while position < last:

@@ -146,7 +146,7 @@ def _is_made(partial: Path, clip: str) -> bool:
 
 
 def _missing_archives(rows: Sequence[IndexRow], sources: Sources) -> dict[str, str]:
-    """Rows of archives that are not there."""
+    """List the rows of archives that are not there."""
     absent = {
         name: f"archive {name} is missing"
         for name in {row.archive for row in rows} - {HUMANACT12}
@@ -162,7 +162,7 @@ def _takes(rows: Iterable[IndexRow]) -> int:
 
 
 def _tasks(rows: Sequence[IndexRow], files: PublicFiles, failed: dict[str, str]) -> Iterator[Task]:
-    """The rows by take; those without captions go to `failed`."""
+    """Group the rows by take; those without captions go to `failed`."""
     by_take: dict[str, list[IndexRow]] = defaultdict(list)
     for row in rows:
         by_take[row.source_path].append(row)
@@ -249,7 +249,7 @@ def _tell(rows: Sequence[IndexRow], failed: Mapping[str, str]) -> None:
 def _finish(
     partial: Path, out: Path, made: Sequence[str], files: PublicFiles, origin: dict[str, str]
 ) -> None:
-    """Lists and statistics, and the folder gets its name."""
+    """Write lists and statistics, and give the folder its name."""
     there = {clip for number in made for clip in (number, f"M{number}")}
     lists = {name: [c for c in files.split(name) if c in there] for name in SPLITS[:3]}
     lists["train_val"] = [*lists["train"], *lists["val"]]

@@ -111,7 +111,7 @@ def build(
 def read_take(
     path: Path, skeleton: str = "auto", given: float | None = None
 ) -> tuple[NDArray[np.float32], dict]:
-    """Joints (F, 22, 3) of a file on the uniform skeleton at 20 fps, y up, floor at 0.
+    """Read joints (F, 22, 3) of a file on the uniform skeleton at 20 fps, y up, floor at 0.
 
     Returns:
         The joints, and what was found: skeleton, up, rest_pose, fps, rate.
@@ -136,7 +136,7 @@ def read_take(
 def _parts(
     name: str, frames: int, captions: str, table: dict[str, list[Said]] | None
 ) -> list[tuple[int, int, list[Caption]]]:
-    """(start, end, captions) of the windows of a file."""
+    """Return (start, end, captions) of the windows of a file."""
     if table is None:
         path = Path(name)
         words = path.parent.name if captions == "folder" else path.name.split(".")[0]

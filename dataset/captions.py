@@ -27,7 +27,7 @@ class Caption:
 
 
 def read_captions(path: Path) -> list[tuple[Caption, float, float]]:
-    """All captions of one file as (caption, start_s, end_s); start = end = 0 is the whole clip.
+    """Read all captions of a file as (caption, start_s, end_s); start = end = 0: the whole clip.
 
     A time that is not a number (NaN) counts as 0, as published. Blank lines are skipped; lines may
     end as on any system.
@@ -99,7 +99,7 @@ def _parse_line(line: str, where: str) -> tuple[Caption, float, float]:
 
 
 def format_captions(captions: Iterable[tuple[Caption, float, float]]) -> str:
-    """The text of a caption file; `read_captions` gives the same captions back."""
+    """Write captions as the text of a file; `read_captions` gives the same captions back."""
     return "".join(
         f"{caption.text}#{' '.join(caption.tokens)}#{start}#{end}\n"
         for caption, start, end in captions

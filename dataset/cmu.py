@@ -125,7 +125,7 @@ def _rows(
 def _read_all(
     bvh_dir: Path, fps: float | None, up: Axis, rows: Sequence[Row] | None
 ) -> tuple[list[ReadTake], dict[str, dict]]:
-    """The usable takes, and what is to be told of all."""
+    """Read the usable takes, and what is to be told of all."""
     wanted = None if rows is None else {row.take for row in rows}
 
     def exclude(take: Take) -> str | None:

@@ -68,7 +68,7 @@ _TITLE = re.compile(r"^Subject #(\d+)\s*(?:\((.*)\))?\s*$")
 
 
 def read_index(path: Path | str) -> dict[str, Take]:
-    """The takes of `CMU-INDEX.txt` by name.
+    """Read the takes of `CMU-INDEX.txt` by name.
 
     Raises:
         MissingAssetError: no such file.
@@ -91,7 +91,7 @@ def read_index(path: Path | str) -> dict[str, Take]:
 
 
 def _description(text: str) -> str:
-    """What is done, in words: notes are left out, glued words parted; empty for a note alone."""
+    """Say what a take shows: notes are left out, glued words parted; empty for a note alone."""
     said = _NOTE.sub("", _FILE_NAME.sub("", text.replace("\xa0", " "))).strip()
     if _NO_ACTION.fullmatch(said) or said.lower().startswith("unknown"):
         return ""
@@ -100,7 +100,7 @@ def _description(text: str) -> str:
 
 
 def reason_to_exclude(take: Take) -> str | None:
-    """Why a take is left out of the dataset, or None; decided by EXCLUSIONS alone."""
+    """Say why a take is left out of the dataset, or None; decided by EXCLUSIONS alone."""
     if not take.description:
         return "the index does not say what happens"
     for text in (take.description, take.title):
@@ -111,7 +111,7 @@ def reason_to_exclude(take: Take) -> str | None:
 
 
 def captions_of(description: str) -> list[Caption]:
-    """Captions of a take, CAPTION_COUNT different ones."""
+    """Make captions of a take, CAPTION_COUNT different ones."""
     phrases = _merged([_phrase(part) for part in _parts(description)])
     simple, ongoing = (_join(list(forms)) for forms in zip(*phrases, strict=True))
     predicates = (simple, f"is {ongoing}")
@@ -120,7 +120,7 @@ def captions_of(description: str) -> list[Caption]:
 
 
 def _parts(description: str) -> list[str]:
-    """Keywords: "dance - jete, turn" -> [dance, jete, turn]; "run/jog" -> [run]."""
+    """Split off keywords: "dance - jete, turn" -> [dance, jete, turn]; "run/jog" -> [run]."""
     text = re.sub(r"\([^)]*\)|[\"#;]", " ", description.lower())
     parts = [part.split("/")[0] for part in re.split(r"\s-\s|,", text)]
     parts = [" ".join(part.split()) for part in parts]
@@ -128,7 +128,7 @@ def _parts(description: str) -> list[str]:
 
 
 def _merged(phrases: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """One "performs" for neighbours that share it: (performs a jete), (performs a turn) -> one."""
+    """Merge neighbours that share a "performs": (performs a jete), (performs a turn) -> one."""
     merged: list[tuple[str, str]] = []
     for third, gerund in phrases:
         if merged and third.startswith("performs ") and merged[-1][0].startswith("performs "):
@@ -146,7 +146,7 @@ def _join(phrases: list[str]) -> str:
 
 
 def _phrase(keyword: str) -> tuple[str, str]:
-    """Third person and gerund: "slow walk" -> (walks slowly, walking slowly)."""
+    """Form third person and gerund: "slow walk" -> (walks slowly, walking slowly)."""
     if keyword in _SPECIAL:
         return _SPECIAL[keyword]
     first, _, rest = keyword.partition(" ")
@@ -159,7 +159,7 @@ def _phrase(keyword: str) -> tuple[str, str]:
 
 
 def _verb(base: str) -> tuple[str, str]:
-    """Regular English forms: kick -> kicks, kicking; wash -> washes; dance -> dancing."""
+    """Form a regular English verb: kick -> kicks, kicking; wash -> washes; dance -> dancing."""
     third = base + ("es" if re.search(r"(s|sh|ch|x|o)$", base) else "s")
     if base.endswith("y") and base[-2] not in "aeou":
         third = f"{base[:-1]}ies"

@@ -45,7 +45,7 @@ class Plan:
 
 
 def plan_takes(takes: Sequence[ReadTake], split: Split) -> Plan:
-    """Windows of whole takes, with captions made of what CMU's index says."""
+    """Plan windows of whole takes, with captions made of what CMU's index says."""
     spans = [windows_of(_frames(read), overlap=split == "subjects") for read in takes]
     if split == "subjects":
         windows: dict[int, int] = defaultdict(int)
@@ -74,7 +74,7 @@ def plan_takes(takes: Sequence[ReadTake], split: Split) -> Plan:
 def plan_rows(
     takes: Sequence[ReadTake], rows: Sequence[Row], files: PublicFiles | None, split: Split
 ) -> Plan:
-    """Windows of rows, dealt by HumanML3D's lists where there are some."""
+    """Plan windows of rows, dealt by HumanML3D's lists where there are some."""
     by_take: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_take[row.take].append(row)
@@ -124,7 +124,7 @@ def _splits(planned: Sequence[Sequence[Window]], dealt: Sequence[Sequence[str]])
 
 
 def assign_splits(titles: Mapping[int, str], windows: Mapping[int, int]) -> dict[int, str]:
-    """Split of each subject, by the rule of this module's docstring.
+    """Assign each subject to a split, by the rule of this module's docstring.
 
     Where no title repeats, the subject with the fewest windows tests.
 
@@ -155,7 +155,7 @@ def _smallest(splits: Mapping[int, str], windows: Mapping[int, int]) -> int:
 
 
 def sample_of(plan: Plan, size: int) -> list[str]:
-    """`size` training ids of a length that the loader takes, in the order of the list."""
+    """Draw `size` training ids of a length that the loader takes, in the order of the list."""
     vectors = {c: w.end - w.start - 1 for windows in plan.windows for w in windows for c in w.ids}
     ids = [clip for clip in plan.splits["train"] if MIN_FRAMES <= vectors[clip] < MAX_FRAMES]
     if len(ids) < size:

@@ -45,7 +45,7 @@ class Row:
 
 
 def humanml3d_rows(files: PublicFiles) -> list[Row]:
-    """The rows of HumanML3D that lie on CMU takes, with its captions of both images.
+    """Read the rows of HumanML3D that lie on CMU takes, with its captions of both images.
 
     Raises:
         MissingAssetError, CorruptFileError, InvalidCaptionError: see `PublicFiles`.
@@ -65,7 +65,7 @@ def humanml3d_rows(files: PublicFiles) -> list[Row]:
 
 
 def kit_rows(path: Path) -> list[Row]:
-    """The annotations of CMU takes in a JSON file in the unified form, one row a time span.
+    """Read annotations of CMU takes in a JSON file in the unified form, one row a time span.
 
     Entries have `path`, and either `annotations`, a list of `start`, `end`, `text`, or these three.
 
@@ -116,7 +116,7 @@ def _annotations(entry: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]
 
 
 def place_row(row: Row, read: ReadTake, number: int) -> list[Window] | str:
-    """Windows of a row in a take, or the reason why it is left out.
+    """Return windows of a row in a take, or the reason why it is left out.
 
     A row with an id is one window, however long; others are cut as whole takes are.
 

@@ -63,7 +63,7 @@ class ReadTake:
 
 
 def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
-    """The usable takes of a folder in order of name: (name, joints, description).
+    """Yield the usable takes of a folder in order of name: (name, joints, description).
 
     Joints are those of `ReadTake`. What is left out is logged with the reason.
 
@@ -87,7 +87,7 @@ def read_takes(
     *,
     on_the_clock: bool = False,
 ) -> Iterator[ReadTake]:
-    """Every take of a folder in order of name, or the reason why it is left out.
+    """Read every take of a folder in order of name, or the reason why it is left out.
 
     Args:
         bvh_dir: folder with the files, at any depth, and the index.
@@ -180,7 +180,7 @@ def read_take(
 
 
 def _raw_joints(path: Path, skeleton: Asf | None) -> tuple[float, NDArray[np.float64], int]:
-    """Rate of a file, its joints, and how many frames of the capture are lost before the first.
+    """Read a file: its rate, its joints, and how many frames of the capture are lost at the start.
 
     Both conversions put a rest pose before the capture; the Daz-friendly one smeared it over its
     beginning, too.

@@ -103,7 +103,7 @@ _SPLITS = ("train", "val", "test")
 
 
 def load_whole_clips(root: Path | str) -> dict[str, np.ndarray]:
-    """The 20 whole clips of a built demo dataset, by name: (F, 22, 3) metres, 20 fps, y up.
+    """Load the 20 whole clips of a built demo dataset: name -> (F, 22, 3) metres, 20 fps, y up.
 
     Raises:
         MissingAssetError: `root` holds no demo dataset.
@@ -157,7 +157,7 @@ def _write(folder: Path, source: dict[str, bytes], split: DemoSplit) -> None:
 
 
 def _dealt(clips: list[WholeClip], split: DemoSplit) -> list[list[str]]:
-    """The split of each window of each clip."""
+    """Deal each window of each clip to a split."""
     if split == "takes":
         counts = (min(TAKE_WINDOWS[whole.clip.split], whole.starts) for whole in clips)
         return [[whole.clip.split] * n for whole, n in zip(clips, counts, strict=True)]
@@ -183,7 +183,7 @@ def _describe(whole: WholeClip, windows: list[DatasetClip], parts: list[str]) ->
 
 
 def read_whole_clips(source: Path) -> Iterator[WholeClip]:
-    """All clips of a source folder in the order of CLIPS, unrolled and resampled."""
+    """Yield all clips of a source folder in the order of CLIPS, unrolled and resampled."""
     humanoid = deepmimic.read_humanoid(source / "humanoid.urdf")
     for clip in CLIPS:
         motion = deepmimic.read_motion(source / "motions" / clip.file)
@@ -197,12 +197,12 @@ def read_whole_clips(source: Path) -> Iterator[WholeClip]:
 
 
 def _stand(joints: np.ndarray) -> np.ndarray:
-    """At the origin and facing +z; the height stays, because the floor of the source is known."""
+    """Place a clip at the origin, facing +z; its height stays: the source's floor is known."""
     return face_forward(start_at_origin(joints)).astype(np.float32)
 
 
 def _windows(whole: WholeClip, number: int, first_id: int, count: int) -> list[DatasetClip]:
-    """Windows of one clip, each followed by its mirror image.
+    """Cut a clip into windows, each followed by its mirror image.
 
     All are cut from the first cycles of a loop, as later ones hold the same frames again.
     """
@@ -228,7 +228,7 @@ def _window(name: str, joints: np.ndarray, texts: list[str]) -> DatasetClip:
 
 
 def _recipe() -> str:
-    """Digest of the code that decides what the dataset looks like: other code, other dataset."""
+    """Hash the code that decides what the dataset looks like: other code, other dataset."""
     sources = (captions, demo_captions, demo_source, tagging, writer, splits)
     paths = [
         Path(m.__file__ or "") for m in (*sources, deepmimic, humanml, rotations, skeleton)

@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_wheel(wheel: Path) -> dict[str, bytes]:
-    """The text files of a pybullet 3.2.7 wheel by their path in the source folder.
+    """Read the text files of a pybullet 3.2.7 wheel by their path in the source folder.
 
     Raises:
         MissingAssetError: no such file.
@@ -88,7 +88,7 @@ def check_content(content: Mapping[str, bytes], path: Path) -> None:
 
 
 def _digest(content: Mapping[str, bytes]) -> str:
-    """SHA-256 over the names and digests of the motion and body files, notices left out."""
+    """Return SHA-256 over the names and digests of the motion and body files, notices left out."""
     lines = [
         f"{name} {hashlib.sha256(data).hexdigest()}\n"
         for name, data in sorted(content.items())

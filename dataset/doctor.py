@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 def examine(root: Path | str) -> list[Finding]:
-    """Everything that is wrong with, or unusual about, the dataset in `root`.
+    """List everything that is wrong with, or unusual about, the dataset in `root`.
 
     Raises:
         MissingAssetError: there is no such folder.
@@ -93,7 +93,7 @@ def _read_lists(root: Path) -> tuple[dict[str, list[str]], list[Finding]]:
 
 
 def _lists_agree(root: Path, lists: dict[str, list[str]]) -> Iterator[Finding]:
-    """No clip, nor a clip and its mirror image, in two of train, val and test."""
+    """Find clips that are, themselves or their mirror image, in two of train, val and test."""
     home: dict[str, str] = {}
     mirrored = mirrored_ids(root, {clip for ids in lists.values() for clip in ids})
     for split in ("train", "val", "test"):
@@ -221,7 +221,7 @@ def _orphans(root: Path, listed: set[str]) -> Iterator[Finding]:
 
 
 def _splits_compare(root: Path) -> Iterator[Finding]:
-    """Whether distances to the test split can show what becomes of a model."""
+    """Warn where distances to the test split cannot show what becomes of a model."""
     train, test = (load_split(root, split).items for split in ("train", "test"))
     if min(len(train), len(test)) < 4:
         return
@@ -231,7 +231,7 @@ def _splits_compare(root: Path) -> Iterator[Finding]:
 
 
 def _checksums(root: Path) -> Iterator[Finding]:
-    """Files against `files.json`, where our builder left one."""
+    """Compare files with `files.json`, where our builder left one."""
     try:
         known = json.loads((root / "files.json").read_bytes())
     except FileNotFoundError:

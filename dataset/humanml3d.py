@@ -96,7 +96,7 @@ def load_split(
     max_frames: int = 200,
     skip_damaged: bool = False,
 ) -> MotionSet:
-    """All items of one split, with the published rules of the HumanML3D loader.
+    """Load all items of one split, with the published rules of the HumanML3D loader.
 
     A caption with a time span makes the frames [int(20 start), int(20 end)) an item of its own; the
     captions of the whole clip share one item. Items with fewer than `min_frames` frames, or
@@ -226,7 +226,7 @@ def published_prompts(loaded: MotionSet) -> list[Prompt]:
 
 
 def read_motion(path: Path | str) -> np.ndarray:
-    """One motion file: (F, 263) float32 HumanML3D vectors, 20 fps, all finite, F >= 1.
+    """Read a motion file: (F, 263) float32 HumanML3D vectors, 20 fps, all finite, F >= 1.
 
     Raises:
         MissingAssetError: the file is not there.
@@ -257,7 +257,7 @@ def read_motion(path: Path | str) -> np.ndarray:
 
 
 def read_statistics(root: Path | str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of a dataset, each (263,) float32.
+    """Read mean and standard deviation of a dataset, each (263,) float32.
 
     Raises:
         MissingAssetError, CorruptFileError: a file is missing or unreadable.

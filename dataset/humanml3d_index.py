@@ -48,12 +48,12 @@ class IndexRow:
 
     @property
     def take(self) -> str:
-        """Name of the take, as in `80_63`."""
+        """The name of the take, as in `80_63`."""
         return PurePosixPath(self.source_path).stem.removesuffix("_poses")
 
 
 def read_index(path: Path | str) -> list[IndexRow]:
-    """All rows of HumanML3D's `index.csv`.
+    """Read all rows of HumanML3D's `index.csv`.
 
     Raises:
         MissingAssetError: there is no such file.
@@ -118,7 +118,7 @@ class PublicFiles:
             self._open(io.BytesIO(self.content("texts.zip")))
 
     def rows(self) -> list[IndexRow]:
-        """All rows of the index.
+        """Read all rows of the index.
 
         Raises:
             MissingAssetError, CorruptFileError: see `read_index`.
@@ -126,7 +126,7 @@ class PublicFiles:
         return _parse_index(self.content("index.csv"), self.path / "index.csv")
 
     def captions(self, clip: str) -> list[Timed]:
-        """Captions of a clip, as they are.
+        """Read the captions of a clip, as they are.
 
         Raises:
             MissingAssetError, CorruptFileError: it has none, or they cannot be read.
@@ -136,7 +136,7 @@ class PublicFiles:
         return parse_captions(decode_text(self.content(path.name), path, InvalidCaptionError), path)
 
     def split(self, name: str) -> list[str]:
-        """Ids of a split list, each once.
+        """Read the ids of a split list, each once.
 
         Raises:
             MissingAssetError, CorruptFileError: there is none, or it cannot be read.
@@ -158,11 +158,11 @@ class PublicFiles:
             self._files.setdefault(_key(PurePosixPath(name)), partial(archive.read, name))
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of that name (arrays: with their folder)."""
+        """Tell whether there is a file of that name (arrays: with their folder)."""
         return name in self._files
 
     def content(self, name: str) -> bytes:
-        """Bytes of a file.
+        """Read the bytes of a file.
 
         Raises:
             MissingAssetError, CorruptFileError: it is not there, or cannot be read.
@@ -186,6 +186,6 @@ class PublicFiles:
 
 
 def _key(path: PurePath) -> str:
-    """What a file is called here: arrays of clips, which share their names, keep their folder."""
+    """Name a file as it is called here: arrays of clips, which share names, keep their folder."""
     clip = path.suffix == ".npy" and path.stem[-6:].isdigit()
     return f"{path.parent.name}/{path.name}" if clip else path.name

@@ -46,7 +46,7 @@ class Sources:
 
 
 def take_joints(source_path: str, sources: Sources) -> NDArray[np.float64]:
-    """Joints (F, 22, 3) of a take at 20 fps, metres, y up, as published.
+    """Read joints (F, 22, 3) of a take at 20 fps, metres, y up, as published.
 
     Args:
         source_path: of the index (`./pose_data/CMU/80/80_63_poses.npy`).
@@ -83,7 +83,7 @@ def body_of(folder: Path, gender: Gender) -> BodyModel:
 
 
 def _humanact12(name: str, source: Path | None) -> NDArray[np.float64]:
-    """A clip of HumanML3D's copy of HumanAct12: joints as they are, y up."""
+    """Read a clip of HumanML3D's copy of HumanAct12: joints as they are, y up."""
     assert source is not None  # its rows were left out
     try:
         if source.is_dir():
@@ -113,7 +113,7 @@ def _archive(source: Path) -> tuple[dict[str, str], zipfile.ZipFile]:
 
 
 def span_of(row: IndexRow, frames: int) -> slice:
-    """Frames of a row; HumanAct12's are whole."""
+    """Return the frames of a row; HumanAct12's are whole."""
     if row.archive == HUMANACT12:
         return slice(0, frames)
     cut = int(CUT_S.get(row.archive, 0.0) * FPS)

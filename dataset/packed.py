@@ -98,7 +98,7 @@ def open_packed(
 
 
 def _listing(root: Path) -> dict[str, list[int]]:
-    """Clips with both files -> size and time of change of either."""
+    """List the clips with both files, and size and time of change of either."""
     motions, texts = (
         dict(_files(root / folder, suffix))
         for folder, suffix in (("new_joint_vecs", ".npy"), ("texts", ".txt"))

@@ -17,8 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 def load_pool(root: Path | str, *, skip_damaged: bool = False) -> MotionSet:
-    """Load the motions of `pool.txt`; else the pool of the data set that `root` says it was drawn
-    from, where that lies beside it; else the training part.
+    """Load the motions of `pool.txt`, or what stands in for it.
+
+    Without that file it is the pool of the data set that `root` says it was drawn from, where that
+    lies beside it; else the training part.
 
     Raises: see `load_split`.
     """

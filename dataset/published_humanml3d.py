@@ -32,7 +32,7 @@ _SHA256 = {
 
 
 def published_findings(root: Path, ids: Collection[str]) -> Iterator[Finding]:
-    """How a data set with these listed ids differs from the published HumanML3D.
+    """Tell how a data set with these listed ids differs from the published HumanML3D.
 
     The one-frame clips are looked for in every data set, the rest only in one that claims to be
     complete.

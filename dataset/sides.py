@@ -64,7 +64,7 @@ def mirror_sides(text: str, vocabulary: Collection[str] = ()) -> str:
 
 
 def _like(word: str, pattern: str) -> str:
-    """The word with the capitals of another."""
+    """Give a word the capitals of another."""
     if len(pattern) > 1 and pattern.isupper():
         return word.upper()
     return word.capitalize() if pattern[0].isupper() else word
@@ -98,7 +98,7 @@ def _other(match: re.Match[str], vocabulary: Collection[str]) -> str:
 
 
 def _is_side(side: str, before: str, after: str, vocabulary: Collection[str]) -> bool:
-    """Whether letters around a side leave it one: nothing, a suffix, a capital, or known words."""
+    """Tell if letters around a side leave it one: nothing, a suffix, a capital, or known words."""
     capital = side[0].isupper() and not side.isupper()
     starts = not before or (capital and before[-1].islower())
     ends = not after or after.lower() in _SUFFIXES or (after[0].isupper() and not side.isupper())
@@ -111,7 +111,7 @@ def _is_side(side: str, before: str, after: str, vocabulary: Collection[str]) ->
 
 
 def _known(letters: str, vocabulary: Collection[str]) -> bool:
-    """Whether letters are words of the vocabulary, of three letters at least, one after another."""
+    """Tell whether letters are words of the vocabulary, of three or more, one after another."""
     return letters in vocabulary or any(
         letters[:cut] in vocabulary and _known(letters[cut:], vocabulary)
         for cut in range(3, len(letters) - 2)

@@ -1,4 +1,4 @@
-"""How far the real training motions are from the test motions: can this split show a collapse?"""
+"""How far the real training motions are from the test motions: whether a collapse can show."""
 
 from __future__ import annotations
 

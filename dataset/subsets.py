@@ -41,12 +41,12 @@ logger = logging.getLogger(__name__)
 
 
 def bmlmovi_rows(rows: Sequence[IndexRow]) -> list[IndexRow]:
-    """The rows that come from BMLmovi: 1,839 of HumanML3D's 14,616."""
+    """Select the rows that come from BMLmovi: 1,839 of HumanML3D's 14,616."""
     return [row for row in rows if SOURCE in row.source_path]
 
 
 def seated_clips(rows: Sequence[IndexRow], folder: Path | str) -> set[str]:
-    """The clips in which a subject sits down, by the v3d files of BMLmovi (one a subject).
+    """Find the clips in which a subject sits down, by BMLmovi's v3d files (one a subject).
 
     A subject's motions are numbered in the order of its `motions_list`. As published, a subject
     counts only where exactly one clip answers; the others are logged.
@@ -80,7 +80,7 @@ def seated_clips(rows: Sequence[IndexRow], folder: Path | str) -> set[str]:
 
 
 def read_motions_list(path: Path) -> tuple[str, list[str]]:
-    """Subject id and the names of its motions, in order, from one v3d file.
+    """Read subject id and the names of its motions, in order, from one v3d file.
 
     Raises:
         CorruptFileError: it cannot be read, or has no `id` and `move.motions_list`.
@@ -104,7 +104,7 @@ def read_motions_list(path: Path) -> tuple[str, list[str]]:
 
 
 def write_2794(source: Path | str, v3d: Path | str, out: Path | str) -> dict[str, int]:
-    """The BMLmovi subset of a full HumanML3D with `index.csv`, mirror images included.
+    """Write the BMLmovi subset of a full HumanML3D with `index.csv`, mirror images included.
 
     Returns:
         Clips of each split.
@@ -132,7 +132,7 @@ def write_2794(source: Path | str, v3d: Path | str, out: Path | str) -> dict[str
 def write_small(
     source: Path | str, out: Path | str, training: Sequence[str], made_from: dict[str, Any]
 ) -> dict[str, int]:
-    """`source` with only the ids `training`, in this order, in its training list.
+    """Write `source` with only the ids `training`, in this order, in its training list.
 
     Validation and test clips stay, and Mean and Std are those of all clips of `source`: published
     subsets share them.
@@ -157,7 +157,7 @@ def write_small(
 
 
 def draw_training_clips(source: Path | str, size: int, seed: int) -> list[str]:
-    """`size` ids out of the training list whose length the loader takes, in the list's order.
+    """Draw `size` training ids of a length that the loader takes, in the order of the list.
 
     Raises:
         InvalidOptionError: there are fewer.
@@ -181,7 +181,7 @@ def draw_training_clips(source: Path | str, size: int, seed: int) -> list[str]:
 
 
 def split_lists(source: Path | str, clips: Collection[str]) -> dict[str, list[str]]:
-    """The split lists of `source`, in its order, restricted to `clips`."""
+    """Return the split lists of `source`, in its order, restricted to `clips`."""
     return {name: [c for c in read_ids(source, name) if c in clips] for name in SPLITS}
 
 
@@ -237,7 +237,7 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def _frames(path: Path) -> int:
-    """Length of a motion, from the head of its file."""
+    """Read the length of a motion from the head of its file."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False).shape[0]
     except FileNotFoundError as error:

@@ -49,7 +49,7 @@ class Window:
 
 
 def whole(captions: Iterable[Caption]) -> list[Timed]:
-    """Captions of a whole clip."""
+    """Return the captions of a whole clip."""
     return [(caption, 0.0, 0.0) for caption in captions]
 
 
@@ -59,7 +59,7 @@ def mirrored(captions: Iterable[Timed]) -> list[Timed]:
 
 
 def windows_of(frames: int, *, overlap: bool = True) -> list[tuple[int, int]]:
-    """(start, end) of the windows of a take of `frames` joint frames; none if it is too short.
+    """Return (start, end) of the windows of `frames` joint frames; none if a take is too short.
 
     They divide the take into equal parts; overlapping ones add one more across each border. A
     window of n joint frames gives n - 1 vectors, so that neighbours share a joint frame, but no
@@ -78,7 +78,7 @@ def windows_of(frames: int, *, overlap: bool = True) -> list[tuple[int, int]]:
 def clips_of(
     joints: NDArray[np.floating], windows: Iterable[Window], target: Skeleton | None = None
 ) -> Iterator[DatasetClip]:
-    """The items of a take (F, 22, 3), metres, y up, 20 fps, and their mirror images.
+    """Yield the items of a take (F, 22, 3), metres, y up, 20 fps, and their mirror images.
 
     With `target` each image is retargeted to it and put on the floor by itself, as published; else
     they keep the take's body and floor.

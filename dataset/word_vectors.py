@@ -96,7 +96,7 @@ class WordVectors:
 
 
 def read_word_vectors(folder: Path | str) -> WordVectors:
-    """The vectors in a folder such as `glove/`.
+    """Read the vectors in a folder such as `glove/`.
 
     Raises:
         MissingAssetError: a file is missing.

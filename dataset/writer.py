@@ -59,7 +59,7 @@ def write_dataset(
 
 @contextmanager
 def staged_folder(root: Path | str, made_from: Mapping[str, Any] | None = None) -> Iterator[Path]:
-    """A new, empty sibling folder that takes the place of `root` when the block ends well.
+    """Yield a new, empty sibling folder that takes the place of `root` when the block ends well.
 
     It gets a marker file holding `made_from`. When the block fails, `root` is as it was.
 
@@ -181,11 +181,11 @@ class Moments:
         self.count = total
 
     def mean(self) -> np.ndarray:
-        """(263,) float32."""
+        """Return the mean (263,) float32 of the features."""
         return self._mean.astype(np.float32)
 
     def std(self) -> np.ndarray:
-        """(263,) float32: population deviation, averaged inside each group of features."""
+        """Return the population deviation (263,) float32, averaged inside groups of features."""
         each = np.sqrt(self._squares / max(self.count, 1))
         grouped = np.empty(MOTION_DIM, np.float32)
         for start, end in STD_GROUPS:

@@ -16,7 +16,7 @@ Where `dropped` is true the network answers without its condition. `model.mdm.MD
 
 
 def guided(predict: ConditionalDenoise, condition: Sequence[Tensor], scale: float) -> Denoise:
-    """A denoiser that answers u + scale (c - u), c with and u without the condition.
+    """Return a denoiser: u + scale (c - u), c with and u without the condition.
 
     Both answers come from one forward pass of twice the batch. Scales 1 (no guidance, as in the
     published loop) and 0 (unconditional) need, and cost, a single pass.

@@ -32,7 +32,7 @@ class ItemNoise:
         self._draws = 0
 
     def __call__(self, shape: tuple[int, ...]) -> Tensor:
-        """Noise of `shape` (B, ...), B = number of seeds.
+        """Draw noise of `shape` (B, ...), B = number of seeds.
 
         Raises:
             InvalidOptionError: the batch size is not the number of seeds.

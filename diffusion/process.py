@@ -96,7 +96,7 @@ class Diffusion:
         }
 
     def table(self, name: str, t: Tensor, like: Tensor) -> Tensor:
-        """Entries `t` (B,) of a table, cast and shaped to broadcast with `like` (B, ...)."""
+        """Return entries `t` (B,) of a table, cast and shaped to broadcast with `like` (B, ...)."""
         entries = self._tables(like.device)[name][t].to(like.dtype)
         return entries.reshape(-1, *[1] * (like.ndim - 1))
 
@@ -106,28 +106,28 @@ class Diffusion:
         return self._devices[device]
 
     def network_timesteps(self, t: Tensor) -> Tensor:
-        """Timesteps (B,) int64 that the network is told at indices `t` (B,) of this chain."""
+        """Return timesteps (B,) int64 that the network is told at indices `t` (B,) here."""
         return self._tables(t.device)["timesteps"][t]
 
     def q_sample(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """x_t ~ q(x_t | x_0) (DDPM eq. 4): x0, noise (B, ...), t (B,) -> (B, ...)."""
+        """Draw x_t ~ q(x_t | x_0) (DDPM eq. 4): x0, noise (B, ...), t (B,) -> (B, ...)."""
         return self.table("signal", t, x0) * x0 + self.table("noise", t, x0) * noise
 
     def x0_from_eps(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """The clean data that x_t and its noise imply."""
+        """Return the clean data that x_t and its noise imply."""
         return (x - self.table("noise", t, x) * eps) / self.table("signal", t, x)
 
     def eps_from_x0(self, x: Tensor, t: Tensor, x0: Tensor) -> Tensor:
-        """The noise that x_t and its clean data imply."""
+        """Return the noise that x_t and its clean data imply."""
         return (x - self.table("signal", t, x) * x0) / self.table("noise", t, x)
 
     def posterior(self, x0: Tensor, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (B, ...) and variance (B, 1, ...) of q(x_{t-1} | x_t, x_0) (DDPM eq. 6 and 7)."""
+        """Return mean (B, ...), variance (B, 1, ...) of q(x_{t-1} | x_t, x_0) (DDPM eq. 6, 7)."""
         mean = self.table("posterior_x0", t, x) * x0 + self.table("posterior_xt", t, x) * x
         return mean, self.table("posterior_variance", t, x)
 
     def predict_x0(self, denoise: Denoise, x: Tensor, t: Tensor) -> Tensor:
-        """The network's estimate of the clean data (B, ...) at indices `t` (B,)."""
+        """Predict the clean data (B, ...) at indices `t` (B,) by the network."""
         predicted = denoise(x, self.network_timesteps(t))
         if self.prediction == "v":
             return self.table("signal", t, x) * x - self.table("noise", t, x) * predicted
@@ -136,7 +136,7 @@ class Diffusion:
     def training_loss(
         self, denoise: Denoise, x0: Tensor, t: Tensor, noise: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """Mean squared error of the prediction, over the valid frames and all features of an item.
+        """Return the mean squared error of the prediction over valid frames and all features.
 
         Args:
             denoise: the network.
@@ -160,7 +160,7 @@ class Diffusion:
 
 
 def subsequence(diffusion: Diffusion, kept: Sequence[int]) -> Diffusion:
-    """The chain that visits only the indices `kept`, with the same marginals there.
+    """Return the chain that visits only the indices `kept`, with the same marginals there.
 
     beta'_i = 1 - abar_{kept_i} / abar_{kept_{i-1}}; the network is told the timesteps it knows.
 

@@ -91,7 +91,7 @@ def ddpm(
     clip_denoised: bool = False,
     last: int = 0,
 ) -> Tensor:
-    """Ancestral sampling (DDPM, arXiv 2006.11239, algorithm 2), one network call a step.
+    """Draw by ancestral sampling (DDPM, arXiv 2006.11239, algorithm 2), one network call a step.
 
     Args:
         diffusion: the chain, full or from `respace`.
@@ -126,7 +126,7 @@ def ddim(
     *,
     clip_denoised: bool = False,
 ) -> Tensor:
-    """Implicit sampling (DDIM, Song et al., arXiv 2010.02502, eq. 12 and 16).
+    """Draw by implicit sampling (DDIM, Song et al., arXiv 2010.02502, eq. 12 and 16).
 
     Args:
         diffusion: the chain that the network was trained on (or a respaced one).
@@ -164,8 +164,9 @@ def dpmpp(
     *,
     clip_denoised: bool = False,
 ) -> Tensor:
-    """DPM-Solver++(2M), a two-step method for the probability flow (Lu et al., arXiv 2211.01095,
-    algorithm 2), in log SNR; the first and the last step are of first order (DDIM's).
+    """Draw by DPM-Solver++(2M), a two-step method (Lu et al., arXiv 2211.01095, algorithm 2).
+
+    It follows the probability flow in log SNR; the first and last step are of first order (DDIM's).
 
     Args:
         diffusion: the chain, full or from `subsequence`.

@@ -15,7 +15,7 @@ MNIST_BETA_RANGE = (1e-4, 0.02)
 
 
 def cosine_betas(steps: int, max_beta: float = 0.999) -> np.ndarray:
-    """Cosine schedule of Nichol & Dhariwal (arXiv 2102.09672, eq. 17), as MDM uses it.
+    """Return the cosine schedule of Nichol & Dhariwal (arXiv 2102.09672, eq. 17), as MDM uses it.
 
     abar(u) = cos^2((u + .008) / 1.008 * pi / 2) for u = t / steps, and
     beta_t = min(1 - abar((t + 1) / steps) / abar(t / steps), max_beta).
@@ -34,7 +34,7 @@ def cosine_betas(steps: int, max_beta: float = 0.999) -> np.ndarray:
 
 
 def linear_betas(steps: int, start: float, end: float) -> np.ndarray:
-    """Betas in equal steps from `start` to `end`, both included (Ho et al., arXiv 2006.11239).
+    """Return betas in equal steps from `start` to `end`, both included (Ho et al., 2006.11239).
 
     Returns:
         (T,) float64.
@@ -44,7 +44,7 @@ def linear_betas(steps: int, start: float, end: float) -> np.ndarray:
 
 
 def mnist_betas(steps: int = 400) -> np.ndarray:
-    """The MNIST experiment's beta_t = 1e-4 + (0.02 - 1e-4) t / T for t = 0..T: T + 1 values.
+    """Return the MNIST experiment's beta_t = 1e-4 + (0.02 - 1e-4) t / T, t = 0..T: T + 1 values.
 
     Training and sampling there visit t = 1..T only; beta_0 enters through abar alone. Use
     `process.subsequence(diffusion, range(1, T + 1))` to walk that chain.

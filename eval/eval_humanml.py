@@ -199,7 +199,7 @@ def _own(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     arguments = tyro.cli(Arguments, prog="python -m eval.eval_humanml")
     with command():
         metrics = run(arguments)

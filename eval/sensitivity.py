@@ -171,7 +171,7 @@ def _outside(column: str, value: float, band: tuple[float, float, float]) -> boo
 
 
 def _mode(item: MotionItem) -> str:
-    """What a motion shows: its first caption, without the side of a mirror image."""
+    """Say what a motion shows: its first caption, without the side of a mirror image."""
     return item.captions[0].text.replace("left", "side").replace("right", "side")
 
 

@@ -17,8 +17,7 @@ def main(
     out: Path = Path("weights"),
     name: str | None = None,
 ) -> None:
-    """Install weights that `python -m domains.motion.checkpoints.shipped` wrote: a folder, or a
-    zip of it.
+    """Install weights that `python -m domains.motion.checkpoints.shipped` wrote, also zipped.
 
     Args:
         source: folder, .zip file, or https:// address of a .zip file.

@@ -88,7 +88,7 @@ def _require(source: Path) -> None:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     options = tyro.cli(Options, description=__doc__)
     with command():
         filter_dataset(options)

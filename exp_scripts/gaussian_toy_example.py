@@ -46,7 +46,7 @@ def main(options: Options) -> list[Path]:
 
 
 def draw_example(settings: GaussianSettings, stem: Path) -> list[Path]:
-    """Distance over generations, and contraction against theory."""
+    """Draw distance over generations, and contraction against theory."""
     from visualize.curves.figures import save_figure
     from visualize.curves.gaussian import draw_experiment
 
@@ -62,7 +62,7 @@ def draw_example(settings: GaussianSettings, stem: Path) -> list[Path]:
 
 
 def draw_map(settings: GaussianSettings, stem: Path) -> list[Path]:
-    """Final distance over lambda and gamma."""
+    """Draw the final distance over lambda and gamma."""
     from visualize.curves.figures import save_figure
     from visualize.curves.gaussian_map import draw_maps
 

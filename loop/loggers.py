@@ -151,7 +151,7 @@ def _guarded(name: LoggerName, arm: Path) -> Generator[Report]:
 
 
 def _numbers(metrics: Metrics) -> dict[str, float]:
-    """Lists, one number an entry: `R_precision_test/1` is its first."""
+    """Flatten lists to one number an entry: `R_precision_test/1` is its first."""
     flat: dict[str, float] = {}
     for name, value in metrics.items():
         if isinstance(value, list):

@@ -34,7 +34,7 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `save_checkpoint` wrote, with its tensors on `device`.
+    """Load what `save_checkpoint` wrote, with its tensors on `device`.
 
     Raises:
         MissingAssetError: there is no such file.
@@ -65,7 +65,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 
 
 def load_state(module: nn.Module, state: Mapping[str, Tensor], path: Path | None = None) -> None:
-    """`module.load_state_dict`, with an error that one can read.
+    """Call `module.load_state_dict`, with an error that one can read.
 
     Raises:
         RunStateError: tensors are missing, unexpected, or of other shapes.

@@ -88,7 +88,7 @@ def text_encoder_named(
     device: torch.device | str = "cpu",
     source: Path | str | None = None,
 ) -> TextEncoder:
-    """A text encoder; nothing is read before it is used.
+    """Build a text encoder; nothing is read before it is used.
 
     Args:
         name: minilm, clip or distilbert.

@@ -19,13 +19,13 @@ logger = logging.getLogger("scsc")
 
 
 def can_compile() -> bool:
-    """Whether there is a C++ compiler, which torch's code generator needs on a CPU."""
+    """Tell whether there is a C++ compiler, which torch's code generator needs on a CPU."""
     named = os.environ.get("CXX")
     return any(shutil.which(name) for name in ((named,) if named else COMPILERS))
 
 
 def frozen(network: ContextUNet) -> Guided:
-    """`network.guided` compiled for the weights of this moment, at the first call (a minute).
+    """Compile `network.guided` for the weights of this moment, at the first call (a minute).
 
     Normalisation is folded into convolutions and activations are fused with them. Later changes of
     the weights go unnoticed: hand in a copy. Call it without gradients, always with equal shapes.

@@ -84,7 +84,7 @@ class ContextUNet(nn.Module):
         )
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor, dropped: Tensor) -> Tensor:
-        """The noise in `x`.
+        """Predict the noise in `x`.
 
         Args:
             x: (B, 1, 28, 28) noisy images.
@@ -98,7 +98,7 @@ class ContextUNet(nn.Module):
         return self._up(self._down(x), t, self._class_vectors(labels, dropped, x.dtype))
 
     def guided(self, x: Tensor, t: Tensor, labels: Tensor, scale: float) -> Tensor:
-        """u + scale (c - u), c the noise with and u without the class; see `diffusion.guidance`.
+        """Predict u + scale (c - u), c the noise with, u without the class (`diffusion.guidance`).
 
         Arguments as in `forward`; the way down is walked once for both answers.
         """
@@ -112,7 +112,7 @@ class ContextUNet(nn.Module):
         return -context if self.config.negative_keep_mask else context
 
     def _down(self, x: Tensor) -> list[Tensor]:
-        """Features (B, n, side, side), finest map first; they depend on the image alone."""
+        """Compute features (B, n, side, side), finest map first; they depend on the image alone."""
         features = [self.inward(F.pixel_unshuffle(x, self.config.patch))]
         for down in self.downs:
             if self.config.patch == 1:
@@ -122,7 +122,7 @@ class ContextUNet(nn.Module):
         return features
 
     def _up(self, features: list[Tensor], t: Tensor, context: Tensor) -> Tensor:
-        """The noise (k B, 1, 28, 28) for k conditions an image; `t` and `context` have k B rows."""
+        """Predict noise (k B, 1, 28, 28), k conditions an image; `t`, `context` have k B rows."""
         time = (t.to(context.dtype) / self.config.steps)[:, None]
         skips = list(features)
         h = self.expand(F.gelu(F.avg_pool2d(skips[-1], LOWEST)))
@@ -137,7 +137,7 @@ class ContextUNet(nn.Module):
 
 
 def _join_both(conv: nn.Conv2d, own: Tensor, shared: Tensor) -> Tensor:
-    """`conv` of the concatenation of `own` (k B, ...) with k copies of `shared` (B, ...).
+    """Apply `conv` to the concatenation of `own` (k B, ...) with k copies of `shared` (B, ...).
 
     A convolution is linear: what it makes of `shared` is computed once.
     """
@@ -150,7 +150,7 @@ def _join_both(conv: nn.Conv2d, own: Tensor, shared: Tensor) -> Tensor:
 
 
 def _enlarge_both(conv: nn.Module, own: Tensor, shared: Tensor) -> Tensor:
-    """As `_join_both`, for the transposed convolution that doubles the side of a map."""
+    """Apply, as `_join_both` does, the transposed convolution that doubles the side of a map."""
     assert isinstance(conv, nn.ConvTranspose2d)
     width = own.shape[1]
     if len(own) == len(shared):

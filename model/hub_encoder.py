@@ -64,7 +64,7 @@ class HubEncoder(ABC):
         """Width of a vector."""
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """One vector a text: (n, dim) float32 on the CPU.
+        """Encode each text as a vector: (n, dim) float32 on the CPU.
 
         Raises:
             MissingAssetError: files are missing.
@@ -76,7 +76,7 @@ class HubEncoder(ABC):
         return vectors
 
     def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Last hidden states with the start and end tokens: (n, L, width) float32, (n,) lengths.
+        """Encode to last hidden states, start and end tokens too: (n, L, width) float32, (n,).
 
         Raises:
             MissingAssetError, CorruptFileError: see `encode`.
@@ -94,7 +94,7 @@ class HubEncoder(ABC):
 
     @torch.no_grad()
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        """Rows of about equal length, their token states (b, L, width) and lengths (b,)."""
+        """Yield rows of about equal length, their token states (b, L, width) and lengths (b,)."""
         if not texts:
             return
         tokenizer = self._loaded[1]
@@ -115,7 +115,7 @@ class HubEncoder(ABC):
             yield rows, self._states(ids, lengths), lengths
 
     def _cleaned(self, text: str) -> str:
-        """What the tokenizer reads."""
+        """Return what the tokenizer reads."""
         return text
 
     @property
@@ -125,11 +125,11 @@ class HubEncoder(ABC):
 
     @abstractmethod
     def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Last hidden states (b, L, width) of token ids (b, L), 0 after the lengths (b,)."""
+        """Compute last hidden states (b, L, width) of token ids (b, L), 0 after lengths (b,)."""
 
     @abstractmethod
     def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(b, dim) from token states (b, L, width)."""
+        """Pool token states (b, L, width) to (b, dim)."""
 
     @property
     def _network(self) -> Any:
@@ -241,6 +241,6 @@ def _unknown(tokens: Sequence[int], tokenizer: Any) -> int:
 
 
 def valid_tokens(states: Tensor, lengths: Tensor) -> Tensor:
-    """(b, L, 1) float: one up to the lengths, zero after."""
+    """Mark valid tokens, (b, L, 1) float: one up to the lengths, zero after."""
     index = torch.arange(states.shape[1], device=states.device)
     return (index < lengths[:, None]).to(states.dtype)[..., None]

@@ -35,17 +35,17 @@ class LeNet(nn.Module):
         self.fc3 = nn.Linear(WIDTH, 10)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Normalised digits (N, 1, 32, 32) -> (N, 84), the output of `fc2`."""
+        """Embed normalised digits (N, 1, 32, 32) as (N, 84), the output of `fc2`."""
         for convolution in (self.conv1, self.conv2):
             x = functional.max_pool2d(torch.sigmoid(convolution(x)), 2)
         return self.fc2(torch.sigmoid(self.fc1(x.flatten(1))))
 
     def classify(self, embedding: Tensor) -> Tensor:
-        """Embeddings (N, 84) -> logits (N, 10)."""
+        """Map embeddings (N, 84) to logits (N, 10)."""
         return self.fc3(torch.sigmoid(embedding))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised digits (N, 1, 32, 32) -> logits (N, 10)."""
+        """Map normalised digits (N, 1, 32, 32) to logits (N, 10)."""
         return self.classify(self.embed(x))
 
 
@@ -60,7 +60,7 @@ class LeNetFeatures:
         self.network = network.eval().requires_grad_(False)
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Embeddings (N, 84) float32 of digits (N, 28, 28) uint8, white on black.
+        """Embed digits (N, 28, 28) uint8, white on black, as (N, 84) float32.
 
         Raises:
             InvalidSamplesError: `images` is something else.
@@ -73,12 +73,12 @@ class LeNetFeatures:
         return torch.cat(parts).numpy() if parts else np.empty((0, WIDTH), np.float32)
 
     def digits(self, features: np.ndarray) -> np.ndarray:
-        """The digit (N,) int64 that the network sees in each embedding (N, 84)."""
+        """Tell the digit (N,) int64 that the network sees in each embedding (N, 84)."""
         return self.network.classify(torch.from_numpy(features)).argmax(dim=1).numpy()
 
 
 def resize(images: np.ndarray) -> np.ndarray:
-    """Digits (N, 28, 28) uint8 -> (N, 32, 32) uint8, bilinear.
+    """Resize digits (N, 28, 28) uint8 to (N, 32, 32) uint8, bilinear.
 
     Through Pillow, image by image, because that is what the published transform does: its rounding
     to whole grey levels is part of the features.
@@ -100,5 +100,5 @@ def resize(images: np.ndarray) -> np.ndarray:
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Digits (N, 32, 32) uint8 -> network input (N, 1, 32, 32) float32."""
+    """Normalise digits (N, 32, 32) uint8 to network input (N, 1, 32, 32) float32."""
     return ((images.float() / 255 - MEAN) / STD)[:, None]

@@ -113,7 +113,7 @@ class MDM(nn.Module):
 
     @staticmethod
     def _attended(lengths: Tensor, frames: int) -> Tensor:
-        """(B, 1, 1, 1 + F) bool: the condition token and the valid frames."""
+        """Mark the condition token and the valid frames, (B, 1, 1, 1 + F) bool."""
         index = torch.arange(frames + 1, device=lengths.device)
         return (index <= lengths[:, None])[:, None, None, :]
 

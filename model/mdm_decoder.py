@@ -64,5 +64,5 @@ class MDMDecoder(nn.Module):
 
 
 def _beyond(lengths: Tensor, size: int) -> Tensor:
-    """(B, size) bool: true after each length, where nothing attends."""
+    """Mark what lies after each length, where nothing attends: (B, size) bool."""
     return torch.arange(size, device=lengths.device) >= lengths[:, None]

@@ -60,7 +60,7 @@ class MotionEvaluator(nn.Module):
         self.text = _SequenceEncoder(config.token_dim, config.text_hidden, width)
 
     def embed_motions(self, motions: Tensor, lengths: Tensor) -> Tensor:
-        """Motions (B, F, features), normalised, lengths (B,) int64 >= 4 frames -> (B, embedding).
+        """Embed motions (B, F, features), normalised, of lengths (B,) int64 >= 4: (B, embedding).
 
         Frames beyond the last multiple of four are not seen.
         """
@@ -68,7 +68,7 @@ class MotionEvaluator(nn.Module):
         return self.motion(tokens, token_lengths)
 
     def embed_texts(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Token vectors (B, L, token_dim), lengths (B,) int64 >= 1 -> (B, embedding + told)."""
+        """Embed token vectors (B, L, token_dim), lengths (B,) int64 >= 1: (B, embedding + told)."""
         return self.text(tokens, lengths)
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ class _MovementEncoder(nn.Module):
         self.activation = nn.LeakyReLU(0.2)
 
     def forward(self, motions: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, F, features) and (B,) -> (B, F // 4, movement) and (B,).
+        """Map (B, F, features) and lengths (B,) to (B, F // 4, movement) and (B,).
 
         Zeros stand after the end of each motion at every layer, as the padding of the convolutions
         would put them there were the motion alone.
@@ -124,7 +124,7 @@ class _SequenceEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """(B, L, features) and (B,) -> (B, embedding)."""
+        """Map (B, L, features) and lengths (B,) to (B, embedding)."""
         packed = pack_padded_sequence(
             self.inward(x), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
@@ -134,6 +134,6 @@ class _SequenceEncoder(nn.Module):
 
 
 def _cut(x: Tensor, lengths: Tensor) -> Tensor:
-    """`x` (B, L, D) with zeros from `lengths` (B,) on."""
+    """Return `x` (B, L, D) with zeros from `lengths` (B,) on."""
     index = torch.arange(x.shape[1], device=x.device)
     return x.masked_fill((index >= lengths[:, None])[..., None], 0.0)

@@ -30,7 +30,7 @@ def bfloat16_pays(kind: str) -> bool:
 
 
 def _seconds(kind: str, dtype: torch.dtype) -> float:
-    """Least time of a product of square matrices over some turns, after a first one."""
+    """Return the least time of a product of square matrices over some turns, after a first one."""
     matrix = torch.ones(SIZE[kind], SIZE[kind], dtype=dtype, device=kind)
     clock = time.perf_counter if kind == "cuda" else time.thread_time
     least = float("inf")

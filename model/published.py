@@ -97,7 +97,7 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
 
 
 def read_published(path: Path, remedy: str = _README) -> dict[str, Any]:
-    """The dictionary in a PyTorch file of any version; no code from the file runs.
+    """Read the dictionary in a PyTorch file of any version; no code from the file runs.
 
     Args:
         path: the file.
@@ -189,7 +189,7 @@ def _arguments(path: Path) -> dict[str, Any]:
 
 
 def _config(arguments: Mapping[str, Any], state: Mapping[str, Tensor], path: Path) -> MDMConfig:
-    """Sizes: width and layers from the options, the rest from the tensors."""
+    """Read the sizes: width and layers from the options, the rest from the tensors."""
     kind = "Encoder" if arguments.get("arch", ENCODER) == ENCODER else "Decoder"
     sizes = {
         "text_dim": ("embed_text.weight", 1),

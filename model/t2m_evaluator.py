@@ -47,7 +47,7 @@ class T2MEvaluator(nn.Module):
         return self.motion_encoder(self.movement_encoder(motions[..., :-CONTACTS]), lengths // UNIT)
 
     def embed_texts(self, words: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
-        """Word vectors (B, L, 300), one-hot tags (B, L, 15), lengths (B,) int64 -> (B, 512)."""
+        """Embed word vectors (B, L, 300), one-hot tags (B, L, 15), lengths (B,) int64: (B, 512)."""
         return self.text_encoder(words, tags, lengths)
 
 
@@ -87,7 +87,7 @@ class _SequenceEncoder(nn.Module):
         self.hidden = nn.Parameter(torch.randn(2, 1, hidden))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """(B, L, features) and (B,) -> (B, 512)."""
+        """Map (B, L, features) and lengths (B,) to (B, 512)."""
         packed = pack_padded_sequence(
             self.input_emb(x), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
@@ -107,7 +107,7 @@ class _TextEncoder(_SequenceEncoder):
 
 
 def load_t2m_evaluator(path: Path | str, device: torch.device | str = "cpu") -> T2MEvaluator:
-    """The evaluator in `t2m/text_mot_match/model/finest.tar`, in evaluation mode.
+    """Load the evaluator in `t2m/text_mot_match/model/finest.tar`, in evaluation mode.
 
     Raises:
         MissingAssetError: there is no such file.

@@ -43,11 +43,11 @@ class TextEncoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """One vector a text: (n, dim) float32 on the CPU."""
+        """Encode each text as a vector: (n, dim) float32 on the CPU."""
         ...
 
     def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """One vector a token: (n, L, dim) float32, zeros as padding, and (n,) int64 lengths."""
+        """Encode each token as a vector: (n, L, dim) float32, 0 as padding, (n,) int64 lengths."""
         ...
 
 
@@ -73,7 +73,7 @@ class MiniLMEncoder:
         self._unread = UnreadTexts()
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """(n, 384) float32 of unit length.
+        """Encode texts as vectors of unit length, (n, 384) float32.
 
         Raises:
             MissingAssetError: the package that ships the weights is not installed.
@@ -86,7 +86,7 @@ class MiniLMEncoder:
         return vectors
 
     def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Last hidden states with the start and end tokens: (n, L, 384) float32 and (n,) lengths.
+        """Encode to last hidden states, start and end tokens too: (n, L, 384) float32, (n,).
 
         Raises:
             MissingAssetError, CorruptFileError: see `encode`.
@@ -103,7 +103,7 @@ class MiniLMEncoder:
 
     @torch.no_grad()
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        """Rows of about equal length, their token states (b, L, 384) and mask (b, L)."""
+        """Yield rows of about equal length, their token states (b, L, 384) and mask (b, L)."""
         if not texts:
             return
         network, tokenizer = self._loaded
@@ -218,7 +218,7 @@ class CachedTextEncoder:
 
     @property
     def name(self) -> str:
-        """Name of the encoder behind the cache."""
+        """The name of the encoder behind the cache."""
         return self._encoder.name
 
     @property
@@ -227,7 +227,7 @@ class CachedTextEncoder:
         return self._encoder.dim
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """One vector a text: (n, dim) float32.
+        """Encode each text as a vector: (n, dim) float32.
 
         Raises:
             CorruptFileError: the cache file cannot be read.
@@ -247,7 +247,7 @@ class CachedTextEncoder:
         return torch.stack([self._vectors[key] for key in keys])
 
     def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Token vectors, the last texts' from memory: (n, L, dim), zeros as padding, and (n,)."""
+        """Encode tokens, the last texts' from memory: (n, L, dim), zeros as padding, and (n,)."""
         if not texts:
             return self._encoder.encode_tokens(texts)
         vectors = [self._tokens(text) for text in texts]
@@ -255,7 +255,7 @@ class CachedTextEncoder:
         return torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True), lengths
 
     def _tokens_of(self, text: str) -> Tensor:
-        """(L, dim); alone, as in `encode`."""
+        """Encode the tokens of a text alone, as in `encode`: (L, dim)."""
         tokens, lengths = self._encoder.encode_tokens([text])
         return tokens[0, : int(lengths[0])]
 

@@ -15,7 +15,7 @@ from loop.errors import InvalidOptionError
 
 
 def sinusoidal_table(positions: int, dim: int) -> Tensor:
-    """Position codes of Vaswani et al. (arXiv 1706.03762, section 3.5): (positions, dim) float32.
+    """Return position codes (positions, dim) float32 (Vaswani et al., arXiv 1706.03762, sec. 3.5).
 
     Even columns are sines, odd ones cosines of pos / 10000^(2 i / dim).
     """
@@ -56,7 +56,7 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(self, x: Tensor, attended: Tensor | None) -> Tensor:
-        """x (B, L, D), attended (B, 1, 1, L) bool, true on tokens that may be seen -> (B, L, D)."""
+        """Attend within x (B, L, D) to tokens `attended` (B, 1, 1, L) bool: (B, L, D)."""
         batch, length, dim = x.shape
         projected = functional.linear(x, self.in_proj_weight, self.in_proj_bias)
         split = projected.view(batch, length, 3, self.heads, dim // self.heads)
@@ -84,7 +84,7 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, attended: Tensor | None) -> Tensor:
-        """x (B, L, D), attended (B, 1, 1, L) bool or None -> (B, L, D)."""
+        """Map x (B, L, D); `attended` (B, 1, 1, L) bool or None: (B, L, D)."""
         x = self.norm1(x + self.dropout(self.self_attn(x, attended)))
         hidden = self.dropout(functional.gelu(self.linear1(x)))
         return self.norm2(x + self.dropout(self.linear2(hidden)))
@@ -98,7 +98,7 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(EncoderLayer(dim, heads, ff, dropout) for _ in range(layers))
 
     def forward(self, x: Tensor, attended: Tensor | None) -> Tensor:
-        """x (B, L, D), attended (B, 1, 1, L) bool or None -> (B, L, D)."""
+        """Map x (B, L, D); `attended` (B, 1, 1, L) bool or None: (B, L, D)."""
         for layer in self.layers:
             x = layer(x, attended)
         return x

@@ -66,11 +66,11 @@ class VPoser(nn.Module):
         )
 
     def encode(self, pose_body: Tensor) -> tuple[Tensor, Tensor]:
-        """Axis-angle (B, 21, 3) of the joints after the pelvis -> mean, deviation (B, latent)."""
+        """Encode axis-angle (B, 21, 3) of joints after the pelvis: mean, deviation (B, latent)."""
         return self.encoder_net(pose_body)
 
     def decode(self, code: Tensor) -> Tensor:
-        """Latent (B, latent) -> rotation matrices (B, 21, 3, 3) relative to the parents."""
+        """Decode latents (B, latent) to rotation matrices (B, 21, 3, 3) relative to the parents."""
         pairs = self.decoder_net(code).reshape(-1, BODY_JOINTS, 3, 2)
         first = F.normalize(pairs[..., 0], dim=-1)
         along = (first * pairs[..., 1]).sum(dim=-1, keepdim=True)
@@ -123,7 +123,7 @@ def load_vposer(folder: Path | str = FOLDER, device: torch.device | str = "cpu")
 
 
 def _trainer_classes(path: Path) -> list[Any]:
-    """The trainer's classes that a checkpoint names, each replaced by one that does nothing.
+    """Replace each of the trainer's classes that a checkpoint names by one that does nothing.
 
     Lightning keeps its callbacks' state beside the weights; torch's safe reader would refuse it.
     """
@@ -139,7 +139,7 @@ def _trainer_classes(path: Path) -> list[Any]:
 
 
 def _network_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The network's tensors: the checkpoint of the trainer also holds a body model."""
+    """Return the network's tensors: the checkpoint of the trainer also holds a body model."""
     plain = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
     return {k: v for k, v in plain.items() if k.startswith(("encoder_net.", "decoder_net."))}
 
@@ -232,7 +232,7 @@ def fit_poses(
 
 
 def _rotations(vectors: Tensor) -> Tensor:
-    """Rotation matrices (F, 3, 3) of axis-angle vectors (F, 3), smooth at zero."""
+    """Convert axis-angle vectors (F, 3) to rotation matrices (F, 3, 3), smooth at zero."""
     x, y, z = vectors.unbind(-1)
     o = torch.zeros_like(x)
     cross = torch.stack([o, -z, y, z, o, -x, -y, x, o], dim=-1).reshape(-1, 3, 3)
@@ -240,7 +240,7 @@ def _rotations(vectors: Tensor) -> Tensor:
 
 
 def _positions(pelvis: Tensor, local: Tensor, offsets: Tensor, parents: tuple[int, ...]) -> Tensor:
-    """Joints (F, 22, 3) of local rotation matrices (F, 22, 3, 3)."""
+    """Compute joints (F, 22, 3) of local rotation matrices (F, 22, 3, 3)."""
     world, joints = [local[:, 0]], [pelvis]
     for joint in range(1, JOINT_COUNT):
         parent = parents[joint]

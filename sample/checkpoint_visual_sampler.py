@@ -104,7 +104,7 @@ def sample_requests(folder: Path, arm: str, samples: int) -> list[SampleRequest]
 
 
 def _prepare(folder: Path) -> str:
-    """Command that fills a folder `exp_outputs/dataset_<name>/visualization`."""
+    """Return the command that fills a folder `exp_outputs/dataset_<name>/visualization`."""
     name = folder.resolve().parent.name.removeprefix("dataset_")
     return f"python exp_scripts/prep_for_visualization.py {name} 4"
 

@@ -161,7 +161,7 @@ def _note(path: Path, writer: SummaryWriter, progress: Progress) -> None:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     arguments = tyro.cli(Arguments, prog="python -m train.train_uhc")
     kept = f"stopped; the same command goes on from {arguments.out / 'checkpoint.pt'}"
     with command(interrupted=kept):

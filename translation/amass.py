@@ -121,7 +121,7 @@ def read_amass(path: Path | str, fps: float | None = None) -> AmassMotion:
 
 
 def _constant(name: str, values: NDArray[Any], size: int, frames: int, path: Path) -> Any:
-    """The value of size (size,) that an array has in all of its frames."""
+    """Return the value of size (size,) that an array has in all of its frames."""
     rows = np.asarray(values).reshape(-1, size) if size else np.asarray(values).ravel()[:, None]
     if len(rows) not in (1, frames):
         raise ValueError(f"{name} of shape {values.shape} beside {frames} frames")
@@ -187,7 +187,7 @@ def _parse(content: Mapping[str, NDArray[Any]], fps: float | None, path: Path) -
 
 
 def amass_joints(motion: AmassMotion, body: BodyModel, fps: float = FPS) -> NDArray[np.float32]:
-    """Joints (F', 22, 3) in metres at ``fps``, y up, of an AMASS motion.
+    """Compute joints (F', 22, 3) in metres at ``fps``, y up, of an AMASS motion.
 
     The first frame of HumanML3D's own conversion is the first here; where the rate of the file is a
     multiple of ``fps``, all frames agree. Betas beyond those of ``body`` are left out.

@@ -66,7 +66,7 @@ class Asf:
 
 
 def read_asf(path: Path | str) -> Asf:
-    """One `.asf` or `.asf.gz` file.
+    """Read an `.asf` or `.asf.gz` file.
 
     Raises:
         MissingAssetError: no such file.
@@ -85,7 +85,7 @@ def read_asf(path: Path | str) -> Asf:
 
 
 def bone_ends(path: Path | str, skeleton: Asf) -> dict[str, Array]:
-    """Where the bones end in each frame of an `.amc` (or `.amc.gz`): (F, 3), in inches, y up.
+    """Read where bones end in each frame of an `.amc` (or `.amc.gz`): (F, 3), inches, y up.
 
     `root` stands for the root itself.
 
@@ -124,7 +124,7 @@ def bone_ends(path: Path | str, skeleton: Asf) -> dict[str, Array]:
 
 
 def _turn(channels: tuple[str, ...], values: Array, degrees: bool) -> Rotation:
-    """M of each frame: rotations about the fixed axes, in the order in which they are listed."""
+    """Compute M of each frame: rotations about the fixed axes, in the order of their listing."""
     picked = [number for number, channel in enumerate(channels) if channel.startswith("r")]
     if not picked:
         return Rotation.identity(len(values))
@@ -133,7 +133,7 @@ def _turn(channels: tuple[str, ...], values: Array, degrees: bool) -> Rotation:
 
 
 def _read(path: Path) -> list[list[str]]:
-    """The words of each line that says something."""
+    """Read the words of each line that says something."""
     text = read_text(path, "motion capture file", "fetch the file again")
     lines = (line.split("#", 1)[0].split() for line in text.split("\n"))
     return [words for words in lines if words]
@@ -200,7 +200,7 @@ def _numbers(words: list[str], count: int) -> Array:
 
 
 def _parse_amc(lines: list[list[str]], skeleton: Asf) -> dict[str, Array]:
-    """Values (F, channels) of each bone; every frame has the layout of the first."""
+    """Parse values (F, channels) of each bone; every frame has the layout of the first."""
     rows = [words for words in lines if not words[0].startswith(":")]
     starts = [number for number, words in enumerate(rows) if len(words) == 1 and words[0].isdigit()]
     if not starts or starts[0] != 0:

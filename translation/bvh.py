@@ -49,7 +49,7 @@ class Bvh:
     fps: float
 
     def positions(self, joints: Sequence[str], start: int = 0) -> Array:
-        """Positions (F - start, len(joints), 3) of the named joints, world axes, file units.
+        """Compute positions (F - start, len(joints), 3) of named joints, world axes, file units.
 
         Only these joints and their ancestors are computed.
 
@@ -85,7 +85,7 @@ class Bvh:
 
 
 def _local(offset: Array, channels: tuple[str, ...], values: Array) -> tuple[Array, Array]:
-    """Offset (F, 3) and quat_wxyz (F, 4) of a joint relative to its parent."""
+    """Return offset (F, 3) and quat_wxyz (F, 4) of a joint relative to its parent."""
     offsets = np.broadcast_to(offset, (len(values), 3)).copy()
     quats = np.broadcast_to([1.0, 0.0, 0.0, 0.0], (len(values), 4))
     for number, channel in enumerate(channels):
@@ -101,7 +101,7 @@ def _local(offset: Array, channels: tuple[str, ...], values: Array) -> tuple[Arr
 
 
 def metres_per_unit(leg_length: float) -> float:
-    """The unit of a file, from the length of thigh and shin of its skeleton in that unit.
+    """Tell the unit of a file, from the length of thigh and shin of its skeleton in that unit.
 
     The nearest of metre, decimetre, inch, centimetre and millimetre that makes it an adult's leg.
 
@@ -120,7 +120,7 @@ def metres_per_unit(leg_length: float) -> float:
 
 
 def read_bvh(path: Path | str) -> Bvh:
-    """One `.bvh` or `.bvh.gz` file.
+    """Read a `.bvh` or `.bvh.gz` file.
 
     Raises:
         MissingAssetError: no such file.
@@ -198,7 +198,7 @@ def _parse_hierarchy(
 
 
 def _parse_motion(text: str, channels: int) -> tuple[float, Array]:
-    """Frames a second and values (F, C)."""
+    """Parse frames a second and values (F, C)."""
     header = re.match(
         r"\s*Frames\s*:\s*(\d+)\s*Frame\s*Time\s*:\s*(\S+)", text, flags=re.IGNORECASE
     )

@@ -47,7 +47,7 @@ def write_bvh(path: Path | str, result: IKResult, fps: float) -> None:
 
 
 def _euler_zyx(local_quat_wxyz: Array) -> Array:
-    """Angles (F, 22, 3) in degrees about z, then the new y, then the new x; continuous in time."""
+    """Return degrees (F, 22, 3) about z, then the new y, then the new x; continuous in time."""
     turns = Rotation.from_quat(local_quat_wxyz.reshape(-1, 4), scalar_first=True)
     with warnings.catch_warnings():
         # at y = 90 degrees scipy chooses one of the equal decompositions, and says so
@@ -61,7 +61,7 @@ def _children(skeleton: Skeleton, joint: int) -> list[int]:
 
 
 def _depth_first(skeleton: Skeleton, joint: int = 0) -> list[int]:
-    """Joints in the order in which the hierarchy, and with it each row, lists them."""
+    """List the joints in the order in which the hierarchy, and with it each row, lists them."""
     rest = (_depth_first(skeleton, child) for child in _children(skeleton, joint))
     return [joint, *(later for branch in rest for later in branch)]
 

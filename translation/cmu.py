@@ -79,17 +79,17 @@ def check_speed(joints: Array, fps: float) -> None:
 
 
 def top_speeds(joints: Array, fps: float) -> Array:
-    """Speed (F - 1,) in m/s of the fastest joint from each frame (F, 22, 3) to the next."""
+    """Return the speed (F - 1,) in m/s of the fastest joint of (F, 22, 3) between frames."""
     return np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1, initial=0.0) * fps
 
 
 def is_motionbuilder(bvh: Bvh) -> bool:
-    """Whether a BVH has the hierarchy of the MotionBuilder-friendly conversion."""
+    """Tell whether a BVH has the hierarchy of the MotionBuilder-friendly conversion."""
     return set(_BVH.values()) <= set(bvh.names)
 
 
 def cmu_joints(bone_ends: Mapping[str, Array]) -> Array:
-    """Joints (F, 22, 3) in metres, y up, from where CMU's bones end, (F, 3) each in inches.
+    """Compute joints (F, 22, 3) in metres, y up, from CMU's bone ends, (F, 3) each in inches.
 
     The unit is checked against the length of the legs: other skeletons may not be in inches.
 
@@ -115,7 +115,7 @@ def cmu_joints(bone_ends: Mapping[str, Array]) -> Array:
 
 
 def motionbuilder_joints(bvh: Bvh) -> Array:
-    """Joints (F, 22, 3) in metres of the conversion, without the T-pose that is its first frame.
+    """Compute joints (F, 22, 3) in metres of the conversion, without its first frame, a T-pose.
 
     It lost the length of bones with several children: the thorax, which gets that of the back bone
     below it (Vicon's model cuts the back into equal parts), and the wrist.

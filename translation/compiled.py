@@ -113,7 +113,7 @@ def carried(positions: Array, quats: Array, bodies: ArrayLike, offsets: ArrayLik
 
 
 def _contiguous(values: ArrayLike) -> Array:
-    """One memory layout, so that the loops are compiled once."""
+    """Give the array one memory layout, so that the loops are compiled once."""
     return np.require(values, np.float64, ("C", "W"))
 
 

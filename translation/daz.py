@@ -26,12 +26,12 @@ _NAMES = (
 
 
 def is_daz(bvh: Bvh) -> bool:
-    """Whether a BVH has the hierarchy of the Daz-friendly conversion."""
+    """Tell whether a BVH has the hierarchy of the Daz-friendly conversion."""
     return set(_NAMES) <= set(bvh.names)
 
 
 def daz_joints(bvh: Bvh) -> NDArray[np.float64]:
-    """Joints (F, 22, 3) in metres at the file's rate, y up, without the rest pose at the start.
+    """Compute joints (F, 22, 3) in metres at the file's rate, y up, without the rest pose before.
 
     The unit follows from the length of the legs; the floor is where the file has it.
 

@@ -90,7 +90,7 @@ class Humanoid:
 
 
 def read_humanoid(urdf: Path | str) -> Humanoid:
-    """Bone offsets and the points of our 22 joints from `humanoid.urdf`.
+    """Read bone offsets and the points of our 22 joints from `humanoid.urdf`.
 
     Raises:
         MissingAssetError: no such file.
@@ -160,7 +160,7 @@ def _part(element: ElementTree.Element | None, path: str) -> ElementTree.Element
 
 
 def read_motion(path: Path | str) -> DeepMimicMotion:
-    """One DeepMimic motion file.
+    """Read a DeepMimic motion file.
 
     Raises:
         MissingAssetError: no such file.
@@ -216,7 +216,7 @@ def _rotations(frames: Array, path: Path | str) -> Array:
 
 
 def unroll(motion: DeepMimicMotion, seconds: float) -> DeepMimicMotion:
-    """A looped motion repeated until it lasts at least `seconds`; others come back unchanged.
+    """Repeat a looped motion until it lasts at least `seconds`; others come back unchanged.
 
     Each cycle starts where and, for turning cycles, in the heading in which the last one ended.
     """
@@ -240,7 +240,7 @@ def unroll(motion: DeepMimicMotion, seconds: float) -> DeepMimicMotion:
 
 
 def _close_seam(motion: DeepMimicMotion) -> tuple[DeepMimicMotion, float]:
-    """The cycle with its last pose equal to its first, up to the yaw (radians) that is returned.
+    """Close the cycle: its last pose equals its first, up to the yaw (radians) that is returned.
 
     Both ends move half-way towards each other, fading out over BLEND_S or half the cycle.
     """
@@ -266,7 +266,7 @@ def _close_seam(motion: DeepMimicMotion) -> tuple[DeepMimicMotion, float]:
 
 
 def _fade(progress: Array) -> Array:
-    """1 at 0, 0 from 1 on, smooth in between."""
+    """Fade smoothly from 1 at 0 to 0 from 1 on."""
     s = np.clip(1.0 - progress, 0.0, 1.0)
     return s * s * (3.0 - 2.0 * s)
 
@@ -274,7 +274,7 @@ def _fade(progress: Array) -> Array:
 def to_joints(
     motion: DeepMimicMotion, humanoid: Humanoid, fps: float = 20.0
 ) -> NDArray[np.float32]:
-    """Joints (F, 22, 3) in metres at `fps`: y up, facing +z where DeepMimic faces +x, floor y = 0.
+    """Compute joints (F, 22, 3) in metres at `fps`: y up, +z where DeepMimic faces +x, floor y = 0.
 
     Rotations and root are interpolated by splines, not the joints, so that bones keep their length.
 

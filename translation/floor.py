@@ -29,7 +29,7 @@ ABOVE = 0.3
 
 
 def level_floor(joints: ArrayLike, fps: float) -> NDArray[np.float32]:
-    """Joints (F, 22, 3), metres, y up, turned and shifted so that resting toes lie at y = 0.
+    """Turn and shift joints (F, 22, 3), metres, y up, so that resting toes lie at y = 0.
 
     The slope is a ridge fit over resting places with Huber weights, so that it counts only as far
     as the take walks. The turn is rigid.
@@ -48,7 +48,7 @@ def level_floor(joints: ArrayLike, fps: float) -> NDArray[np.float32]:
 
 
 def _resting_places(joints: Array, fps: float) -> Array:
-    """Median toe position (N, 3) of each cell of the floor where a toe rested."""
+    """Return the median toe position (N, 3) of each cell of the floor where a toe rested."""
     toes = joints[:, TOES]
     speed = np.linalg.norm(np.diff(toes, axis=0), axis=-1) * fps
     limit = np.maximum(REST_M_S, np.quantile(speed, REST_SHARE, axis=0))
@@ -60,7 +60,7 @@ def _resting_places(joints: Array, fps: float) -> Array:
 
 
 def _slope(places: Array) -> Array:
-    """Rise along x and z, by iteratively reweighted least squares with a prior around level."""
+    """Fit the rise along x and z: iteratively reweighted least squares, prior around level."""
     flat = places[:, [0, 2]] - places[:, [0, 2]].mean(axis=0)
     weight = np.ones(len(places))
     slope: Array = np.zeros(2)

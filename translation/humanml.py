@@ -55,7 +55,7 @@ RAW_DIRECTIONS = np.array(
 
 
 def _chain_predecessors() -> list[int]:
-    """For joints 1..21 the joint before it in its chain; 0 starts every chain, the arms' too."""
+    """List for joints 1..21 the joint before in its chain; 0 starts every chain, the arms' too."""
     before = [0] * JOINT_COUNT
     for chain in KINEMATIC_CHAINS:
         for first, second in pairwise(chain[1:]):
@@ -67,7 +67,7 @@ _PREDECESSORS = _chain_predecessors()
 
 
 def vectors_to_joints(vectors: ArrayLike, *, append_next: bool = False) -> NDArray[np.float32]:
-    """Joints (..., F, 22, 3) of HumanML3D vectors (..., F, 263), from the position part [4:67].
+    """Return joints (..., F, 22, 3) of vectors (..., F, 263), from their position part [4:67].
 
     ``append_next`` adds frame F + 1, to which the last vector leads: its root steps by [1:3], the
     other joints by their displacements beside the root's. With ``heading`` of the same vectors,
@@ -101,7 +101,7 @@ def vectors_to_joints(vectors: ArrayLike, *, append_next: bool = False) -> NDArr
 
 
 def heading(vectors: ArrayLike) -> NDArray[np.float64]:
-    """Half angle (..., F + 1) about +y that turns each frame of vectors (..., F, 263) to +z.
+    """Return half the angle (..., F + 1) about +y that turns frames of vectors (..., F, 263) to +z.
 
     The sum of the yaw [0] so far: 0 at frame 0, and one more frame than there are vectors.
     """
@@ -116,7 +116,7 @@ def joints_to_vectors(
     placed: bool = False,
     half_yaw: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
-    """HumanML3D vectors (..., F - 1, 263) of joints (..., F, 22, 3) at 20 fps.
+    """Return HumanML3D vectors (..., F - 1, 263) of joints (..., F, 22, 3) at 20 fps.
 
     Args:
         joints: metres, y up.
@@ -175,7 +175,7 @@ def joints_to_vectors(
 
 
 def smoothed_half_yaw(joints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Half angle (..., F) about +y that turns each frame's smoothed heading to +z; 0 at frame 0.
+    """Return half the angle (..., F) about +y from smoothed headings to +z; 0 at frame 0.
 
     The published encoder names its four joints in another order here than when it places a clip, so
     that the across vector is shoulders *minus* hips. The stored vectors hold this heading, so we
@@ -193,7 +193,7 @@ def smoothed_half_yaw(joints: NDArray[np.float64]) -> NDArray[np.float64]:
 def bone_rotations(
     joints: NDArray[np.float64], half_yaw: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """6-D rotation (..., F, 21, 6) of each bone relative to the one before it in its chain.
+    """Return the 6-D rotation (..., F, 21, 6) of each bone relative to the one before in its chain.
 
     HumanML3D's inverse kinematics: bone j has the shortest rotation from its raw direction to where
     it points; chains start from the rotation that turns the heading to +z.
@@ -212,7 +212,7 @@ def bone_rotations(
 
 
 def uniform_skeleton(joints: ArrayLike, target: Skeleton) -> NDArray[np.float64]:
-    """Joints (..., F, 22, 3) with ``target``'s bone lengths and the same bone directions.
+    """Give joints (..., F, 22, 3) the bone lengths of ``target``; the bone directions stay.
 
     The root path scales by the ratio of the right lower-leg lengths (joints 5, 8) in frame 0.
     HumanML3D goes through rotations and back, which leaves exactly the directions.
@@ -237,7 +237,7 @@ def uniform_skeleton(joints: ArrayLike, target: Skeleton) -> NDArray[np.float64]
 
 
 def place(joints: ArrayLike) -> NDArray[np.float64]:
-    """Joints (..., F, 22, 3) on the floor, starting at the xz origin, facing +z in frame 0."""
+    """Place joints (..., F, 22, 3) on the floor, at the xz origin and facing +z in frame 0."""
     return face_forward(start_at_origin(put_on_floor(joints)))
 
 
@@ -265,12 +265,12 @@ def face_forward(joints: ArrayLike) -> NDArray[np.float64]:
 
 
 def mirror_joints(joints: ArrayLike) -> NDArray[np.float64]:
-    """Joints (..., F, 22, 3) mirrored in the plane x = 0, with left and right swapped."""
+    """Mirror joints (..., F, 22, 3) in the plane x = 0, with left and right swapped."""
     return check_joints(joints)[..., MIRROR, :] * np.array([-1.0, 1.0, 1.0])
 
 
 def _forward(across: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Horizontal forward vectors (..., F, 3), y x across, of vectors to the body's right."""
+    """Return forward vectors (..., F, 3), horizontal, of vectors to the body's right."""
     norm = np.linalg.norm(across, axis=-1, keepdims=True)
     flat = np.hypot(across[..., 0], across[..., 2])
     if (flat < 1e-9).any():

@@ -93,7 +93,7 @@ class IKResult:
 def forward_kinematics(
     root_position: ArrayLike, local_quat_wxyz: ArrayLike, skeleton: Skeleton
 ) -> Array:
-    """Joints (..., 22, 3) of root positions (..., 3) and local unit quaternions (..., 22, 4).
+    """Compute joints (..., 22, 3) of roots (..., 3) and local unit quaternions (..., 22, 4).
 
     Raises:
         InvalidMotionError: shapes that do not belong together.
@@ -177,7 +177,7 @@ def _solve_one(targets: Array, skeleton: Skeleton, settings: IKSettings) -> IKRe
 
 
 def _unknowns(skeleton: Skeleton) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First unknown of each joint (22,), -1 for leaves; the unknown above each unknown (54,)."""
+    """Return each joint's first unknown (22,), -1: leaves, and the unknown above each (54,)."""
     first = np.full(JOINT_COUNT, -1)
     above = [-1, 0, 1]
     for joint, parent in enumerate(skeleton.parents):
@@ -189,7 +189,7 @@ def _unknowns(skeleton: Skeleton) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def _joint_weights(settings: IKSettings) -> tuple[Array, Array]:
-    """Rest pull (22, 3) about each joint's axes, and the sign (22, 3) a hinge may bend to."""
+    """Return the rest pull (22, 3) about each axis, and the sign (22, 3) a hinge may bend to."""
     rest = np.full((JOINT_COUNT, 3), settings.rest)
     rest[0] = 0.0  # the root may face anywhere
     rest[np.ix_(KNEES, (1, 2))] *= settings.knee

@@ -20,7 +20,7 @@ _FANS = dict(BRANCHES)
 
 
 def guess_rotations(joints: Array, skeleton: Skeleton) -> Array:
-    """Local quat_wxyz (F, 22, 4) for joints (F, 22, 3), metres, y up; leaves are the identity.
+    """Guess local quat_wxyz (F, 22, 4) for joints (F, 22, 3), metres, y up; leaves: identity.
 
     Pelvis and spine3 take the rotation that best fits their fan of bones, other joints the shortest
     turn from their parent's orientation onto their bone. Hips and shoulders are then twisted so
@@ -51,7 +51,7 @@ def guess_rotations(joints: Array, skeleton: Skeleton) -> Array:
 
 
 def _swing(start: Array, offset: Array, bone: Array) -> Array:
-    """Orientations (F, 4): ``start`` by the shortest turn that lays ``offset`` along ``bone``."""
+    """Turn ``start`` (F, 4) by the shortest turn that lays ``offset`` along ``bone``."""
     return qmul(qbetween(_unit(qrot(start, offset)), _unit(bone)), start)
 
 

@@ -24,7 +24,7 @@ Integers = NDArray[np.int64]
 def _forward(
     root: Floats, quats: Floats, offsets: Floats, parents: Integers, frames: Floats, points: Floats
 ) -> None:
-    """World rotation matrices ``frames`` (22, 3, 3) and positions ``points`` (22, 3)."""
+    """Compute world rotations ``frames`` (22, 3, 3) and positions ``points`` (22, 3), in place."""
     local = np.empty((3, 3))
     for j in range(22):
         w, x, y, z = quats[j, 0], quats[j, 1], quats[j, 2], quats[j, 3]
@@ -64,7 +64,7 @@ def _axis_columns(
     index: Integers,
     about_point: bool,
 ) -> int:
-    """Columns d(x, y, z) / d(turn) of ``joint`` and the joints above it, from the leaf up.
+    """Fill columns d(x, y, z) / d(turn) of ``joint`` and the joints above it, from the leaf up.
 
     (x, y, z) is a point, or with ``about_point`` False a direction carried by the joint.
     """
@@ -255,7 +255,7 @@ def _solve_frame(
     frames: Floats,
     points: Floats,
 ) -> float:
-    """Damped Gauss-Newton from (root, quats), in place; returns the largest joint distance."""
+    """Solve by damped Gauss-Newton, (root, quats) in place; return the largest joint distance."""
     warm_weight, limit_weight, cap, tolerance = options[0], options[1], options[2], options[3]
     before = np.empty((22, 4))
     _copy(quats, before)
@@ -286,7 +286,7 @@ def _copy(source: Floats, target: Floats) -> None:
 
 @_jit
 def _align_signs(before: Floats, quats: Floats) -> None:
-    """Of the two quaternions of each rotation take the one nearer to the frame before."""
+    """Take of the two quaternions of each rotation the one nearer to the frame before."""
     for j in range(22):
         same = 0.0
         for k in range(4):

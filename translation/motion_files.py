@@ -208,7 +208,7 @@ def _joints(
 
 
 def _numbers(content: Any, path: Path) -> NDArray[np.float64]:
-    """An array of a file, if it may be a motion."""
+    """Return an array of a file, if it may be a motion."""
     try:
         array = np.asarray(content)
     except ValueError as error:  # lists of unequal length
@@ -223,7 +223,7 @@ def _numbers(content: Any, path: Path) -> NDArray[np.float64]:
 
 
 def _split(array: NDArray[Any], path: Path) -> list[NDArray[Any]]:
-    """The motions of an array, each (F, 263) or (F, 22, 3)."""
+    """Split an array into its motions, each (F, 263) or (F, 22, 3)."""
     if array.ndim == 4 and array.shape[1:3] == (VECTOR_SIZE, 1):  # MDM before decoding
         array = np.moveaxis(array[:, :, 0], -1, 1)
     if array.ndim in (3, 4) and array.shape[-2] == 3 and array.shape[-3] in SMPL_COUNTS:
@@ -252,7 +252,7 @@ def _no_motion(path: Path, found: str) -> InvalidMotionError:
 
 
 def _load(path: Path) -> Any:
-    """The array of a `.npy` file, or the dictionary that is pickled in it; no code of it runs."""
+    """Load the array of a `.npy` file, or the dictionary pickled in it; no code of it runs."""
     if not path.is_file():
         raise MissingAssetError("There is no such motion file.", path=path)
     try:

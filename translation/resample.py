@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 def resample_joints(joints: ArrayLike, fps_in: float, fps_out: float) -> NDArray[np.float32]:
-    """Joints (F', 22, 3) at ``fps_out`` of joints (F, 22, 3) at ``fps_in``, in the same unit.
+    """Resample joints (F, 22, 3) at ``fps_in`` to (F', 22, 3) at ``fps_out``, in the same unit.
 
     F' = floor((F - 1) fps_out / fps_in) + 1. Frames that fall on input frames equal them.
 
@@ -37,7 +37,7 @@ def resample_joints(joints: ArrayLike, fps_in: float, fps_out: float) -> NDArray
 
 
 def resample_rotations(quat_wxyz: ArrayLike, fps_in: float, fps_out: float) -> Array:
-    """Quaternions (F', ..., 4) at ``fps_out`` of unit quaternions (F, ..., 4) at ``fps_in``.
+    """Resample unit quaternions (F, ..., 4) at ``fps_in`` to (F', ..., 4) at ``fps_out``.
 
     Spherical linear interpolation, the shorter way; signs follow the input's.
 
@@ -71,7 +71,7 @@ def resample_rotations(quat_wxyz: ArrayLike, fps_in: float, fps_out: float) -> A
 
 
 def sample_frames(frames: int, fps_in: float, fps_out: float) -> Array:
-    """Positions of the output frames, counted in input frames: 0, fps_in / fps_out, ...
+    """Return where output frames lie, counted in input frames: 0, fps_in / fps_out, ...
 
     Raises:
         InvalidOptionError: rates that are not positive and finite.

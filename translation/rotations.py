@@ -12,14 +12,14 @@ Array = NDArray[np.float64]
 
 
 def cross(a: Array, b: Array) -> Array:
-    """Cross product of ``a`` (..., 3) and ``b`` (..., 3), broadcast; less to call than numpy's."""
+    """Compute ``a`` x ``b`` (..., 3), broadcast; less to call than numpy's cross product."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def qmul(a: Array, b: Array) -> Array:
-    """Hamilton product of ``a`` (..., 4) and ``b`` (..., 4): the rotation b, then a."""
+    """Compute the Hamilton product of ``a`` (..., 4) and ``b`` (..., 4): the rotation b, then a."""
     aw, ax, ay, az = a[..., 0], a[..., 1], a[..., 2], a[..., 3]
     bw, bx, by, bz = b[..., 0], b[..., 1], b[..., 2], b[..., 3]
     return np.stack(
@@ -34,19 +34,19 @@ def qmul(a: Array, b: Array) -> Array:
 
 
 def qinv(quat_wxyz: Array) -> Array:
-    """Inverse (conjugate) of unit quaternions (..., 4)."""
+    """Return the inverse (conjugate) of unit quaternions (..., 4)."""
     return quat_wxyz * np.array([1.0, -1.0, -1.0, -1.0])
 
 
 def qrot(quat_wxyz: Array, vectors: Array) -> Array:
-    """Vectors (..., 3) turned by unit quaternions (..., 4)."""
+    """Turn vectors (..., 3) by unit quaternions (..., 4)."""
     w, axis = quat_wxyz[..., :1], quat_wxyz[..., 1:]
     twice = 2.0 * cross(axis, vectors)
     return vectors + w * twice + cross(axis, twice)
 
 
 def qbetween(source: Array, target: Array) -> Array:
-    """Shortest rotation (..., 4) that turns unit vectors ``source`` (..., 3) into ``target``.
+    """Find the shortest rotation (..., 4) of unit vectors ``source`` (..., 3) into ``target``.
 
     For opposite vectors the axis is not determined; a fixed one perpendicular to ``source`` is
     taken.
@@ -63,14 +63,14 @@ def qbetween(source: Array, target: Array) -> Array:
 
 
 def yaw_rotate(half_angle: Array, vectors: Array) -> Array:
-    """Vectors (..., 3) turned about +y by twice ``half_angle`` (...), i.e. by (cos, 0, sin, 0)."""
+    """Turn vectors (..., 3) about +y by twice ``half_angle`` (...), i.e. by (cos, 0, sin, 0)."""
     cos, sin = np.cos(2.0 * half_angle), np.sin(2.0 * half_angle)
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     return np.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1)
 
 
 def cont6d(quat_wxyz: Array) -> Array:
-    """First two columns (..., 6) of the rotation matrix (Zhou et al. 2019, as in HumanML3D)."""
+    """Return the first two columns (..., 6) of rotation matrices (Zhou et al. 2019, HumanML3D)."""
     w, x, y, z = np.moveaxis(quat_wxyz, -1, 0)
     return np.stack(
         [

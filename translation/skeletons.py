@@ -34,13 +34,13 @@ Table = Mapping[str, tuple[Mapping[str, float], ...]]
 
 @cache
 def tables() -> dict[str, Table]:
-    """The tables that come with the project, by name."""
+    """Read the tables that come with the project, by name."""
     path = Path(__file__).with_name("skeletons.toml")
     return {name: _parse(table, path) for name, table in tomllib.loads(path.read_text()).items()}
 
 
 def read_table(path: Path) -> Table:
-    """A table of the user's own.
+    """Read a table of the user's own.
 
     Raises:
         MissingAssetError: no such file.
@@ -84,12 +84,12 @@ def _alternatives(value: Any) -> tuple[Mapping[str, float], ...]:
 
 
 def _key(name: str) -> str:
-    """A name without its namespace and its capitals: mixamorig:LeftArm is leftarm."""
+    """Strip a name of its namespace and its capitals: mixamorig:LeftArm is leftarm."""
     return re.sub(r"^(.*:|mixamorig\d*_?)", "", name).lower()
 
 
 def missing_joints(bvh: Bvh, table: Table) -> list[str]:
-    """Names of the file's joints that a table needs, and the file lacks."""
+    """List the file's joints that a table needs, and the file lacks."""
     there = {_key(name) for name in bvh.names}
     return [
         " or ".join(" + ".join(point) for point in points)
@@ -99,7 +99,7 @@ def missing_joints(bvh: Bvh, table: Table) -> list[str]:
 
 
 def recognise(bvh: Bvh) -> str:
-    """Name of the convention of a file's joints.
+    """Recognise the convention of a file's joints.
 
     Raises:
         InvalidMotionError: none; names the joints that the nearest one lacks.
@@ -120,7 +120,7 @@ def recognise(bvh: Bvh) -> str:
 
 
 def skeleton_joints(bvh: Bvh, skeleton: str) -> tuple[NDArray[np.float64], Axis, bool]:
-    """Joints (F, 22, 3) in metres, y up, at the file's rate, without a rest pose before them.
+    """Compute joints (F, 22, 3) in metres, y up, at the file's rate, without a rest pose before.
 
     The unit follows from the length of the legs, the axis that points up from where the head is.
 
@@ -171,7 +171,7 @@ def _placed(bvh: Bvh, table: Table) -> NDArray[np.float64]:
 
 
 def _rest_pose(bvh: Bvh, joints: NDArray[np.float64]) -> bool:
-    """Whether the first frame is a pose that the motion does not start from.
+    """Tell whether the first frame is a pose that the motion does not start from.
 
     No joint is turned in it, but in the next one; or it is left by a step that nothing else takes.
     """

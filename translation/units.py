@@ -223,7 +223,7 @@ def _warn_of_jumps(joints: NDArray[np.floating], lengths: Array, path: Path | st
 
 
 def _usual_m(off: Array) -> float:
-    """What a distance (F,) may be before a frame is an outlier among the others."""
+    """Return what a distance (F,) may be before a frame is an outlier among the others."""
     return float(np.clip(20 * np.median(off), LEAST_JUMP_M, MOST_JUMP_M))
 
 
@@ -233,7 +233,7 @@ def _bone_lengths(joints: NDArray[np.floating]) -> Array:
 
 
 def _fit(lengths: Array) -> tuple[float, float]:
-    """Size of the body over HumanML3D's, and how far its proportions are from those."""
+    """Return the size of the body over HumanML3D's, and how far its proportions are from those."""
     typical = np.median(lengths, axis=0)
     scale = max(float(typical.sum() / DEFAULT_SKELETON.lengths.sum()), 1e-12)
     ratio = np.maximum(typical / scale, 1e-6) / DEFAULT_SKELETON.lengths[1:]
@@ -241,12 +241,12 @@ def _fit(lengths: Array) -> tuple[float, float]:
 
 
 def upward(joints: Array) -> Axis:
-    """The axis that points up in joints (F, 22, 3) in metres of a body of any size."""
+    """Find the axis that points up in joints (F, 22, 3) in metres of a body of any size."""
     return _up(joints / _fit(_bone_lengths(joints))[0])[0]
 
 
 def _up(body: Array) -> tuple[Axis, bool]:
-    """The axis that points up in a body (F, 22, 3) of 1.7 m, and whether that is certain."""
+    """Find the axis that points up in a body (F, 22, 3) of 1.7 m, and whether that is certain."""
     standing = body[:, HEAD] - body[:, ANKLES].mean(axis=1)
     lost = _range_m(body[..., 1]) > MOST_CLIMB_M
     for least_m in (STANDING_M, SITTING_M):
@@ -272,19 +272,19 @@ def _up(body: Array) -> tuple[Axis, bool]:
 
 
 def _floor(heights: Array) -> int:
-    """Evidence that heights (F, 22) are over a floor: it lies at 0 (2), and stays where it is."""
+    """Weigh whether heights (F, 22) are over a floor: it lies at 0 (2), and stays where it is."""
     low = np.percentile(heights.min(axis=1), 5)
     return 2 * bool(-0.03 < low < _LEVEL_M) + bool(_range_m(heights) < _STEADY_M)
 
 
 def _range_m(heights: Array) -> float:
-    """How much the lowest of heights (F, 22) rises and falls."""
+    """Return how much the lowest of heights (F, 22) rises and falls."""
     low, high = np.percentile(heights.min(axis=1), [5, 90])
     return float(high - low)
 
 
 def _left_handed(body: Array) -> bool:
-    """Whether the toes of a body (F, 22, 3) with y up point to its back."""
+    """Tell whether the toes of a body (F, 22, 3) with y up point to its back."""
     right = body[:, 2] - body[:, 1] + body[:, 17] - body[:, 16]
     forward = np.stack([right[:, 2], -right[:, 0]], axis=-1)
     forward /= np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-9)

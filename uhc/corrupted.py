@@ -1,4 +1,4 @@
-"""`python -m uhc.corrupted --motions DIR --out FILE.csv`: is what is corrected near what was clean?
+"""`python -m uhc.corrupted --motions DIR --out FILE.csv`: how near to clean are corrected motions.
 
 Every clip is corrupted in known ways (`uhc.measure.corruptions`), and what each stage makes of it
 is compared with the clean clip: one row a clip, corruption and seed, and a table of medians.

@@ -1,4 +1,4 @@
-"""`python -m uhc.fixed_point --motions DIR`: does the correction leave real motions alone?
+"""`python -m uhc.fixed_point --motions DIR`: whether the correction leaves real motions alone.
 
 A correction pi is meant to move samples towards the real distribution p* and to leave that where it
 is, pi(p*) = p*. Here every method corrects windows of real motion, and what comes out is held
@@ -60,7 +60,7 @@ class Windows:
 
 
 def cut(clips: Sequence[MotionClip], frames: int, count: int) -> list[MotionClip]:
-    """`count` windows of `frames` frames, evenly spread over the whole windows of all clips.
+    """Cut `count` windows of `frames` frames, evenly spread over the whole windows of all clips.
 
     Raises:
         MissingAssetError: there are fewer than `MIN_WINDOWS`.
@@ -107,7 +107,7 @@ def correct_windows(
 
 
 def distances(windows: Windows, *, seed: int = 0) -> list[Row]:
-    """A row a measure: floor, band, and the value of each method.
+    """Tabulate floor, band, and the value of each method, one row a measure.
 
     Distances of distributions are means over random splits, which keep the windows of a clip in
     one half; `inside` names the methods whose mean lies at most at the band's upper end.
@@ -159,7 +159,7 @@ def _distribution_row(
 def _spectra_rows(
     windows: Windows, splits: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
 ) -> list[Row]:
-    """Share of the 22 joints whose power is within the band of real halves, a band at a time."""
+    """Return the share of the 22 joints whose power is within the band of real halves, by band."""
     rows = []
     for kind in ("speed", "acceleration"):
         ratios, low, high = spectra_ratios(windows, splits, kind)
@@ -185,7 +185,7 @@ def spectra_ratios(
     splits: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
     kind: str,
 ) -> tuple[dict[str, Array], Array, Array]:
-    """Power of corrected over power of real windows (bands, 22), and the band of real halves.
+    """Return power corrected / real (bands, 22), and the band of real halves.
 
     The band's ends (bands, 22) are quantiles, over splits, of the power of one real half over that
     of the other.

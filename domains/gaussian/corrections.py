@@ -1,5 +1,7 @@
-"""Correction functions of the Gaussian experiment: samples of p become samples of
-π_γ p = (p + γ p*) / (1 + γ), with p* = N(0, I) (arXiv 2402.07087)."""
+"""Correction functions of the Gaussian experiment.
+
+Samples of p become samples of π_γ p = (p + γ p*) / (1 + γ), with p* = N(0, I) (arXiv 2402.07087).
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,7 @@ class _Draws:
 
 
 def _blocks(stream: Stream, seeds: int, count: int, dimension: int) -> Iterator[_Draws]:
-    """Ever larger blocks of candidates; the first one fills most sets, the second nearly all."""
+    """Yield ever larger blocks of candidates; the first fills most sets, the second nearly all."""
     size, total = max(2 * count, 16), 0
     while total < MOST_CANDIDATES:
         uniform_rng, normal_rng = (np.random.default_rng(child) for child in stream.spawn(2))
@@ -135,7 +137,7 @@ def _blocks(stream: Stream, seeds: int, count: int, dimension: int) -> Iterator[
 def _candidates(
     histograms: Histograms, weight: np.ndarray, sets: np.ndarray, seeds: np.ndarray, draws: _Draws
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Candidates (P, B, d) for `sets` (P,), which belong to `seeds` (P,), and whether accepted."""
+    """Draw candidates (P, B, d) for `sets` (P,) of `seeds` (P,), and whether accepted."""
     dimension = draws.normal.shape[-1]
     rows, t = sets[:, None], weight[sets, None]
     pick = histograms.pick(rows, draws.share[seeds])

@@ -90,7 +90,7 @@ class Histograms(NamedTuple):
 
 
 def _keys(sets: np.ndarray, bins: np.ndarray) -> np.ndarray:
-    """One number for each (set, bin): digits to the base `BINS`, the set in front."""
+    """Give each (set, bin) a number: digits to the base `BINS`, the set in front."""
     keys = sets
     for axis in range(bins.shape[-1]):
         keys = keys * BINS + bins[..., axis].astype(np.int64)

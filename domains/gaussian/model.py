@@ -36,7 +36,7 @@ class Points:
         return Points(self.values[:, :, rows])
 
     def join(self, other: Points) -> Points:
-        """The points of every set, then those of `other`."""
+        """Return the points of every set, then those of `other`."""
         return Points(np.concatenate([self.values, other.values], axis=2))
 
 
@@ -132,7 +132,7 @@ def _keeps(rows: Rows, row: int) -> bool:
 
 
 def _moments_of_parts(training_set: Mixture[Points]) -> Moments:
-    """A random choice of rows has to be gathered anew in every generation."""
+    """Compute the moments of parts; a random choice of rows is gathered anew every generation."""
     pairs = zip(training_set.history, training_set.synthetic_rows, strict=True)
     return sum((Moments.of(points.take(rows).values) for points, rows in pairs), start=NO_POINTS)
 

@@ -145,5 +145,5 @@ def _interval(interval: Interval) -> dict[str, float]:
 
 
 def _number(value: float) -> float | str:
-    """JSON knows no infinity."""
+    """Return a number as JSON can hold it, infinity as a word."""
     return float(value) if np.isfinite(value) else "inf"

@@ -132,7 +132,7 @@ def measure_contraction(
 
 
 def _displaced_run(settings: GaussianSettings) -> np.ndarray:
-    """Error in η for each generation, from a displaced generation 0: (G+1, A, S, d + d²)."""
+    """Return the error in η by generation, from a displaced generation 0: (G+1, A, S, d + d²)."""
     arms, seeds, dimension = len(settings.gammas), settings.seeds, settings.dimension
     real = whiten(draw_real(settings))
     mean, cov = np.zeros((arms, seeds, dimension)), 2.0 * np.eye(dimension)

@@ -119,7 +119,7 @@ class MnistEvaluation:
         }
 
     def _published_metrics(self, measured: Features, rng: np.random.Generator) -> Metrics:
-        """FID and diversity of the first `published_samples` (labels cycle), and under the keys."""
+        """Measure FID and diversity of the first `published_samples` (labels cycle), by key."""
         few = measured[: self._published]
         published = self._two(few, rng)
         found = published if self._few else self._all_pairs(measured)
@@ -138,7 +138,7 @@ class MnistEvaluation:
         }
 
     def _measure_real(self, real: Digits) -> dict[str, float]:
-        """What the metrics read when real images take the place of samples."""
+        """Measure real images in the place of samples."""
         features = self._reference.features
         floor = floor_by_resampling(
             features, np.random.default_rng(0), sizes=(self._samples, len(features))

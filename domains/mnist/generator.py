@@ -154,7 +154,7 @@ class MnistGenerator(Generator[Digits]):
         return name
 
     def _write_epochs(self, folder: Path) -> None:
-        """What was drawn after the earlier epochs, and what is measured of it."""
+        """Write what was drawn after the earlier epochs, and what is measured of it."""
         for epoch, drawn in self._epochs.items():
             self._write_sheet(folder, f"ep{epoch}", drawn)
         if self._epochs and self._measure is not None:
@@ -188,7 +188,7 @@ class MnistGenerator(Generator[Digits]):
         return model.name
 
     def _drawn(self, scratch: Path | None = None) -> Digits:
-        """The first samples of this model: to measure, to train on, at least to fill a sheet."""
+        """Draw this model's first samples: to measure, to train on, at least to fill a sheet."""
         if self._protocol.independent_draws:
             return self.synthesise(self._preset.sheet, self._draws)
         count = max(self._preset.sheet, self._preset.eval_samples)
@@ -242,5 +242,5 @@ def _training_file(folder: Path) -> Path:
 
 
 def _plain(stream: Stream) -> Stream:
-    """A stream of the same quality that one integer tells."""
+    """Make a stream of the same quality that one integer tells."""
     return Stream(integer_seed(stream))

@@ -36,7 +36,7 @@ def real_and_reserve(
 
 
 def _balanced(labels: np.ndarray, seed: int) -> np.ndarray:
-    """A random order of rows of which every beginning has as equal shares as the data allow.
+    """Order rows at random such that every beginning has as equal shares as the data allow.
 
     Which digits get one more is drawn too.
     """

@@ -114,7 +114,7 @@ def fit_digits(
 
 
 def _loss(denoiser: DigitDenoiser, batch: Digits, course: Course, step: int) -> Tensor:
-    """Mean squared error of the noise at random steps 1 to T, a share of the classes hidden."""
+    """Return the mean squared error of the noise at steps 1 to T, a share of the classes hidden."""
     device, chain = denoiser.device, denoiser.chain
     x0 = denoiser.from_images(batch.images)
     labels = torch.from_numpy(batch.labels).to(device)

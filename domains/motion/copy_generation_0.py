@@ -61,6 +61,6 @@ def copy_to_arms(experiment: Experiment) -> None:
 
 
 def _same(source: Path, target: Path) -> bool:
-    """Whether both were measured alike; the model itself may have been cleared away since."""
+    """Tell whether both were measured alike; the model itself may have been cleared away since."""
     stored = target / EVALUATION
     return stored.is_file() and filecmp.cmp(source / EVALUATION, stored, shallow=False)

@@ -131,7 +131,7 @@ class Denoiser:
         return [motion[:length] for motion, length in zip(vectors, lengths, strict=True)]
 
     def _encoded(self, captions: Sequence[str]) -> tuple[Tensor, ...]:
-        """Captions as the network reads them: a vector, or one a word and how many they are."""
+        """Encode captions as the network reads them: one vector, or one a word and their number."""
         if isinstance(self.network, MDM):
             return (self.encoder.encode(captions),)
         if self.words:

@@ -105,9 +105,11 @@ class MotionReference:
         self._bandwidth = median_distance(real.features)
 
     def values(self, table: MotionTable) -> dict[str, float]:
-        """Compute all numbers of HEADLINE, SHARES, SPREADS, and the physical ones, of at least six
-        motions; where there are more motions than dimensions, also `Log determinant`, of their
-        covariance over that of the real ones."""
+        """Compute HEADLINE, SHARES, SPREADS, and the physical numbers, of at least six motions.
+
+        Where there are more motions than dimensions, also `Log determinant`, of their covariance
+        over that of the real ones.
+        """
         features, real = table.features, self.real.features
         seen = verdicts(real, features)
         found = {"FID": fid(features, real), "KID": kid(features, real)}

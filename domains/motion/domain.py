@@ -214,13 +214,13 @@ def _judge(
 
 
 def _reserve(dataset: Path, used: MotionSet) -> MotionBatch:
-    """Training motions of another data set whose clips are not in `used`."""
+    """Return training motions of another data set whose clips are not in `used`."""
     ids = {item.id for item in used.items}
     return MotionBatch(tuple(i for i in load_split(dataset, "train").items if i.id not in ids))
 
 
 def _caption_encoder(experiment: MotionExperiment, device: torch.device) -> CachedTextEncoder:
-    """The text encoder, with a cache file of its own: arms of other encoders share the folder."""
+    """Build the text encoder with its own cache file: other encoders' arms share the folder."""
     encoder = text_encoder_named(experiment.text_encoder, device, experiment.text_encoder_source)
     file = experiment.cache / f"captions_{encoder.name.replace('/', '_')}.safetensors"
     return CachedTextEncoder(encoder, file)

@@ -123,7 +123,7 @@ class MotionEvaluation:
         return {f"{name}_{suffix}": value for name, value in self._reference.values(table).items()}
 
     def _of_real(self) -> Metrics:
-        """What real motions read, the same for every generation."""
+        """Measure real motions, the same for every generation."""
         floors, train = self._reference.floors(), self._reference.values(self._train)
         sizes = len(self._prompts), len(self._real.features)
         # floor of published FID at the sizes of the comparison; halves say more about a small set
@@ -154,7 +154,7 @@ def _require_clips(part: MotionSet, samples: int | None) -> None:
 
 
 def _some(items: Sequence[MotionItem], samples: int) -> list[MotionItem]:
-    """`samples` different items, or all."""
+    """Draw `samples` different items, or all."""
     if samples >= len(items):
         return list(items)
     chosen = np.random.default_rng(0).permutation(len(items))[:samples]
@@ -164,7 +164,7 @@ def _some(items: Sequence[MotionItem], samples: int) -> list[MotionItem]:
 def _matching(
     captions: Sequence[str], texts: np.ndarray, motions: np.ndarray, suffix: str
 ) -> Metrics:
-    """Published: only a caption's own motion is right; ours beside it: any with that caption."""
+    """Match as published (only a caption's own motion is right) and with any of that caption."""
     published, ours = match(texts, motions), match(texts, motions, captions=captions)
     return {
         f"Matching Score_{suffix}": published.matching_score,

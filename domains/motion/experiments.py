@@ -134,7 +134,7 @@ class Experiment:
         return Arm(name + ARMS[kind][0], int(percent) / 100, kind)
 
     def _digits(self, percent: int) -> str:
-        """Published spelling: three digits, but two where no ratio reaches 100 %."""
+        """Spell as published: three digits, but two where no ratio reaches 100 %."""
         return f"{percent:0{3 if max(self.preset.ratios) >= 1 else 2}d}"
 
     def require_dataset(self) -> None:
@@ -225,7 +225,7 @@ def _preset_in(name: str) -> str:
 
 
 def how_to_filter(options: str) -> str:
-    """Command that makes a data set out of HumanML3D, or else the step that must go before."""
+    """Return the command that filters HumanML3D, or else the step that must go before."""
     command = "python exp_scripts/filter_dataset.py"
     if (PARENT if options else COMPLETE).joinpath("train.txt").is_file():
         return f"{command} {options}".rstrip()

@@ -33,8 +33,11 @@ LARGE_FILES = LargeFiles(
 
 @dataclass(frozen=True)
 class MotionBatch:
-    """Motions with their captions; a synthetic one bears the id of the clip that prompted it,
-    with a number where it is not the first (`domains.motion.generator.sample_ids`)."""
+    """Motions with their captions.
+
+    A synthetic one bears the id of the clip that prompted it, with a number where it is not the
+    first (`domains.motion.generator.sample_ids`).
+    """
 
     items: tuple[MotionItem, ...]
 

@@ -149,7 +149,7 @@ class MotionGenerator(Generator[MotionBatch]):
         return sum(item.name == item.id for item in self._real.items)
 
     def _noise(self, stream: Stream) -> Stream:
-        """Published processes all start from the seed, so that their noise repeats."""
+        """Choose the noise: published processes all start from the seed, so that it repeats."""
         return Stream(self._seed) if self._protocol.repeat_noise else stream
 
     def fit(

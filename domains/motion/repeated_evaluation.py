@@ -49,7 +49,7 @@ class RepeatedEvaluation(Generic[BatchT]):
 
 
 def _part_of(scratch: Path | None, number: int) -> Path | None:
-    """A folder of its own for each repetition."""
+    """Return a folder of its own for each repetition."""
     if scratch is None:
         return None
     folder = scratch / f"repetition_{number}"

@@ -62,7 +62,7 @@ def motion_plan(experiment: Experiment, request: Request) -> Plan:
 
 
 def _longest_first(arms: Sequence[Arm]) -> list[Arm]:
-    """Arms with physics, then the baseline, then others: so that the slots run empty together."""
+    """Sort arms: with physics, then the baseline, then others; so the slots run empty together."""
     order = ("corrected", "filter", "refined", "kinematic", BASELINE)
     return sorted(arms, key=lambda arm: (*order, arm.kind).index(arm.kind))
 

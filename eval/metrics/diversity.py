@@ -13,7 +13,7 @@ from loop.errors import InvalidSamplesError
 
 
 def diversity(features: ArrayLike, rng: np.random.Generator, *, pairs: int = 300) -> float:
-    """Mean Euclidean distance of `pairs` random pairs out of features (N, D) (Guo et al. 2020).
+    """Average the distance of `pairs` random pairs out of features (N, D) (Guo et al. 2020).
 
     As published, the two sides are drawn separately, each without replacement, so that one in N
     pairs is a sample with itself; `pairs` is at most N. The motion loop uses int(0.2 N) pairs.
@@ -30,7 +30,7 @@ def diversity(features: ArrayLike, rng: np.random.Generator, *, pairs: int = 300
 
 
 def mean_pairwise_distance(features: ArrayLike) -> float:
-    """Mean Euclidean distance over all pairs of distinct samples: `diversity` without the dice."""
+    """Average the distance of all pairs of distinct samples: `diversity` without the dice."""
     return float(pdist(require_samples(features, "pairwise distance", at_least=2)).mean())
 
 
@@ -109,7 +109,7 @@ def _vendi(kernel: Features) -> float:
 
 
 def log_determinant_ratio(generated: ArrayLike, real: ArrayLike) -> float:
-    """log det Σ_generated - log det Σ_real, the generalised variance: -inf for a lost dimension.
+    """Compute log det Σ_generated - log det Σ_real (generalised variance); -inf: a lost dimension.
 
     Raises InvalidSamplesError unless both sets have more samples than dimensions, because a
     covariance of fewer samples is singular whatever the distribution.

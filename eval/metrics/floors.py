@@ -46,7 +46,7 @@ def floor_by_resampling(
     resamples: int = 20,
     level: float = 0.95,
 ) -> Interval:
-    """Mean FID between two resamples (with replacement) of `real` (N, D), and central interval.
+    """Estimate the mean FID of two resamples (with replacement) of `real` (N, D), and its interval.
 
     `sizes` are the sample counts of the comparison the floor stands beside, for example
     (generated, real); default (N, N). Both resamples come from the same empirical distribution,

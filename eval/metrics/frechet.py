@@ -11,7 +11,7 @@ from loop.errors import InvalidSamplesError
 
 
 def frechet_distance(mu1: ArrayLike, cov1: ArrayLike, mu2: ArrayLike, cov2: ArrayLike) -> float:
-    """d² = |μ₁ - μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½), the squared 2-Wasserstein distance.
+    """Compute d² = |μ₁ - μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½), the squared 2-Wasserstein distance.
 
     With factors Σ = A Aᵀ the trace of the root is the nuclear norm of A₁ᵀA₂. That needs two
     symmetric eigen-decompositions and one SVD, so the answer is real whatever the rank of the
@@ -37,7 +37,7 @@ def frechet_distance(mu1: ArrayLike, cov1: ArrayLike, mu2: ArrayLike, cov2: Arra
 
 
 def fid(a: ArrayLike, b: ArrayLike) -> float:
-    """Fréchet distance between Gaussians fitted to two sets of features (N, D) and (M, D).
+    """Compute the Fréchet distance of Gaussians fitted to two sets of features (N, D) and (M, D).
 
     Covariances divide by N - 1. The estimate is biased upwards by about 1/N and depends on N:
     compare it with `eval.metrics.floors` at the same sizes, never with a FID of another sample
@@ -93,12 +93,12 @@ def _fid(first: Features, second: Features) -> float:
 
 
 def _moments(features: Features) -> tuple[Features, Features]:
-    """Mean (D,) and covariance (D, D); `atleast_2d` because numpy drops the axes of a 1-d set."""
+    """Return mean (D,) and covariance (D, D); `atleast_2d`: numpy drops the axes of a 1-d set."""
     return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
 
 
 def _gaussian(mu: ArrayLike, cov: ArrayLike, name: str) -> tuple[Features, Features, float]:
-    """Checked mean (D,), a factor A (D, D) with A Aᵀ = cov, and the trace of cov."""
+    """Return a checked mean (D,), a factor A (D, D) with A Aᵀ = cov, and the trace of cov."""
     mean, covariance = np.asarray(mu, dtype=np.float64), np.asarray(cov, dtype=np.float64)
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
         raise InvalidSamplesError(

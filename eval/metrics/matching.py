@@ -39,7 +39,7 @@ def match(
     batch: int = BATCH,
     top: int = 3,
 ) -> Matching:
-    """Matching score and R-precision of paired embeddings text (N, D) and motion (N, D).
+    """Score paired embeddings text (N, D) and motion (N, D): matching score and R-precision.
 
     Batches are cut in the given order: shuffle first (with your own generator) if the order
     means anything. An incomplete last batch would be easier to rank, so it is left out of the
@@ -86,7 +86,7 @@ def match(
 
 
 def _hit_probability(distances: Features, same: np.ndarray, top: int) -> Features:
-    """Probability (captions, top) that a right motion is among the k nearest, k = 1..top.
+    """Return the probability (captions, top) of a right motion among the k nearest, k = 1..top.
 
     With `closer` wrong motions strictly nearer than the nearest right one, and `tied` wrong beside
     `right` right ones at exactly that distance, the remaining r = k - closer places miss with

@@ -55,7 +55,7 @@ def kinetic_features(joints: NDArray[Any], fps: float = FPS) -> Array:
 
 
 def _moving_mean(values: Array, centres: int) -> Array:
-    """Mean of `values` (K, ...) over each centre and its neighbours, as far as there are any."""
+    """Average `values` (K, ...) over each centre and its neighbours, as far as there are any."""
     total = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
     index = np.arange(centres)
     first = np.maximum(index - HALF_WINDOW, 0)
@@ -88,7 +88,7 @@ class _Body:
         self._floor = joints[1:, :, 1].min(axis=1)
 
     def relations(self) -> list[NDArray[np.bool_]]:
-        """32 arrays (F - 1,), in fairmotion's order."""
+        """Return 32 arrays (F - 1,), in fairmotion's order."""
         arm, shoulders, hips = HUMERUS_M, SHOULDERS_M, HIPS_M
         return [
             self._moves_off_plane(NECK, R_HIP, L_HIP, R_WRIST, 1.8 * arm),
@@ -129,7 +129,7 @@ class _Body:
         return self._now[:, end] - self._now[:, start]
 
     def _above_floor(self, joint: int) -> Array:
-        """Height above the lowest joint of the frame, (F - 1,)."""
+        """Return the height above the lowest joint of the frame, (F - 1,)."""
         return self._now[:, joint, 1] - self._floor
 
     def _angle(self, a: int, b: int, c: int, d: int, low: float, high: float) -> NDArray[np.bool_]:
@@ -143,16 +143,16 @@ class _Body:
         return np.linalg.norm(self._steps[:, joint], axis=1) > limit
 
     def _beyond(self, a: int, b: int, start: int, joint: int, limit: float) -> NDArray[np.bool_]:
-        """`joint` lies further than `limit` from `start` in the direction from a to b."""
+        """Tell whether `joint` is further than `limit` from `start` in the direction a to b."""
         return _along(self._between(start, joint), self._between(a, b)) > limit
 
     def _off_plane(self, a: int, b: int, c: int, joint: int, limit: float) -> NDArray[np.bool_]:
-        """`joint` lies further than `limit` in front of the plane through a, b and c."""
+        """Tell whether `joint` is further than `limit` in front of the plane through a, b, c."""
         normal = np.cross(self._between(a, c), self._between(a, b))
         return _along(self._between(a, joint), normal) > limit
 
     def _moves_along(self, a: int, b: int, joint: int, limit: float) -> NDArray[np.bool_]:
-        """`joint` moves faster than `limit` (m/s), seen from a, in the direction from a to b.
+        """Tell whether `joint` moves faster than `limit` (m/s), seen from a, in direction a to b.
 
         fairmotion names a fourth joint in each call and never looks at it: rows 4 and 5 are equal.
         """
@@ -161,19 +161,19 @@ class _Body:
     def _moves_off_plane(
         self, a: int, b: int, c: int, joint: int, limit: float
     ) -> NDArray[np.bool_]:
-        """`joint` moves away from the plane through a, b and c, seen from a."""
+        """Tell whether `joint` moves away from the plane through a, b and c, seen from a."""
         normal = np.cross(self._between(a, c), self._between(a, b))
         return _along(self._steps[:, joint] - self._steps[:, a], normal) > limit
 
 
 def _along(vectors: Array, direction: Array) -> Array:
-    """Component of vectors (N, 3) along directions (N, 3); 0 where a direction has no length."""
+    """Project vectors (N, 3) on directions (N, 3); 0 where a direction has no length."""
     length = np.linalg.norm(direction, axis=1)
     return (vectors * direction).sum(axis=1) / np.where(length > 0, length, np.inf)
 
 
 def _inside(a: Array, b: Array, low: float, high: float) -> NDArray[np.bool_]:
-    """Whether the angle between vectors (N, 3) lies between `low` and `high` degrees."""
+    """Tell whether the angle between vectors (N, 3) lies between `low` and `high` degrees."""
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     cosine = (a * b).sum(axis=1) / np.where(lengths > 0, lengths, np.inf)
     angle = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))

@@ -9,7 +9,7 @@ from loop.errors import InvalidSamplesError
 
 
 def multimodality(features: ArrayLike, rng: np.random.Generator, *, pairs: int = 10) -> float:
-    """Mean Euclidean distance of `pairs` random pairs among the motions of each text.
+    """Average the distance of `pairs` random pairs among the motions of each text.
 
     As published, the two sides are drawn separately, each without replacement and the same for all
     texts, so that one in R pairs is a motion with itself.

@@ -67,7 +67,7 @@ class Memorisation:
 
 
 def precision_recall(real: ArrayLike, generated: ArrayLike, *, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall (Kynkäänniemi et al. 2019): balls to the k-th neighbour.
+    """Compute improved precision and recall (Kynkäänniemi et al. 2019): balls to k-th neighbours.
 
     real (N, D), generated (M, D), N and M > k. The ball of a sample reaches to its k-th nearest
     neighbour other than itself; its border belongs to it.
@@ -78,7 +78,7 @@ def precision_recall(real: ArrayLike, generated: ArrayLike, *, k: int = 3) -> Pr
 
 
 def density_coverage(real: ArrayLike, generated: ArrayLike, *, k: int = 5) -> DensityCoverage:
-    """Density and coverage (Naeem et al. 2020): both use balls around the real samples only.
+    """Compute density and coverage (Naeem et al. 2020): balls around the real samples only.
 
     For two draws of one distribution density is 1 and coverage about 1 - 2^-k on average.
     Raises InvalidSamplesError on bad features or too few samples.
@@ -103,7 +103,7 @@ def verdicts(real: ArrayLike, generated: ArrayLike, *, k: int = 3, coverage_k: i
 
 
 def memorisation(generated: ArrayLike, train: ArrayLike, held_out: ArrayLike) -> Memorisation:
-    """Copying against learning: are generated samples nearer to training than to held-out data?
+    """Tell copying from learning: are samples nearer to training than to held-out data.
 
     A larger set has nearer neighbours, so compare `closer_to_train` with `expected`, and read the
     two medians only where train and held-out have the same size. Exact ties count half.
@@ -115,7 +115,7 @@ def memorisation(generated: ArrayLike, train: ArrayLike, held_out: ArrayLike) ->
 
 
 def image_memorisation(generated: ArrayLike, train: ArrayLike, held_out: ArrayLike) -> Memorisation:
-    """`memorisation` of images (N, P) whose pixels are whole numbers from 0 to 255.
+    """Compute `memorisation` of images (N, P) whose pixels are whole numbers from 0 to 255.
 
     Whole numbers of that size leave no rounding in |x|² + |y|² - 2xy, so the matrix product that
     is too coarse for features is exact here, and ten times faster in hundreds of dimensions.
@@ -163,7 +163,7 @@ def closer_to_train(generated: ArrayLike, train: ArrayLike, held_out: ArrayLike)
 
 
 def nearest_distances(queries: ArrayLike, points: ArrayLike) -> Features:
-    """Distance (N,) from each query (N, D) to its nearest point (M, D)."""
+    """Return the distance (N,) from each query (N, D) to its nearest point (M, D)."""
     first = require_samples(queries, "queries")
     second = require_samples(points, "points")
     require_same_width(first, second, "queries and points")
@@ -178,7 +178,7 @@ def _pair(real: ArrayLike, generated: ArrayLike, k: int) -> tuple[Features, Feat
 
 
 def _blocks(rows: Features, columns: Features) -> Iterator[tuple[int, Features]]:
-    """Distance matrix in blocks of whole rows, with the number of the first row of each.
+    """Yield the distance matrix in blocks of whole rows, with the number of the first row of each.
 
     `cdist` takes differences before it squares, so equal points are at distance exactly 0; the
     faster |x|² + |y|² - 2xy is not, and ties at the border of a ball would go either way.
@@ -189,7 +189,7 @@ def _blocks(rows: Features, columns: Features) -> Iterator[tuple[int, Features]]
 
 
 def neighbour_radii(points: Features, k: int) -> Features:
-    """Distance (N,) to the k-th nearest other point."""
+    """Return the distance (N,) to the k-th nearest other point."""
     radii = []
     for start, block in _blocks(points, points):
         block[np.arange(len(block)), start + np.arange(len(block))] = np.inf  # not itself
@@ -198,5 +198,5 @@ def neighbour_radii(points: Features, k: int) -> Features:
 
 
 def _count_balls(queries: Features, centres: Features, radii: Features) -> Features:
-    """In how many balls (centre, radius) each query lies, (N,)."""
+    """Count the balls (centre, radius) in which each query lies, (N,)."""
     return np.concatenate([(block <= radii).sum(axis=1) for _, block in _blocks(queries, centres)])

@@ -47,14 +47,16 @@ class Reference:
         self._radii = {k: neighbour_radii(self._near, k) for k in (PRECISION_K, COVERAGE_K)}
 
     def fid(self, generated: ArrayLike) -> float:
-        """As `eval.metrics.frechet.fid` against all N rows. Raises InvalidSamplesError on bad
-        features."""
+        """Compute `eval.metrics.frechet.fid` against all N rows.
+
+        Raises InvalidSamplesError on bad features.
+        """
         table = require_samples(generated, "generated features", at_least=2)
         require_same_width(self.features, table, "real and generated features")
         return frechet_distance(*self._moments, table.mean(axis=0), np.cov(table, rowvar=False))
 
     def fidelity(self, generated: ArrayLike) -> Fidelity:
-        """As `precision_recall` and `density_coverage` of `eval.metrics.neighbours`, in one pass.
+        """Compute `precision_recall` and `density_coverage` of `eval.metrics.neighbours` at once.
 
         generated: (M, D), M > 3. Raises InvalidSamplesError on bad features.
         """

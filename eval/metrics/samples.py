@@ -14,7 +14,7 @@ Features = NDArray[np.floating[Any]]
 
 
 def require_samples(values: ArrayLike, name: str, *, at_least: int = 1) -> Features:
-    """`values` as a finite float64 array (N, D) of N feature vectors.
+    """Return `values` as a finite float64 array (N, D) of N feature vectors.
 
     Raises InvalidSamplesError on a wrong number of axes, fewer than `at_least` rows, no columns, or
     values that are not finite; `name` says in the message which set it was.

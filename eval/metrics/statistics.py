@@ -31,7 +31,7 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Mean over independent runs with Student's t interval (bounds = the mean for a single run).
+    """Average independent runs, with Student's t interval (bounds = the mean for a single run).
 
     Raises InvalidSamplesError when `values` is empty or holds something that is not finite.
     """

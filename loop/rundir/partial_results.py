@@ -48,7 +48,7 @@ class PartialResults(MutableMapping[int, Part]):
         write_bytes(self._path(self._scratch, number), buffer.getvalue())
 
     def __getitem__(self, number: int) -> Part:
-        """A part that is there.
+        """Return a part that is there.
 
         Raises:
             KeyError: it is not.

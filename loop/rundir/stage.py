@@ -64,7 +64,7 @@ class WorkFolder(Generic[BatchT]):
             remove_leftovers(folder)
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to undo: what is finished stays for the next attempt."""
+        """Undo nothing: what is finished stays for the next attempt."""
 
     def once(
         self,
@@ -100,7 +100,7 @@ class WorkFolder(Generic[BatchT]):
         write_json(self._stages / f"{stage}.json", {"stage": stage, "files": _sizes(self.folder)})
 
     def _is_finished(self, stage: str) -> bool:
-        """Whether the results of a stage are there.
+        """Tell whether the results of a stage are there.
 
         Raises:
             RunStateError: they were, but are no longer, or not as they were.

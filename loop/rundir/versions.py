@@ -54,7 +54,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Commit of the checkout this file lies in, with "-dirty" where it was changed since."""
+    """Return commit of the checkout this file lies in, with "-dirty" where it was changed since."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

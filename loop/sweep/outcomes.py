@@ -106,7 +106,7 @@ def _alive(outcome: Outcome) -> bool:
 
 
 def _in_slurm(job: str) -> str:
-    """State of a Slurm job, empty where it is gone or there is no Slurm to ask."""
+    """Return the state of a Slurm job, empty where it is gone or there is no Slurm to ask."""
     query = ["squeue", "--noheader", "--jobs", job, "--format", "%T"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=60, check=False)

@@ -45,8 +45,11 @@ class Progress:
 
     @property
     def state(self) -> str:
-        """waiting, running, stopped (goes on with the next attempt), queued (by Slurm, for it),
-        failed, finished, or begun (by hand, so that nobody knows whether it runs)."""
+        """The state in a word.
+
+        It is waiting, running, stopped (goes on with the next attempt), queued (by Slurm, for it),
+        failed, finished, or begun (by hand, so that nobody knows whether it runs).
+        """
         if self.finished:
             return "finished"
         if self.outcome is not None:

@@ -96,7 +96,7 @@ def _status(outcome: Outcome) -> str:
 
 
 def _seconds(rows: Sequence[Progress]) -> Table:
-    """generation x arm, in seconds."""
+    """Tabulate seconds, generation x arm."""
     arms = [row for row in rows if row.job.run is not None]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("generation", justify="right")

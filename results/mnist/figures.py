@@ -159,8 +159,10 @@ def first_digits(sheet: Path) -> np.ndarray:
 
 
 def _records(points: Sequence[Point], mixing: str, ratio: float) -> list[Record]:
-    """Make records as `visualize.curves.axes` draws them: baselines, raw and corrected arms of one
-    comparison."""
+    """Make the records of one comparison: baselines, raw and corrected arms.
+
+    They are such as `visualize.curves.axes` draws.
+    """
     records = []
     begun = {p.key for p in points if p.generation}
     renamed = {"FID_all": LOGARITHM, "FID_floor": f"{LOGARITHM} floor"}

@@ -30,8 +30,10 @@ PANELS = ("FID_test", "KID_test", "FID kinetic_test", "Recall_test", "Precision_
 
 
 def draw_headline(table: Table, dataset: str, mixing: str, out: Path) -> list[Path]:
-    """Draw median and range over seeds of the headline's arms, and once more those seeds that went
-    further, to their end; returns the files."""
+    """Draw median and range over seeds of the headline's arms; return the files.
+
+    Seeds that went further are drawn once more, to their end.
+    """
     name = f"{dataset}_{mixing}"
     long = {arm for arm, generation in table if generation > HORIZON}
     near = {place: row for place, row in table.items() if place[1] <= HORIZON}

@@ -58,8 +58,10 @@ def outcome(table: Table, arms: Sequence[EvidenceArm], metrics: Sequence[str]) -
 
 
 def before_training(table: Table, dataset: str) -> str:
-    """Write what each correction makes of the samples of generation 0 (those that generation 1
-    trains on), and in pairs how far it moves them in every distance."""
+    """Write what each correction makes of the samples of generation 0, on which 1 trains.
+
+    Also, in pairs, how far it moves them in every distance.
+    """
     lines = [f"| set | seeds | {' | '.join(map(shown, SETS))} |", "|---" * (2 + len(SETS)) + "|"]
     kinds = [kind for kind in (*HEADLINE[:3], *CONTROLS) if kind != "raw"]
     samples = [_of_set(table, EvidenceArm(dataset, 0, "raw"), m, "sampled") for m in SETS]
@@ -98,8 +100,10 @@ def same_but(arm: EvidenceArm, kind: str) -> EvidenceArm:
 
 
 def differences(table: Table, arms: Sequence[EvidenceArm], kind: str) -> str:
-    """Write paired differences to the arm of a kind with the same mixing, lambda and change, at the
-    last generation that both reached."""
+    """Write paired differences to the arm of a kind with the same mixing, lambda and change.
+
+    They are those at the last generation that both reached.
+    """
     metrics = (*DISTANCES, *SHARES[:2])
     lines = [f"| minus {kind} | seeds | generation | {' | '.join(map(shown, metrics))} |"]
     lines.append("|---" * (3 + len(metrics)) + "|")
@@ -128,8 +132,10 @@ COURSES: dict[str, Callable[[Curve], float]] = {
 
 
 def courses(table: Table, arms: Sequence[EvidenceArm], metric: str) -> str:
-    """Write how a distance moves up to the last generation that an arm and the raw one like it
-    reached: slope of its logarithm, area under its curve, both also minus raw; doubling."""
+    """Write how a distance moves: slope of its logarithm, area under its curve, and doubling.
+
+    The first two also minus those of the raw arm like it, up to the last generation of both.
+    """
     titles = [title for name in COURSES for title in (name, "minus raw")]
     lines = [f"| arm | seeds | until | {' | '.join(titles)} | doubles in generation |"]
     lines.append("|---" * (4 + len(titles)) + "|")

@@ -32,7 +32,7 @@ class Reference:
 
 
 def steady_root(qpos: NDArray[Any], fps: float) -> Array:
-    """Poses (F, nq) whose root is smoothed in time; joints keep all that they had.
+    """Smooth the root of poses (F, nq) in time; joints keep all that they had.
 
     A root's acceleration has to come from the floor: what shakes at the frame rate asks for forces
     that feet cannot give, and costs help.

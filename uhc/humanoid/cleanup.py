@@ -38,7 +38,7 @@ BODY_ABOVE_FLOOR_M = 0.05
 def clean(
     humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0, *, sigma_frames: float | None = None
 ) -> Array:
-    """Smoothed poses (F, nq), z up, whose lowest points lie on the floor over any two seconds.
+    """Smooth poses (F, nq), z up, and put their lowest points on the floor, over two seconds.
 
     Args:
         sigma_frames: width of the Gaussian in frames; None chooses it by `trunk_shake`.
@@ -55,14 +55,14 @@ def clean(
 
 
 def smoothing_width(shake: float) -> float:
-    """Width of the Gaussian in seconds for a trunk shake in radians: linear between two levels."""
+    """Return the Gaussian's width in seconds for a trunk shake in radians: a clamped line."""
     return float(
         np.interp(shake, [SHAKE_CLEAN_RAD, SHAKE_NOISY_RAD], [SIGMA_CLEAN_S, SIGMA_NOISY_S])
     )
 
 
 def trunk_shake(humanoid: Humanoid, qpos: NDArray[Any]) -> float:
-    """How much spine, neck and collars shake from frame to frame, in radians.
+    """Measure how much spine, neck and collars shake from frame to frame, in radians.
 
     Third differences of white noise have 20 times its variance; this is the standard deviation of
     the noise in the joints' rotations that would explain them. A trunk moves smoothly even in a
@@ -77,7 +77,7 @@ def trunk_shake(humanoid: Humanoid, qpos: NDArray[Any]) -> float:
 
 
 def floor_offset(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
-    """(F,) metres by which the floor of the motion lies above z = 0, slowly varying.
+    """Return (F,) metres by which the floor of the motion lies above z = 0, slowly varying.
 
     Most of any two seconds a person's lowest point is on the floor. A percentile of the lowest
     points within that window is neither moved by a jump nor by single feet that sink in.
@@ -89,7 +89,7 @@ def floor_offset(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> A
 
 
 def lowest_point(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
-    """(F,) height in metres of the lowest of heels, balls of the feet and the rest of the body.
+    """Return the lowest height (F,) in metres of heels, balls of the feet and the rest of the body.
 
     The rest is where the humanoid's spheres are or, if it has none, 5 cm under each joint.
     Not the tips of the soles: the foot is one rigid box here, whose tip dips as the heel rises.
@@ -103,14 +103,14 @@ def lowest_point(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
 
 
 def on_feet(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.bool_]:
-    """(F,): whether the lowest point is a foot's, as it always is if only feet may bear load."""
+    """Tell whether the lowest point is a foot's, (F,); it always is if only feet may bear load."""
     if humanoid.contacts == "feet":
         return np.ones(len(qpos), bool)
     return _feet(humanoid, qpos).min(1) <= lowest_point(humanoid, qpos)
 
 
 def _feet(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
-    """(F, 4) heights of heels and balls of the feet, metres."""
+    """Return heights (F, 4) of heels and balls of the feet, metres."""
     heels = qpos_to_corners(humanoid, qpos)[:, [2, 3, 6, 7], 2]
     balls = qpos_to_joints_zup(humanoid, qpos)[:, [10, 11], 2] - SOLE_BELOW_TOE_M
     return np.concatenate([heels, balls], 1)

@@ -51,7 +51,7 @@ class BodyTree:
 
     @classmethod
     def from_humanoid(cls, humanoid: Humanoid) -> BodyTree:
-        """Reads masses and second moments from the compiled model; contacts are the humanoid's."""
+        """Read masses and second moments from the compiled model; contacts are the humanoid's."""
         model = humanoid.model
         mass = np.asarray(model.body_mass[1:], dtype=np.float64)
         axes = quat_to_matrix(model.body_iquat[1:])
@@ -94,7 +94,7 @@ class ReferencePose:
 
     @classmethod
     def from_qpos(cls, qpos: Array) -> ReferencePose:
-        """From MuJoCo qpos (F, nq): free root, then balls."""
+        """Read a reference from MuJoCo qpos (F, nq): free root, then balls."""
         quats = qpos[:, 3:].reshape(len(qpos), -1, 4)
         return cls(qpos[:, :3].copy(), quat_to_matrix(quats))
 
@@ -131,7 +131,7 @@ def forward(
     deviation: Array,
     turns: tuple[Array, Array] | None = None,
 ) -> ClipState:
-    """Kinematics of `reference (+) deviation`.
+    """Compute the kinematics of `reference (+) deviation`.
 
     Args:
         deviation: (F, nv): root translation in the world, then rotation vectors applied on the
@@ -154,7 +154,7 @@ def forward(
 
 
 def turns_of(deviation: Array) -> tuple[Array, Array]:
-    """Deviation (F, nv) -> the rotations (F, B, 3, 3) in it and their right Jacobians."""
+    """Return the rotations (F, B, 3, 3) in a deviation (F, nv) and their right Jacobians."""
     return exp_and_right_jacobian(deviation[:, 3:].reshape(len(deviation), -1, 3))
 
 
@@ -226,7 +226,7 @@ def _carry(rot: Array, vector: Array, origin: Array, out: Array) -> None:
 
 
 def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
-    """The motion (F, nq) as float64, checked.
+    """Check the motion (F, nq) and return it as float64.
 
     Raises:
         InvalidMotionError: wrong shape, no frame, values that are not finite, a quaternion of no
@@ -259,7 +259,7 @@ def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
 
 
 def exp_and_right_jacobian(vectors: Array) -> tuple[Array, Array]:
-    """Rotation vectors (..., 3) -> exp (..., 3, 3) and its right Jacobian (..., 3, 3).
+    """Map rotation vectors (..., 3) to exp (..., 3, 3) and its right Jacobian (..., 3, 3).
 
     Sola et al., "A micro Lie theory", eqs. 132 and 143; power series below a milliradian.
     """
@@ -295,7 +295,7 @@ def _exp_and_right_jacobian(vectors: Array, turn: Array, jacobian: Array) -> Non
 
 
 def skew(vectors: Array) -> Array:
-    """(..., 3) -> (..., 3, 3) with `skew(a) @ b = a x b`."""
+    """Map a (..., 3) to (..., 3, 3) with `skew(a) @ b = a x b`."""
     out = np.zeros((*vectors.shape, 3))
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     out[..., 0, 1], out[..., 0, 2], out[..., 1, 2] = -z, y, -x
@@ -304,7 +304,7 @@ def skew(vectors: Array) -> Array:
 
 
 def quat_to_matrix(quat_wxyz: Array) -> Array:
-    """Quaternions (..., 4), any non-zero length -> rotation matrices (..., 3, 3)."""
+    """Convert quaternions (..., 4), any non-zero length, to rotation matrices (..., 3, 3)."""
     quat = quat_wxyz / np.linalg.norm(quat_wxyz, axis=-1, keepdims=True)
     w, hat = quat[..., :1, None], skew(quat[..., 1:])
     return np.eye(3) + 2 * w * hat + 2 * hat @ hat

@@ -33,13 +33,13 @@ Array = NDArray[np.float64]
 
 
 def yup_to_zup(points_yup: NDArray[Any]) -> Array:
-    """Points or vectors (..., 3), y up, to z up."""
+    """Convert points or vectors (..., 3), y up, to z up."""
     points = np.asarray(points_yup, dtype=np.float64)
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
 
 
 def zup_to_yup(points_zup: NDArray[Any]) -> Array:
-    """Points or vectors (..., 3), z up, to y up."""
+    """Convert points or vectors (..., 3), z up, to y up."""
     points = np.asarray(points_zup, dtype=np.float64)
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
 
@@ -109,7 +109,7 @@ def build_humanoid(
 def pose_to_qpos(
     humanoid: Humanoid, root_position_yup: NDArray[Any], local_quat_wxyz: NDArray[Any]
 ) -> Array:
-    """Root positions (F, 3) and local rotations (F, 22, 4), y up, to qpos (F, nq), z up.
+    """Convert roots (F, 3) and local rotations (F, 22, 4), y up, to qpos (F, nq), z up.
 
     Rotations are those of the SMPL convention: joint j turns everything after it, joint 0 is the
     root's rotation in the world. Rotations of leaves (toes, head, wrists) have no coordinate.
@@ -132,7 +132,7 @@ def pose_to_qpos(
 
 
 def qpos_to_pose(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
-    """Inverse of `pose_to_qpos`: root positions (F, 3) and rotations (F, 22, 4) wxyz, y up."""
+    """Invert `pose_to_qpos`: root positions (F, 3) and rotations (F, 22, 4) wxyz, y up."""
     qpos = np.asarray(qpos, dtype=np.float64)
     quats = np.zeros((len(qpos), N_JOINTS, 4))
     quats[..., 0] = 1.0
@@ -144,22 +144,22 @@ def qpos_to_pose(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
 
 
 def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
-    """The 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
+    """Compute the 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
     return points_on_bodies(humanoid, qpos, humanoid.joint_bodies, humanoid.joint_offsets)
 
 
 def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.float32]:
-    """The 22 joints (F, 22, 3) float32 in metres, y up, of poses (F, nq)."""
+    """Compute the 22 joints (F, 22, 3) float32 in metres, y up, of poses (F, nq)."""
     return zup_to_yup(qpos_to_joints_zup(humanoid, qpos)).astype(np.float32)
 
 
 def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
-    """The 8 foot corners (F, 8, 3) in metres, z up: left foot's four, then right foot's four."""
+    """Compute the 8 foot corners (F, 8, 3) in metres, z up: left foot's four, then right foot's."""
     return points_on_bodies(humanoid, qpos, humanoid.corner_bodies, humanoid.corner_offsets)
 
 
 def qpos_to_spheres(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
-    """The lowest point (F, S, 3) of each contact sphere in metres, z up."""
+    """Compute the lowest point (F, S, 3) of each contact sphere in metres, z up."""
     points = points_on_bodies(humanoid, qpos, humanoid.sphere_bodies, humanoid.sphere_offsets)
     points[..., 2] -= humanoid.sphere_radii
     return points
@@ -181,7 +181,7 @@ def _check_bones(offsets: Array) -> None:
 
 
 def _depth_first(parents: NDArray[np.int64]) -> list[int]:
-    """Joints that have a body, in the order MuJoCo numbers them (children by joint number)."""
+    """List joints that have a body, in the order MuJoCo numbers them (children by number)."""
     order: list[int] = []
 
     def visit(joint: int) -> None:

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 def rotvec_to_quat(rotvec: NDArray[Any]) -> Array:
-    """Rotation vectors (..., 3), radians, to unit quaternions (..., 4) wxyz."""
+    """Convert rotation vectors (..., 3), radians, to unit quaternions (..., 4) wxyz."""
     rotvec = np.asarray(rotvec, dtype=np.float64)
     angle = np.linalg.norm(rotvec, axis=-1, keepdims=True)
     # np.sinc(x) is sin(pi x) / (pi x), so this is sin(angle / 2) / angle without a division by 0.
@@ -30,7 +30,7 @@ def rotvec_to_quat(rotvec: NDArray[Any]) -> Array:
 
 
 def quat_to_rotvec(quat: NDArray[Any]) -> Array:
-    """Unit quaternions (..., 4) wxyz to the shortest rotation vectors (..., 3), radians."""
+    """Convert unit quaternions (..., 4) wxyz to the shortest rotation vectors (..., 3), radians."""
     quat = np.asarray(quat, dtype=np.float64)
     quat = np.where(quat[..., :1] < 0.0, -quat, quat)
     sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
@@ -40,7 +40,7 @@ def quat_to_rotvec(quat: NDArray[Any]) -> Array:
 
 
 def forward_kinematics(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
-    """Positions (F, 17, 3), metres, and quaternions (F, 17, 4) wxyz of all bodies in the world."""
+    """Compute positions (F, 17, 3), metres, and quaternions (F, 17, 4) wxyz of all bodies."""
     qpos = np.asarray(qpos, dtype=np.float64)
     local = qpos[:, 3:].reshape(len(qpos), -1, 4)
     return chain(qpos[:, :3], local, humanoid.body_parents, humanoid.body_offsets)
@@ -49,12 +49,12 @@ def forward_kinematics(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, A
 def points_on_bodies(
     humanoid: Humanoid, qpos: NDArray[Any], bodies: NDArray[np.int64], offsets: Array
 ) -> Array:
-    """Positions (F, P, 3), metres, of points at `offsets` (P, 3) in the frames of `bodies` (P,)."""
+    """Compute (F, P, 3), metres, of points at `offsets` (P, 3) in the frames of `bodies` (P,)."""
     return carried(*forward_kinematics(humanoid, qpos), bodies, offsets)
 
 
 def qpos_difference(start: NDArray[Any], end: NDArray[Any], dt: float = 1.0) -> Array:
-    """Velocity (F, nv) that leads from poses `start` to poses `end` (F, nq) within `dt` seconds.
+    """Return the velocity (F, nv) from poses `start` to poses `end` (F, nq) within `dt` seconds.
 
     As `mj_differentiatePos`: root position in the world, rotations in the frame of `start`.
     """
@@ -68,7 +68,7 @@ def qpos_difference(start: NDArray[Any], end: NDArray[Any], dt: float = 1.0) -> 
 
 
 def qpos_integrate(qpos: NDArray[Any], qvel: NDArray[Any], dt: float = 1.0) -> Array:
-    """Poses (..., nq) after moving with velocities (..., nv) for `dt` seconds."""
+    """Return poses (..., nq) after moving with velocities (..., nv) for `dt` seconds."""
     qpos = np.asarray(qpos, dtype=np.float64)
     step = np.asarray(qvel, dtype=np.float64) * dt
     quats = qpos[..., 3:].reshape(*qpos.shape[:-1], -1, 4)
@@ -80,7 +80,7 @@ def qpos_integrate(qpos: NDArray[Any], qvel: NDArray[Any], dt: float = 1.0) -> A
 
 
 def same_hemisphere(qpos: NDArray[Any]) -> Array:
-    """The same poses (F, nq) with quaternion signs chosen so that neighbours in time agree."""
+    """Return poses (F, nq) with quaternion signs chosen so that neighbours in time agree."""
     qpos = np.array(qpos, dtype=np.float64)
     quats = qpos[:, 3:].reshape(len(qpos), -1, 4)
     dots = np.sum(quats[1:] * quats[:-1], axis=-1)

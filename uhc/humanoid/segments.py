@@ -61,7 +61,7 @@ TORQUE_LIMIT_NM = {
 
 
 def base_spec() -> Any:
-    """A `MjSpec` with the solver's settings and a floor at height 0 that all bodies can hit."""
+    """Build a `MjSpec` with the solver's settings and a floor at height 0 for all bodies."""
     spec = mujoco.MjSpec()
     spec.modelname = "scsc_humanoid"
     spec.option.timestep = TIMESTEP_S
@@ -90,7 +90,7 @@ def base_spec() -> Any:
 
 
 def add_body(parent: Any, joint: int, offset: Array) -> Any:
-    """Child body of `parent` for a skeleton joint: free for the root, else on a ball joint."""
+    """Add a body to `parent` for a skeleton joint: free for the root, else on a ball joint."""
     if joint == 0:
         body = parent.add_body(name="body_0")
         body.add_freejoint(name="root")
@@ -106,7 +106,7 @@ def add_body(parent: Any, joint: int, offset: Array) -> Any:
 
 
 def add_segment(body: Any, joint: int, ends: list[Array], touches: bool = True) -> None:
-    """Capsules from a joint to its children share the segment's mass; at most the floor is hit.
+    """Add capsules from a joint to its children that share the mass; at most the floor is hit.
 
     The forearm is made a hand longer than the wrist, the neck's capsule ends in the head.
     """
@@ -124,7 +124,7 @@ def add_segment(body: Any, joint: int, ends: list[Array], touches: bool = True) 
 
 
 def add_sphere(body: Any, name: str, centre: Array, radius: float) -> None:
-    """A sphere without mass that hits the floor."""
+    """Add a sphere without mass that hits the floor."""
     body.add_geom(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_SPHERE,
@@ -138,7 +138,7 @@ def add_sphere(body: Any, name: str, centre: Array, radius: float) -> None:
 
 
 def add_foot(body: Any, joint: int, toe: Array, drop: float) -> Array:
-    """Box of the foot, level when the ankle is `drop` above the toe; returns its sole's corners.
+    """Add a foot's box, level when the ankle is `drop` above the toe; return its sole's corners.
 
     The pitch between the rest pose and the flat foot turns about the foot's lateral axis.
     """

@@ -19,7 +19,7 @@ KINDS = ("speed", "acceleration")
 
 
 def spectrum(joints: NDArray[Any], kind: str, fps: float = FPS) -> tuple[Array, Array]:
-    """Frequencies (K,), Hz, and power density (K, 22) of joints (F, 22, 3), summed over axes.
+    """Return frequencies (K,), Hz, and power density (K, 22) of joints (F, 22, 3), axes summed.
 
     `kind` is "speed", (m/s)^2/Hz, or "acceleration", (m/s^2)^2/Hz. One Hann window over the motion,
     whose mean velocity or acceleration is taken away. Raises InvalidMotionError on bad joints.
@@ -35,7 +35,7 @@ def spectrum(joints: NDArray[Any], kind: str, fps: float = FPS) -> tuple[Array, 
 
 
 def band_power(joints: NDArray[Any], kind: str, fps: float = FPS) -> Array:
-    """(bands, 22) mean power density of each joint within `BANDS_HZ`; see `spectrum`."""
+    """Return the mean power density (bands, 22) of each joint within `BANDS_HZ`; see `spectrum`."""
     frequency, power = spectrum(joints, kind, fps)
     bands = [(frequency > low) & (frequency <= high) for low, high in BANDS_HZ]
     return np.stack([power[band].mean(axis=0) for band in bands])

@@ -26,7 +26,7 @@ class PentadiagonalBlocks:
     second: Array
 
     def solve(self, right: Array, damping: float = 0.0) -> Array:
-        """Solves `(A + damping 1) x = right` for right (F, n) by banded Cholesky.
+        """Solve `(A + damping 1) x = right` for right (F, n) by banded Cholesky.
 
         Raises:
             numpy.linalg.LinAlgError: A + damping 1 is not positive definite.
@@ -39,7 +39,7 @@ class PentadiagonalBlocks:
         return solution.reshape(right.shape)
 
     def _banded(self) -> Array:
-        """LAPACK's lower band storage (3 n, F n): row k is the k-th diagonal below the main one."""
+        """Return LAPACK's lower band storage (3 n, F n): row k is the k-th diagonal below."""
         frames, size = self.diagonal.shape[:2]
         columns = np.zeros((frames * size, 3 * size))
         _fill(self.diagonal, self.first, self.second, columns)

@@ -61,14 +61,14 @@ class ContactForces:
 
 
 def pyramid_edges(friction: float) -> Array:
-    """(4, 3): edges of the friction pyramid, each with a vertical part of one."""
+    """Return edges (4, 3) of the friction pyramid, each with a vertical part of one."""
     return np.array(
         [[friction, 0, 1], [-friction, 0, 1], [0, friction, 1], [0, -friction, 1]], dtype=float
     )
 
 
 def generator_wrenches(arms: Array, friction: float) -> Array:
-    """Arms (F, P, 3) from the centre of mass -> wrenches of unit generators (F, 6, 4 P)."""
+    """Map arms (F, P, 3) from the centre of mass to wrenches of unit generators (F, 6, 4 P)."""
     edges = np.broadcast_to(pyramid_edges(friction), (*arms.shape[:2], 4, 3))
     torque = cross(arms[:, :, None, :], edges)
     wrench = np.concatenate([edges, torque], -1)
@@ -85,7 +85,7 @@ def solve_contact_forces(
     torque_weight: float,
     start: Array | None = None,
 ) -> ContactForces:
-    """The problem above for F frames and P contact points.
+    """Solve for the contact forces of F frames at P points that deliver a wrench best.
 
     Args:
         wrench: (F, 6) force BW and torque BW m about the centre of mass.
@@ -147,7 +147,7 @@ def _minimise_dual(
     inverse: Array,
     steepest: Array,
 ) -> None:
-    """Newton with a halving line search, frame by frame; W is inside.
+    """Minimise by Newton with a halving line search, frame by frame; W is inside.
 
     Args:
         demand (F, 6), columns (F, 4 P, 6), easy = 1 / e (F, P), price (F, P): the problem.

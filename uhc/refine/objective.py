@@ -106,7 +106,7 @@ class Objective:
         self._is_foot = tree.point_radius[CONTACTS] == 0.0
 
     def reweighted(self, weights: Weights) -> Objective:
-        """The same clip under other weights."""
+        """Return the same clip under other weights."""
         other = copy(self)
         other.weights = weights
         return other
@@ -114,7 +114,7 @@ class Objective:
     def evaluate(
         self, deviation: Array, idle: Array | None = None, start: Array | None = None
     ) -> Evaluation:
-        """J at `deviation` (F, nv).
+        """Evaluate J at `deviation` (F, nv).
 
         Args:
             idle: (F, P) in 0..1, how much a contact point is in swing; None derives it from the
@@ -151,7 +151,7 @@ class Objective:
         )
 
     def swing_labels(self, contact: ContactForces) -> Array:
-        """(F, P): 1 where a foot bears nothing, 0 from `idle_load` on; ends as their neighbour.
+        """Label feet (F, P): 1 where idle, 0 from load `idle_load` on; ends as their neighbour.
 
         0 for spheres: what is no foot does not step over the floor.
         """
@@ -161,7 +161,7 @@ class Objective:
         return np.concatenate([labels[:1], labels, labels[-1:]])
 
     def relabel(self, at: Evaluation) -> Evaluation:
-        """The same point of J with swing labels that fit its own forces."""
+        """Return the same point of J with swing labels that fit its own forces."""
         idle = self.swing_labels(at.contact)
         w, height = self.weights, at.state.points[:, CONTACTS, 2]
         square = np.maximum(w.clearance_height - height, 0.0) ** 2
@@ -171,7 +171,7 @@ class Objective:
         )
 
     def linearise(self, at: Evaluation) -> tuple[Array, PentadiagonalBlocks]:
-        """Gradient (F, nv) of J and its positive definite Gauss-Newton matrix."""
+        """Return the gradient (F, nv) of J and its positive definite Gauss-Newton matrix."""
         gradient = self.weights.pull * at.deviation
         blocks = self._floor_and_joints(at, gradient)
         self._add_wrench(at, gradient, blocks)
@@ -179,7 +179,7 @@ class Objective:
         return gradient, blocks
 
     def _floor_and_joints(self, at: Evaluation, gradient: Array) -> PentadiagonalBlocks:
-        """Terms that are squares of point positions; adds to `gradient`."""
+        """Return the terms that are squares of point positions; adds to `gradient`."""
         w, tree, places = self.weights, self.tree, at.state.points[:, CONTACTS]
         upright, pair = self._contact_stiffness(at)
         below = places[..., 2] < 0
@@ -223,7 +223,7 @@ class Objective:
         return PentadiagonalBlocks(diagonal, first, second)
 
     def _contact_stiffness(self, at: Evaluation) -> tuple[Array, Array]:
-        """How stiffly load holds a contact point: upright (F, P), between frames (F - 1, P)."""
+        """Return how stiffly load holds contacts: upright (F, P), between frames (F - 1, P)."""
         w = self.weights
         squares = w.effort * (at.contact.generators**2).sum(-1)
         load = at.contact.load
@@ -241,7 +241,7 @@ class Objective:
         right: Array,
         symmetric: bool = True,
     ) -> Array:
-        """(F, nv, nv): sum over springs of `left_d^T spring right_e` where both move the point.
+        """Sum over springs `left_d^T spring right_e` where both move the point: (F, nv, nv).
 
         Only the lower half when symmetric: bodies are numbered so that those above come first.
         """
@@ -253,7 +253,7 @@ class Objective:
         return out
 
     def _add_wrench(self, at: Evaluation, gradient: Array, blocks: PentadiagonalBlocks) -> None:
-        """The unexplained wrench: exact in the wrench, forces held (they are optimal)."""
+        """Add the unexplained wrench: exact in the wrench, forces held (they are optimal)."""
         jacobians = demand_jacobian(
             self.tree, at.steady, at.demand, self.dt, at.contact.points, CONTACTS
         )
@@ -286,7 +286,7 @@ class Objective:
 
 
 def beyond(vectors: Array, free: float) -> Array:
-    """Vectors (..., n) shortened by `free`, those that are shorter to nothing."""
+    """Shorten vectors (..., n) by `free`, those that are shorter to nothing."""
     if free == 0.0:
         return vectors
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -294,6 +294,6 @@ def beyond(vectors: Array, free: float) -> Array:
 
 
 def _speed_square(slid: Array, dt: float) -> Array:
-    """(F - 2, P): mean square of the slip's speeds before and after an inner frame, m^2/s^2."""
+    """Average the slip's squared speeds before and after an inner frame, (F - 2, P), m^2/s^2."""
     step = (slid**2).sum(-1) / dt**2
     return 0.5 * (step[1:] + step[:-1])

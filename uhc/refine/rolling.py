@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 def slip(tree: BodyTree, state: ClipState) -> Array:
-    """(F - 1, C, 2): horizontal displacement of what touches, from each frame to the next, m."""
+    """Return (F - 1, C, 2): horizontal displacement of what touches, from frame to frame, m."""
     step = np.diff(state.points[:, CONTACTS, :2], axis=0)
     if len(spheres := tree.spheres):
         turn = _turns(tree, state)
@@ -32,7 +32,7 @@ def slip(tree: BodyTree, state: ClipState) -> Array:
 
 
 def rolling_torque(tree: BodyTree, state: ClipState, force: Array) -> Array:
-    """(F, S, 3): the part of slip's gradient that is no force at the lowest point.
+    """Return (F, S, 3): the part of slip's gradient that is no force at the lowest point.
 
     For `force` (F - 1, C, 2), derivatives of a function with respect to `slip`, that function's
     derivative is a force at each end of a step, plus this torque on the bodies of the spheres. It
@@ -54,7 +54,7 @@ def rolling_torque(tree: BodyTree, state: ClipState, force: Array) -> Array:
 
 
 def _turns(tree: BodyTree, state: ClipState) -> Array:
-    """(F - 1, S, 3, 3): rotation of the spheres' bodies from each frame to the next."""
+    """Return (F - 1, S, 3, 3): rotation of the spheres' bodies from each frame to the next."""
     rot = state.rot[:, tree.point_body[tree.spheres]]
     return rot[1:] @ np.swapaxes(rot[:-1], -1, -2)
 

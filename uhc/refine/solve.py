@@ -152,7 +152,7 @@ def refine_firmly(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> 
 
 
 def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
-    """(F,) root force in BW that friction at the contacts does not explain, of any motion (F, nq).
+    """Return the root force (F,) in BW that friction at contacts leaves, of any motion (F, nq).
 
     The motion is smoothed by `STEADY_S` first: capture shakes at the frame rate. The best forces
     within the friction pyramid are dear far from the floor and on what moves (`DIAGNOSIS`), so that
@@ -171,7 +171,7 @@ def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0)
 
 
 def _minimise(firm: Objective, options: RefineOptions) -> tuple[Evaluation, list[Step], bool]:
-    """Gauss-Newton with Levenberg damping and a halving line search."""
+    """Minimise by Gauss-Newton with Levenberg damping and a halving line search."""
     soft = firm.reweighted(
         replace(firm.weights, **{n: f * getattr(firm.weights, n) for n, f in SOFT_START.items()})
     )
@@ -203,7 +203,7 @@ def _minimise(firm: Objective, options: RefineOptions) -> tuple[Evaluation, list
 def _line_search(
     objective: Objective, at: Evaluation, step: Array, slope: float
 ) -> tuple[Evaluation, float] | None:
-    """The first of 1, 1/2, 1/4, ... that lowers the objective enough (Armijo), or None."""
+    """Try 1, 1/2, 1/4, ...: return the first that lowers the objective enough (Armijo), or None."""
     length = 1.0
     while length > 1e-3:
         trial = objective.evaluate(at.deviation + length * step, at.idle, at.contact.dual)
@@ -214,7 +214,7 @@ def _line_search(
 
 
 def _solve(blocks: PentadiagonalBlocks, gradient: Array, damping: float) -> Array:
-    """The Gauss-Newton direction (F, nv), checked to be finite."""
+    """Return the Gauss-Newton direction (F, nv), checked to be finite."""
     _check_finite(gradient)
     try:
         direction = -blocks.solve(gradient, damping)

@@ -44,7 +44,7 @@ class Demand:
 
 
 def demanded_wrench(tree: BodyTree, state: ClipState, dt: float) -> Demand:
-    """The wrench, about the centre of mass, that gravity and contacts have to add up to."""
+    """Compute the wrench, about the centre of mass, that gravity and contacts have to add up to."""
     com, rot = state.com, state.rot
     acceleration = (com[2:] - 2 * com[1:-1] + com[:-2]) / dt**2
     centre = np.einsum("b,fbi->fi", tree.mass_bw, com[1:-1])
@@ -59,7 +59,7 @@ def demanded_wrench(tree: BodyTree, state: ClipState, dt: float) -> Demand:
 def demand_jacobian(
     tree: BodyTree, state: ClipState, demand: Demand, dt: float, point_forces: Array, points: slice
 ) -> tuple[Array, Array, Array]:
-    """Derivative of (demand - what the given contact forces deliver), forces held.
+    """Differentiate (demand - what the given contact forces deliver), forces held.
 
     Args:
         point_forces: (F - 2, P, 3) BW at the tree's `points`; their arms move with the body.
@@ -92,7 +92,7 @@ def demand_jacobian(
 
 
 def axial(matrices: Array) -> Array:
-    """(..., 3, 3) -> (..., 3): `axial(x y^T) = x x y` (cross product)."""
+    """Map (..., 3, 3) to (..., 3): `axial(x y^T) = x x y` (cross product)."""
     return np.stack(
         [
             matrices[..., 1, 2] - matrices[..., 2, 1],
@@ -104,7 +104,7 @@ def axial(matrices: Array) -> Array:
 
 
 def _spread(tree: BodyTree, rot: Array, other: Array) -> Array:
-    """Mass integral of `(R s)(R' s)^T` of every body: (F, B, 3, 3)."""
+    """Return the mass integral of `(R s)(R' s)^T` of every body: (F, B, 3, 3)."""
     out = np.empty(rot.shape)
     _fill_spread(tree.second_moment_bw, rot, other, out)
     return out
@@ -128,7 +128,7 @@ def _fill_spread(moment: Array, rot: Array, other: Array, out: Array) -> None:
 
 
 def _body_maps(tree: BodyTree, com: Array, scale: float, lever: Array, turning: Array) -> Array:
-    """(F, B, 6, 6): motion vector of a body -> its part in force and torque, times gravity."""
+    """Return (F, B, 6, 6): motion vector of a body to its force and torque, times gravity."""
     maps = np.zeros((*com.shape[:2], 6, 6))
     _add_pushes(np.arange(len(tree.parent)), com, scale * tree.mass_bw, maps)
     _add_levers(np.arange(len(tree.parent)), com, lever, maps)

@@ -25,14 +25,14 @@ SIZE = OWN + NEXT + LATER * len(LOOKAHEAD)
 
 @jit
 def _level(heading: float, vector: Array) -> Array:
-    """Vector (3,) of the world in the frame turned by `heading` about z."""
+    """Turn a world vector (3,) into the frame turned by `heading` about z."""
     c, s = np.cos(heading), np.sin(heading)
     return np.array([c * vector[0] + s * vector[1], -s * vector[0] + c * vector[1], vector[2]])
 
 
 @jit
 def heading(quat: Array) -> float:
-    """Angle (rad) by which a root quaternion wxyz turns the body's x axis about z."""
+    """Return the angle (rad) by which a root quaternion wxyz turns the body's x axis about z."""
     w, x, y, z = quat
     return np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
@@ -48,7 +48,7 @@ def observe(
     ref_bodies: Array,
     ahead: NDArray[np.int64],
 ) -> Array:
-    """The observation (SIZE,), before normalisation.
+    """Compute the observation (SIZE,), before normalisation.
 
     Args:
         qpos, qvel: (71,) and (54,), the simulated state.

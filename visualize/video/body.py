@@ -124,7 +124,7 @@ def _bounds(
     joints: NDArray[np.float64],
     frame: int,
 ) -> tuple[int, int, int, int]:
-    """The part of the picture that body and cues touch: only that is drawn at high resolution."""
+    """Bound the part that body and cues touch: only that is drawn at high resolution."""
     floor_points, _ = camera.project(joints[frame] * [1.0, 0.0, 1.0], frame)
     spread = radii[..., None] + 2 * OUTLINE_PX
     low = np.minimum((pixels - spread).reshape(-1, 2).min(axis=0), floor_points.min(axis=0) - 24)
@@ -137,7 +137,7 @@ def _bounds(
 def _magnify(
     picture: Image.Image, box: tuple[int, int, int, int]
 ) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """The boxed part, enlarged pixel by pixel, so that shrinking it again changes nothing."""
+    """Enlarge the boxed part pixel by pixel, so that shrinking it again changes nothing."""
     part = picture.crop(box)
     part = part.resize(
         (part.width * SUPERSAMPLING, part.height * SUPERSAMPLING), Image.Resampling.NEAREST
@@ -146,7 +146,7 @@ def _magnify(
 
 
 def _far_to_near(capsules: list[_Capsule], depths: NDArray[np.float64]) -> list[list[int]]:
-    """Groups of strokes to draw as one solid: the trunk is one, every other stroke its own."""
+    """Group strokes to draw as one solid: the trunk is one, every other stroke its own."""
     groups = [[i] for i, capsule in enumerate(capsules) if not capsule.trunk]
     groups.append([i for i, capsule in enumerate(capsules) if capsule.trunk])
     return sorted(groups, key=lambda group: -depths[group].mean())

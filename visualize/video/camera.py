@@ -22,8 +22,11 @@ MARGIN = 0.8
 
 @dataclass(frozen=True)
 class View:
-    """From where the eye looks, degrees: `azimuth` from the front (+z, where a HumanML3D clip
-    starts to face) towards the picture's left, `elevation` above the horizontal."""
+    """From where the eye looks, degrees.
+
+    `azimuth` counts from the front (+z, where a HumanML3D clip starts to face) towards the
+    picture's left, `elevation` from the horizontal upwards.
+    """
 
     azimuth: float
     elevation: float

@@ -132,7 +132,7 @@ def _ffmpeg() -> str:
 
 @cache
 def _encoders(program: str) -> frozenset[str]:
-    """Names of the encoders that an ffmpeg was built with."""
+    """List the encoders that an ffmpeg was built with."""
     try:
         done = subprocess.run(
             [program, "-hide_banner", "-encoders"], capture_output=True, text=True, check=False

@@ -47,7 +47,7 @@ class Floor:
         return Image.fromarray(np.concatenate([self._sky, light.astype(np.uint8)]))
 
     def _shade(self, shadows: Sequence[tuple[Pixels, Pixels, float, float]]) -> Image32:
-        """Brightness (size, size) in 0..1 left by the shadows; drawn at half size, it is soft."""
+        """Return the brightness (size, size) in 0..1 that shadows leave, soft by half size."""
         half = self._camera.size // 2
         mask = Image.new("L", (half, half))
         draw = ImageDraw.Draw(mask)

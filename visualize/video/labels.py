@@ -49,7 +49,7 @@ def _font_file(bold: bool) -> Path:
 
 @cache
 def _drawable() -> frozenset[int]:
-    """Code points that the font of titles has."""
+    """List the code points that the font of titles has."""
     from matplotlib.ft2font import FT2Font
 
     return frozenset(FT2Font(str(_font_file(bold=True))).get_charmap())

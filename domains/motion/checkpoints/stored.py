@@ -112,7 +112,7 @@ def read_weights(path: Path, device: torch.device) -> dict[str, Any]:
 def _encoder(
     stored: Mapping[str, Any], device: torch.device, moved: Path | str | None, path: Path
 ) -> TextEncoder:
-    """The arm's text encoder; arms that name none were made when MiniLM was the only one."""
+    """Load the arm's text encoder; arms that name none were made when MiniLM was the only one."""
     source = stored.get("source") if moved is None else moved
     encoder = text_encoder_named(stored.get("kind", "minilm"), device, source)
     if stored.get("weights", encoder.name) != encoder.name:

@@ -27,8 +27,10 @@ one and the same evaluator has to judge them, as the one published evaluator wou
 
 
 def shared_evaluators() -> Path:
-    """Return the folder of the trained ones of all experiments, each named by its fingerprint:
-    $SCSC_EVALUATORS, else exp_outputs/evaluators."""
+    """Return the folder of trained evaluators: $SCSC_EVALUATORS, else exp_outputs/evaluators.
+
+    All experiments share it; each evaluator is named by its fingerprint.
+    """
     return Path(os.environ.get("SCSC_EVALUATORS", "exp_outputs/evaluators"))
 
 

@@ -155,7 +155,7 @@ class _Pass:
 
 
 def _read(items: Sequence[MotionItem], rng: np.random.Generator) -> _Pass:
-    """Whole batches only, as published, where there is one."""
+    """Read whole batches only, as published, where there is one."""
     order = rng.permutation(len(items))[: _whole_batches(len(items), len(items))]
     texts, motions = [], []
     for item in (items[i] for i in order):

@@ -127,7 +127,7 @@ class _Captions:
         self._bodies = total / count
 
     def of(self, captions: list[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (B, L, dim), lengths (B,) and bodies (B, len(BODY))."""
+        """Return tokens (B, L, dim), lengths (B,) and bodies (B, len(BODY))."""
         rows = [self._row[caption] for caption in captions]
         lengths = self._lengths[rows]
         return self._tokens[rows, : int(lengths.max())], lengths, self._bodies[rows]

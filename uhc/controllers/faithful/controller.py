@@ -218,7 +218,7 @@ def reference_qpos(
 
 
 def _joints(robot: SmplHumanoid, reached: Array, rate_hz: float) -> NDArray[np.float32]:
-    """(N, 22, 3), y up, at 20 fps, from places of the bodies (M, 24, 3), z up, at `rate_hz`."""
+    """Compute (N, 22, 3), y up, 20 fps, from places of bodies (M, 24, 3), z up, at `rate_hz`."""
     in_order = np.empty_like(reached)
     in_order[:, robot.smpl_joints] = reached
     times = np.arange(int((len(reached) - 1) / rate_hz * FPS + 1e-6) + 1) * rate_hz / FPS

@@ -234,7 +234,7 @@ class FaithfulEnv(gymnasium.Env):
         ])  # fmt: skip
 
     def _reward(self, forces: Array) -> float:
-        """The published reward of the last step; forces (24, 9) as in the action."""
+        """Compute the published reward of the last step; forces (24, 9) as in the action."""
         data, expert, row = self.data, self.expert, self.frame
         goal = local_quats(expert.qpos[row])
         half = np.arccos(np.clip(qmul(self._quats, inverse(goal))[:, 0], -1.0, 1.0))

@@ -179,7 +179,7 @@ def _add_body(parent: Any, joint: int, place: Array) -> Any:
 
 
 def _add_hull(spec: Any, body: Any, joint: int, vertices: Array) -> None:
-    """Collision and inertia of a body from its vertices (V, 3) in its own frame."""
+    """Add collision and inertia of a body from its vertices (V, 3) in its own frame."""
     common: dict[str, Any] = {"condim": 1, "margin": 0.001, "contype": 1, "conaffinity": 1}
     spread = np.linalg.svd(vertices - vertices.mean(0), compute_uv=False) if len(vertices) else []
     if len(vertices) < 4 or spread[2] < 1e-3:
@@ -195,7 +195,7 @@ def _add_hull(spec: Any, body: Any, joint: int, vertices: Array) -> None:
 
 
 def _lookup(table: dict[str, Any], name: str, default: Any = None) -> Any:
-    """The entry of a body: under its full name, else under its name without the side."""
+    """Look up the entry of a body: under its full name, else under its name without the side."""
     return table.get(name, table.get(name.removeprefix("L_").removeprefix("R_"), default))
 
 

@@ -41,7 +41,7 @@ class PublishedPolicy:
     biases: tuple[Array, ...]
 
     def act(self, observation: NDArray[Any]) -> Array:
-        """The mean action, which the published code evaluates with."""
+        """Choose the mean action, which the published code evaluates with."""
         # What weights out of bounds give is no number, and a failure of the clip.
         with np.errstate(all="ignore"):
             x = np.clip((observation - self.mean) / (self.deviation + 1e-8), -CLIP, CLIP)
@@ -107,7 +107,7 @@ def _policy(content: dict[str, Any]) -> PublishedPolicy:
 
 
 def _floats(value: object) -> Array:
-    """An array of finite numbers in double precision; lists may be larger than they look."""
+    """Return finite numbers in double precision; lists may be larger than they look."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         raise ValueError(f"{type(value).__name__} where numbers belong")
     if not np.isfinite(value).all():
@@ -116,7 +116,7 @@ def _floats(value: object) -> Array:
 
 
 def _widths(policy: PublishedPolicy) -> list[tuple[int, ...] | int]:
-    """Numbers of inputs and of each layer's outputs; what does not fit stands as a whole shape."""
+    """Return the numbers of inputs and of each layer's outputs; what does not fit stands whole."""
     widths: list[tuple[int, ...] | int] = [policy.mean.size]
     if policy.mean.ndim != 1 or policy.deviation.shape != policy.mean.shape:
         return [policy.mean.shape, policy.deviation.shape]
@@ -128,7 +128,7 @@ def _widths(policy: PublishedPolicy) -> list[tuple[int, ...] | int]:
 
 
 def _storage(data: bytes) -> NDArray[Any]:
-    """The flat numbers of a torch archive that holds one storage."""
+    """Read the flat numbers of a torch archive that holds one storage."""
     stream = io.BytesIO(data)
     if (_part(stream), _part(stream)) != (_MAGIC, _PROTOCOL):
         raise pickle.UnpicklingError("no torch archive of the old kind")
@@ -146,7 +146,7 @@ def _part(stream: io.BytesIO) -> Any:
 def _rebuild(
     storage: NDArray[Any], offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
 ) -> NDArray[Any]:
-    """A tensor: a piece of a storage, row by row."""
+    """Rebuild a tensor as a piece of a storage, row by row."""
     rows_first = tuple(math.prod(size[axis + 1 :]) for axis in range(len(size)))
     if tuple(stride) != rows_first or not 0 <= offset <= storage.size - math.prod(size):
         raise pickle.UnpicklingError(f"a tensor of {size} with strides {stride} at {offset}")
@@ -157,13 +157,13 @@ class _StorageUnpickler(Unpickler):
     """What describes a storage; its place in the answer is taken by the type of its numbers."""
 
     def persistent_load(self, pid: Any, /) -> np.dtype[Any]:
-        """("storage", type, key, device, how many, view), the device of no matter."""
+        """Read ("storage", type, key, device, how many, view), the device of no matter."""
         if not isinstance(pid, tuple) or pid[0] != "storage" or not isinstance(pid[1], np.dtype):
             raise pickle.UnpicklingError("no storage")
         return pid[1]
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """The types of storages, and what every pickle may hold."""
+        """Admit the types of storages, and what every pickle may hold."""
         if module == "torch" and name in _STORAGES:
             return np.dtype(_STORAGES[name])
         return super().find_class(module, name)
@@ -171,7 +171,7 @@ class _StorageUnpickler(Unpickler):
 
 class _Unpickler(Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
-        """Tensors, the running statistics as data, and what every pickle may hold."""
+        """Admit tensors, the running statistics as data, and what every pickle may hold."""
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _rebuild
         if (module, name) == ("torch.storage", "_load_from_bytes"):
