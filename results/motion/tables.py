@@ -122,7 +122,7 @@ def differences(table: Table, arms: Sequence[EvidenceArm], kind: str) -> str:
 def paired(
     table: Table, arm: EvidenceArm, other: EvidenceArm, metric: str, generations: Sequence[int]
 ) -> dict[int, float]:
-    """Return seed -> mean difference of two arms, of the seeds that have all generations of both."""
+    """Return seed -> mean difference, of the seeds that have all generations of both arms."""
     one, two = (curves(table, each, metric) for each in (arm, other))
     found = [
         {seed: mine[seed] - theirs[seed] for seed in mine.keys() & theirs.keys()}
