@@ -75,7 +75,7 @@ def _draw_later(
 ) -> None:
     """Draw each arm over its generations: the steps of generation g lie between g - 1 and g."""
     styles = arm_styles(arm.name.kind for arm in arms)
-    shares = sorted({arm.name.percent for arm in arms})
+    shares = sorted({arm.name.percent for arm in arms} - {0}) or [0]
     for arm in arms:
         places: list[float] = []
         values: list[float] = []
@@ -85,7 +85,7 @@ def _draw_later(
             values += [*found, np.nan]
         axes.plot(
             places, values, color=styles[arm.name.kind].color, label=arm.title, linewidth=1.2,
-            linestyle=DASHES[shares.index(arm.name.percent) % len(DASHES)],
+            linestyle=DASHES[shares.index(arm.name.percent or shares[0]) % len(DASHES)],
         )  # fmt: skip
     axes.set_xlabel("Generation")
     axes.legend(frameon=False, fontsize=9)
