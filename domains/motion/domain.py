@@ -112,7 +112,7 @@ def build_domain(
     encoder = _caption_encoder(experiment, device)
     reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)
     # All captions that the arm will ask for: whoever comes next finds them in the cache, and need
-    # not load a language model, which takes some 200 MB.
+    # not load a language model, with seconds and memory of its own.
     told = [*train.items, *_prompts(experiment, test)]
     told += () if reserve is None else reserve.items
     encoder.encode([caption.text for item in told for caption in item.captions])
