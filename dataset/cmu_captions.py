@@ -7,6 +7,7 @@ takes a flat, empty floor cannot support.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from dataset.sides import spelled_out
 from dataset.tagging import tag
 from loop.errors import CorruptFileError
 from loop.text import read_lines
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ def read_index(path: Path | str) -> dict[str, Take]:
             titles[int(match[1])] = (match[2] or "").strip()
         elif match := _LINE.match(line):
             name, subject = f"{match[1]}_{match[2]}", int(match[1])
-            takes[name] = Take(name, subject, titles.get(subject, ""), _description(match[3]))
+            take = Take(name, subject, titles.get(subject, ""), _description(match[3]))
+            if takes.setdefault(name, take).description != take.description:
+                said = "%s lists %s twice: %r counts, not %r"
+                logger.warning(said, path, name, takes[name].description, take.description)
     if not takes:
         raise CorruptFileError(
             "The index lists no take.", path=path, expected="lines such as `02_01  walk`"

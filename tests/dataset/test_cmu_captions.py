@@ -35,6 +35,15 @@ def test_index_format(tmp_path: Path) -> None:
     assert takes["07_13"].description == ""
 
 
+def test_a_take_that_is_listed_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "i.txt").write_text("Subject #1 (walk)\n01_01\twalk\n01_01\twalk\n")
+    assert read_index(tmp_path / "i.txt")["01_01"].description == "walk"
+    assert not caplog.records
+    (tmp_path / "i.txt").write_text("Subject #1 (walk)\n01_01\twalk\n01_01\tjump\n")
+    assert read_index(tmp_path / "i.txt")["01_01"].description == "walk"
+    assert "'walk' counts, not 'jump'" in caplog.text
+
+
 def test_real_index(shared: Path) -> None:
     takes = read_index(shared / "data/cmu_bvh/CMU-INDEX.txt")
     assert len(takes) == 2435
