@@ -42,7 +42,8 @@ class Take:
 EXCLUSIONS: tuple[tuple[str, str], ...] = (
     (
         r"playground|climb|ladder|stairs|\bhang(s|ing)?\b(?! (a )?(picture|coat|up))|monkey bar"
-        r"|\bledge\b|box jump|\bball walk",
+        r"|\bledge\b|box jump|\bball walk"
+        r"|\b(on|onto|off)( of)?( an?| the)? (box|beam|crate|platform|rail|wall|table)\b",
         "climbs on something that is not there",
     ),
     (r"uneven terrain|slope|hill|obstacle|trampoline", "the ground is not flat"),
@@ -56,7 +57,9 @@ _FILE_NAME = re.compile(r"\S+\.(amc|asf|bvh|c3d|mpe?g|avi|mov|v|txt)", re.IGNORE
 _NOTE = re.compile(r"[\s(-]*\bclean(ed)?\s*(grs)?\b\)?(?!\s*\w)", re.IGNORECASE)
 """What the index says about the making of a take, at the end of its description."""
 _NO_ACTION = re.compile(
-    r"(no|missing|bad|lost|wrong)\s+(movie|video|data|markers?|trial|capture|take|description)"
+    r"\W*(no|missing|bad|lost|wrong)\s+(movie|video|data|markers?|trial|capture|take|description)"
+    r"(\s+(available|found|file|yet))?\W*|needs?\s+\w+"
+    r"|(see|same as|cf\.?)\s+\W*[\d_]+\W*|calibration"
     r"|.*\b(movie|video|trial)\b.*\b(match|missing|wrong)\b.*|unknown|untitled|n/?a|tb[ad]|to ?do"
     r"|(take|trial|test|motion|untitled)?[\W\d_]*",
     re.IGNORECASE,
