@@ -7,6 +7,7 @@ takes a flat, empty floor cannot support.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from dataset.sides import spelled_out
 from dataset.tagging import tag
 from loop.errors import CorruptFileError
 from loop.text import read_lines
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Take:
 EXCLUSIONS: tuple[tuple[str, str], ...] = (
     (
         r"playground|climb|ladder|stairs|\bhang(s|ing)?\b(?! (a )?(picture|coat|up))|monkey bar"
-        r"|\bledge\b|box jump|\bball walk",
+        r"|\bledge\b|box jump|\bball walk"
+        r"|\b(on|onto|off)( of)?( an?| the)? (box|beam|crate|platform|rail|wall|table)\b",
         "climbs on something that is not there",
     ),
     (r"uneven terrain|slope|hill|obstacle|trampoline", "the ground is not flat"),
@@ -53,7 +57,9 @@ _FILE_NAME = re.compile(r"\S+\.(amc|asf|bvh|c3d|mpe?g|avi|mov|v|txt)", re.IGNORE
 _NOTE = re.compile(r"[\s(-]*\bclean(ed)?\s*(grs)?\b\)?(?!\s*\w)", re.IGNORECASE)
 """What the index says about the making of a take, at the end of its description."""
 _NO_ACTION = re.compile(
-    r"(no|missing|bad|lost|wrong)\s+(movie|video|data|markers?|trial|capture|take|description)"
+    r"\W*(no|missing|bad|lost|wrong)\s+(movie|video|data|markers?|trial|capture|take|description)"
+    r"(\s+(available|found|file|yet))?\W*|needs?\s+\w+"
+    r"|(see|same as|cf\.?)\s+\W*[\d_]+\W*|calibration"
     r"|.*\b(movie|video|trial)\b.*\b(match|missing|wrong)\b.*|unknown|untitled|n/?a|tb[ad]|to ?do"
     r"|(take|trial|test|motion|untitled)?[\W\d_]*",
     re.IGNORECASE,
@@ -82,7 +88,10 @@ def read_index(path: Path | str) -> dict[str, Take]:
             titles[int(match[1])] = (match[2] or "").strip()
         elif match := _LINE.match(line):
             name, subject = f"{match[1]}_{match[2]}", int(match[1])
-            takes[name] = Take(name, subject, titles.get(subject, ""), _description(match[3]))
+            take = Take(name, subject, titles.get(subject, ""), _description(match[3]))
+            if takes.setdefault(name, take).description != take.description:
+                said = "%s lists %s twice: %r counts, not %r"
+                logger.warning(said, path, name, takes[name].description, take.description)
     if not takes:
         raise CorruptFileError(
             "The index lists no take.", path=path, expected="lines such as `02_01  walk`"

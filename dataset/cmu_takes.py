@@ -197,5 +197,5 @@ def _log_rate(name: str, rate: Rate, fps: float) -> None:
     if rate.source not in ("header", "option"):
         logger.info("%s: %.4g fps (%s), not %.4g", name, rate.fps, rate.source, fps)
     if rate.doubt:
-        hint = f"--fps {fps / 2:.4g} reads it at half the speed"
+        hint = f"--fps gives its rate; {fps / 2:.4g} reads it at half the speed"
         logger.warning("%s at %.4g fps %s: %s", name, rate.fps, rate.doubt, hint)

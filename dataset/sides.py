@@ -15,16 +15,32 @@ _SUFFIXES = frozenset(_BODY.split())
 """What may follow a side, glued or apart, and leaves it one: leftward, righty, left knee."""
 _NO_SIDE_BEFORE = {
     "right": "all up down out bolt",
-    "left": "is are was were has have had he she they who person man woman people",
+    "left": "is are was were has have had he she they who that person man woman people",
 }
 _NO_SIDE_AFTER = {
     "right": "away now angle angles angled after before there here next way up down in ahead "
-    "through",
+    "through back",
     "left": "the his her their its my our it him them over behind alone off",
 }
 """Words around one that is no side: all right, right away, left the room."""
+_NAMED = frozenset(["a", "an", "the", "his", "her", "its", "their", "my", "your", "our"])
+_STILL_NO_SIDE = frozenset(["angle", "angles", "angled", "way"])
+"""A side behind an article stays one before all other words: to the right before stopping."""
+_ENDING = r"(?:[a-z]?(?:s|es|ed|ing|e))?"
+_TURNS = re.compile(
+    r"(?:side-?step|turn|veer|lean|look|glanc|fac|pivot|rotat|spin|curv|bend|twist|swerv)"
+    + _ENDING,
+    re.IGNORECASE,
+)
+_MOVES = re.compile(
+    r"(?:mov|step|swing|walk|go|run|jump|hop|shift|point|reach|kick|punch)" + _ENDING, re.IGNORECASE
+)
+"""Behind such words left is a direction: looks left over the shoulder, walks left the whole time.
+Right is one before a time behind the former alone: turns right after a while."""
+_HYPHENS = r"\-\u00ad\u2010-\u2015"
 _TURN = re.compile(
-    r"(?<![a-z])(?:(counter|anti|contra)[\s-]*)?(clock-?wise)(?![a-z])|(?<![a-z])(c?cw)(?![a-z])",
+    rf"(?<![a-z])(?:(counter|anti|contra)[\s{_HYPHENS}]*)?(clock[\s{_HYPHENS}]?wise)(?![a-z])"
+    r"|(?<![a-z])(c?cw)(?![a-z])",
     re.IGNORECASE,
 )
 _PARTS = (
@@ -92,9 +108,21 @@ def _other(match: re.Match[str], vocabulary: Collection[str]) -> str:
     said_of_all = preceding and preceding[-1].lower() in _NO_SIDE_BEFORE[side].split()
     if said_of_all and not new_clause[0] and not body_part:
         return match[0]
-    if following and not new_clause[1] and following[0].lower() in _NO_SIDE_AFTER[side].split():
+    last = preceding[-1].lower() if preceding else ""
+    if following and not new_clause[1] and _no_side(side, last, following[0].lower()):
         return match[0]
     return _like(swapped, match[0])
+
+
+def _no_side(side: str, before: str, after: str) -> bool:
+    """Whether the word after a side makes it none, given the word before it."""
+    if before in _NAMED:
+        return after in _STILL_NO_SIDE
+    if side == "left" and (_TURNS.fullmatch(before) or _MOVES.fullmatch(before)):
+        return False
+    if side == "right" and _TURNS.fullmatch(before) and after in ("after", "before"):
+        return False
+    return after in _NO_SIDE_AFTER[side].split()
 
 
 def _is_side(side: str, before: str, after: str, vocabulary: Collection[str]) -> bool:

@@ -37,6 +37,8 @@ _SUPPORTED: dict[str, tuple[object, ...]] = {
     # Models that continue a motion, or reach for a target.
     "pred_len": (0,),
     "multi_target_cond": (False,),
+    # No text reaches such a network.
+    "unconstrained": (False,),
 }
 """What the options of a checkpoint may be, the default first."""
 _WRAPPERS = ("model", "state_dict", "model_state_dict")
@@ -73,7 +75,8 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
 
     Raises:
         MissingAssetError: the checkpoint or args.json is missing.
-        CorruptFileError: one of them cannot be read, or args.json lacks an option.
+        CorruptFileError: one of them cannot be read, weights are not finite, or args.json lacks an
+            option.
         InvalidOptionError: the options name a network that is not supported.
         RunStateError: tensors are missing, unexpected, or of other shapes than the options say.
     """
@@ -81,6 +84,13 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
     state = read_published(path)
     arguments = _arguments(path.parent / "args.json")
     state = published_state(_tensors(state, bool(arguments.get("use_ema", False)), path))
+    if broken := [name for name, value in state.items() if not value.isfinite().all()]:
+        raise CorruptFileError(
+            "weights of the checkpoint are not finite: its training diverged",
+            path=path,
+            found=", ".join(broken[:3]),
+            remedy="use a checkpoint of an earlier step",
+        )
     network = (MDM if arguments.get("arch", ENCODER) == ENCODER else MDMDecoder)(
         _config(arguments, state, path)
     )
@@ -167,12 +177,12 @@ def _arguments(path: Path) -> dict[str, Any]:
     numbers = {name: arguments[name] for name in sorted(needed)}
     share = arguments.get("cond_mask_prob", 0.1)
     whole = all(isinstance(n, int) and 0 < n <= LARGEST_SIZE for n in numbers.values())
-    if not whole or not isinstance(share, int | float) or not 0 <= share <= 1:
+    if not whole or not isinstance(share, int | float) or not 0 <= share < 1:
         raise CorruptFileError(
             "options in args.json are out of range",
             path=path,
             found=numbers | {"cond_mask_prob": share},
-            expected=f"whole numbers from 1 to {LARGEST_SIZE}, and a share from 0 to 1",
+            expected=f"whole numbers from 1 to {LARGEST_SIZE}, and a share of hidden texts below 1",
             remedy=_README,
         )
     for option, supported in _SUPPORTED.items():

@@ -35,6 +35,11 @@ logger = logging.getLogger(__name__)
 Z_UP_TO_Y_UP = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 """Its own inverse; a rotation (determinant 1), so that left stays left."""
 SMPLH_JOINTS, BETAS, DMPLS = 52, 16, 8
+POSED = (22, 24, 52, 55)
+"""Joints of SMPL's family that poses turn, the root first. A body_pose without its root (69), or
+rotations of six numbers (132, 312), would otherwise pass for more or other joints."""
+SHAPES = (20, 100, 300)
+"""Numbers of betas above 16 that body models have."""
 MOST_RADIANS = 4 * np.pi
 """No axis-angle is longer, even of a solver that never wraps; degrees are."""
 _RATES = ("mocap_framerate", "mocap_frame_rate")
@@ -134,7 +139,8 @@ def _constant(name: str, values: NDArray[Any], size: int, frames: int, path: Pat
             path=path,
             found=f"{name} of shape {values.shape}",
             expected="the same in all frames",
-            remedy=f"save the {name} of one person, as in numpy.median({name}, axis=0)",
+            remedy=f"save the {name} of one person"
+            + f", as in numpy.median({name}, axis=0)" * (rows.dtype.kind == "f"),
         )
     return rows[0]
 
@@ -159,6 +165,8 @@ def _parse(content: Mapping[str, NDArray[Any]], fps: float | None, path: Path) -
         raise ValueError(f"poses of type {poses.dtype}, trans of type {content['trans'].dtype}")
     if poses.ndim != 2 or poses.shape[1] % 3 or poses.shape[1] < 3 * JOINT_COUNT:
         raise ValueError(f"poses of shape {poses.shape}")
+    if "poses" in content and poses.shape[1] // 3 not in POSED:
+        raise ValueError(f"poses of shape {poses.shape}, not (F, 3 * {'|'.join(map(str, POSED))})")
     trans = content["trans"].astype(np.float64)
     if trans.ndim != 2 or trans.shape[1] != 3:
         raise ValueError(f"trans of shape {trans.shape}")
@@ -174,6 +182,8 @@ def _parse(content: Mapping[str, NDArray[Any]], fps: float | None, path: Path) -
     if betas.ndim > 1:
         betas = _constant("betas", betas, betas.shape[-1], frames, path)
     betas = np.ravel(betas).astype(np.float64)
+    if len(betas) > BETAS and len(betas) not in SHAPES:  # such as (F, 10) that was flattened
+        raise ValueError(f"{len(betas)} betas beside {frames} frames")
     rate = _rate(content, frames, path) if fps is None else fps
     if not 0 < rate < np.inf or not np.isfinite(betas).all():
         raise ValueError(f"{rate} frames a second, betas {betas}")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from body_models.skeleton import JOINT_NAMES
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
+from loop.text import read_text
 from translation.bvh import Bvh, metres_per_unit
 from translation.cmu import is_motionbuilder, motionbuilder_joints
 from translation.daz import daz_joints, is_daz
@@ -36,7 +37,7 @@ Table = Mapping[str, tuple[Mapping[str, float], ...]]
 def tables() -> dict[str, Table]:
     """Read the tables that come with the project, by name."""
     path = Path(__file__).with_name("skeletons.toml")
-    return {name: _parse(table, path) for name, table in tomllib.loads(path.read_text()).items()}
+    return {name: _parse(table, path) for name, table in tomllib.loads(read_text(path)).items()}
 
 
 def read_table(path: Path) -> Table:
@@ -53,7 +54,7 @@ def read_table(path: Path) -> Table:
             expected=f"auto, {', '.join([*CONVERSIONS, *tables()])}, or a .toml file",
         )
     try:
-        return _parse(tomllib.loads(path.read_text()), path)
+        return _parse(tomllib.loads(read_text(path, "skeleton table")), path)
     except (ValueError, TypeError, AttributeError) as error:
         raise CorruptFileError(
             "A skeleton table cannot be read.",

@@ -56,8 +56,11 @@ within the first two; a pelvis further on, from frame to frame. Nobody covers ha
 twentieth of a second."""
 MOST_ASYMMETRY = np.log(1.25)
 """Of a bone and the one on the other side; 4 % in HumanML3D's body."""
-MOST_UNUSUAL = 1.0
-"""Logarithm of a bone's length over HumanML3D's, for a body as large: 0.31 for CMU's."""
+MOST_UNUSUAL = 0.65
+"""Logarithm of a bone's length over HumanML3D's, for a body as large: 0.31 for CMU's, 0.69 where a
+bone is twice as long."""
+SMALLEST_IN_FEET = 0.75
+"""A smaller body "in feet" is rather one in metres that is too large, or normalised."""
 _OTHER_SIDE = [joint - 1 for joint in MIRROR[1:]]
 
 logger = logging.getLogger(__name__)
@@ -110,7 +113,7 @@ def check_body(joints: NDArray[np.floating], path: Path | str | None = None) -> 
     unit = min(METRES, key=lambda name: abs(np.log(scale * METRES[name])))
     if SMALLEST < scale < LARGEST:
         unit = "m"
-    elif not SMALLEST < scale * METRES[unit] < LARGEST:
+    elif not (SMALLEST_IN_FEET if unit == "ft" else SMALLEST) < scale * METRES[unit] < LARGEST:
         raise InvalidMotionError(
             "No unit makes these joints a human body.",
             path=path,
@@ -265,8 +268,9 @@ def _up(body: Array) -> tuple[Axis, bool]:
         return best, bool(hands > 0)
     toes = np.abs((body[:, TOES] - body[:, ANKLES]) @ TO_Y_UP[best][1])
     flat = np.median(toes) < 0.55 * np.linalg.norm(DEFAULT_SKELETON.offsets[10])
-    evidence = _floor(body @ TO_Y_UP[best][1]) + (1 if flat else -1) - _floor(body[..., 1])
-    if evidence < 0:
+    floor = _floor(body @ TO_Y_UP[best][1]) - _floor(body[..., 1])
+    evidence = floor + (1 if flat else -1)
+    if floor < 0 and evidence < 0:  # toes alone, without a floor, settle nothing
         return (best, False) if lost else ("y", True)
     return best, evidence > 0 and least_m == STANDING_M
 

@@ -27,6 +27,7 @@ _REMEDIES = {
     errno.EEXIST: "a file of that name is in the way; choose another output folder",
     errno.ENOTDIR: "a file stands where a folder is needed; choose another output folder",
     errno.EISDIR: "a folder has that name; choose another",
+    errno.ENAMETOOLONG: "a name may have 255 bytes here; choose another, shorter one",
 }
 
 

@@ -174,8 +174,8 @@ def job_id(string: bytes | str) -> str:
     """
     said = string if isinstance(string, str) else string.decode(errors="replace")
     text = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", said)  # colours
-    words = r"(?i)\bjob(?: ?id)?(?:: ?| |=)<?(\d+)"
-    for pattern in (r"Submitted batch job (\d+)", r"^\s*(\d+)\s*(?:;.*)?$", words):
+    words = r'(?i)\bjob(?:[ _]?id"?(?:\s+is)?)?(?:\s*[:=]\s*|\s+)["<]?(\d+)'
+    for pattern in (r"Submitted batch job\s(\d+)", r"^\s*(\d+)\s*(?:[;.]\S*)?\s*$", words):
         if found := re.findall(pattern, text, re.MULTILINE):
             return found[-1]
     raise FailedSubmissionError(f"no number of a job in the answer of sbatch: {text!r}")

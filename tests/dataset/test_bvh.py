@@ -149,7 +149,7 @@ def test_what_cannot_be_mapped_is_named_and_a_table_helps(walk: IKResult, tmp_pa
         build(tmp_path / "in", tmp_path / "out")
     lines = [f'{ours} = "{theirs}"' for ours, theirs in names_of("lafan1").items()]
     own = tmp_path / "own.toml"
-    own.write_text("\n".join(lines).replace("LeftForeArm", "MyElbow") + "\n")
+    own.write_bytes("\r\n".join(lines).replace("LeftForeArm", "MyElbow").encode("utf-16"))
     joints, _ = read_take(tmp_path / "in/walk.bvh", str(own))
     np.testing.assert_allclose(joints, level_floor(walk.joints, 20.0), atol=2e-3)
     own.write_text("\n".join(lines[1:]))

@@ -35,6 +35,15 @@ def test_index_format(tmp_path: Path) -> None:
     assert takes["07_13"].description == ""
 
 
+def test_a_take_that_is_listed_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "i.txt").write_text("Subject #1 (walk)\n01_01\twalk\n01_01\twalk\n")
+    assert read_index(tmp_path / "i.txt")["01_01"].description == "walk"
+    assert not caplog.records
+    (tmp_path / "i.txt").write_text("Subject #1 (walk)\n01_01\twalk\n01_01\tjump\n")
+    assert read_index(tmp_path / "i.txt")["01_01"].description == "walk"
+    assert "'walk' counts, not 'jump'" in caplog.text
+
+
 def test_real_index(shared: Path) -> None:
     takes = read_index(shared / "data/cmu_bvh/CMU-INDEX.txt")
     assert len(takes) == 2435
@@ -100,6 +109,7 @@ def test_wording(description: str, first: str, second: str) -> None:
 def test_notes_are_no_captions(tmp_path: Path, shared: Path) -> None:
     """Case 02, and notes of the same kind."""
     notes = "90_10.amc|no movie|lost marker|movie and trial dont match|clean|take 2|180|?"
+    notes += "|no movie available|(no description)|see 90_11|same as 04|needs cleaning|calibration"
     lines = ["Subject #1 (walk)"]
     lines += [f"01_{k:02d}  {note}" for k, note in enumerate(notes.split("|"), 1)]
     lines += [
@@ -127,7 +137,8 @@ def test_notes_are_no_captions(tmp_path: Path, shared: Path) -> None:
     [
         *(("hanging a picture", False), ("hang on ropes", True), ("change clothes", False)),
         *(("jump off ledge", True), ("forward ball walk", True), ("box jump", True)),
-        *(("boxing", False), ("kick ball", False)),
+        *(("boxing", False), ("kick ball", False), ("step up on a box", True)),
+        *(("balancing on beam", True), ("walk on toes", False), ("wipe a table", False)),
     ],
 )
 def test_what_is_not_there_cannot_be_stood_on(description: str, excluded: bool) -> None:

@@ -38,6 +38,10 @@ def test_jumps_tell_the_rate_by_themselves(shared: Path) -> None:
         assert decide_rate("unknown", joints, bvh.fps, None).fps == pytest.approx(120, abs=0.1)
         half = decide_rate("unknown", joints[::2], bvh.fps, None)
         assert half.fps == pytest.approx(60, abs=0.1) and half.source == "free fall"
+        slow = decide_rate("unknown", joints, 60.0, None)
+        assert slow.fps == pytest.approx(120, abs=0.1) and slow.source == "free fall"
+        for header in (30.0, 40.0):
+            assert "falls with" in decide_rate("unknown", joints, header, None).doubt
 
 
 def test_what_nobody_does_is_doubted() -> None:

@@ -143,6 +143,14 @@ def test_distilbert_is_the_mean_of_its_token_states(distilbert_folder: Path) -> 
         torch.testing.assert_close(vectors[row], states.mean(0), rtol=0, atol=1e-5)
 
 
+def test_tokens_of_distilbert_do_not_depend_on_their_company(distilbert_folder: Path) -> None:
+    texts = ["a man walks", "a man runs in a a a a a a a man", "in"]
+    together, lengths = CachedTextEncoder(DistilBertEncoder(distilbert_folder)).encode_tokens(texts)
+    for row, text in enumerate(texts):
+        alone, _ = CachedTextEncoder(DistilBertEncoder(distilbert_folder)).encode_tokens([text])
+        assert torch.equal(together[row, : lengths[row]], alone[0])
+
+
 def test_what_ftfy_mends_is_mended_before_clip_reads(clip_folder: Path) -> None:
     """Entities, typographic quotes, ligatures, mojibake, as OpenAI's tokenizer does."""
     encoder = ClipEncoder(clip_folder)

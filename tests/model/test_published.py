@@ -194,10 +194,12 @@ def test_other_content_is_refused(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("changes", [{"arch": "gru"}, {"noise_schedule": "linear"}])
+@pytest.mark.parametrize(
+    "changes", [{"arch": "gru"}, {"noise_schedule": "linear"}, {"unconstrained": True}]
+)
 def test_other_networks_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = write(tmp_path, published_tensors(), **changes)
-    with pytest.raises(InvalidOptionError, match=next(iter(changes.values()))):
+    with pytest.raises(InvalidOptionError, match=str(next(iter(changes.values())))):
         load_published_mdm(path)
 
 
@@ -205,6 +207,13 @@ def test_other_networks_are_refused(tmp_path: Path, changes: dict[str, Any]) -> 
 def test_options_that_do_not_fit_the_tensors(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(RunStateError, match="does not fit the network"):
         load_published_mdm(write(tmp_path, published_tensors(), **changes))
+
+
+def test_weights_of_a_training_that_diverged_are_refused(tmp_path: Path) -> None:
+    state = published_tensors()
+    state["output_process.poseFinal.bias"][5] = math.nan
+    with pytest.raises(CorruptFileError, match=r"not finite[^$]*poseFinal\.bias"):
+        load_published_mdm(write(tmp_path, state))
 
 
 def test_a_checkpoint_without_text_is_refused(tmp_path: Path) -> None:
@@ -225,7 +234,7 @@ def test_bad_options_are_refused(tmp_path: Path, text: str) -> None:
     "changes",
     [
         *({"layers": value} for value in (None, "8", 0, 2.5, 10**9, [8])),
-        *({"cond_mask_prob": value} for value in (None, "0.1", -1, 2)),
+        *({"cond_mask_prob": value} for value in (None, "0.1", -1, 1, 2)),
         {"diffusion_steps": None},
     ],
     ids=str,

@@ -84,6 +84,18 @@ def test_files_hold_what_the_model_of_the_run_draws(stored, tmp_path: Path) -> N
     assert record["frames"] == [20, 20] and record["texts"]["sample00_rep01"] == "walk"
 
 
+def test_texts_are_encoded_one_by_one(stored, tmp_path: Path, monkeypatch) -> None:
+    """In a batch, the rounding of a vector would depend on the texts beside it."""
+    asked = []
+    encode = ConstantEncoder.encode
+    monkeypatch.setattr(
+        ConstantEncoder, "encode", lambda self, texts: asked.append(texts) or encode(self, texts)
+    )
+    given = dataclasses.replace(arguments(stored[0], tmp_path / "out"), text_prompt=("walk", "run"))
+    assert len(generate(given)) == 2
+    assert sorted(asked) == [["run"], ["walk"]]
+
+
 def test_texts_come_from_options_and_file(stored, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("jump\n\nrun\n")
     chosen = dataclasses.replace(

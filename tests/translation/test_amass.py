@@ -245,6 +245,9 @@ SAME: dict[str, Any] = {
 OTHER: dict[str, Any] = {
     "a shape that changes": lambda c: {"betas": np.arange(61 * 16).reshape(61, 16)},
     "a gender that changes": lambda c: {"gender": np.array(["male"] * 60 + ["female"])},
+    "a shape a frame, flattened": lambda c: {"betas": np.tile(c["betas"][:10], 61)},
+    "rotations of six numbers": lambda c: {"poses": np.zeros((61, 22 * 6))},
+    "a pose without its root": lambda c: {"poses": np.zeros((61, 69))},
     "a shape of other frames": lambda c: {"betas": np.zeros((7, 16))},
     "two rates": lambda c: {"mocap_frame_rate": np.array(60)},
     "degrees": lambda c: {"poses": np.degrees(c["poses"] + 0.5)},

@@ -101,6 +101,27 @@ def test_odd_takes_are_not_read_in_z_up_without_a_word(
     assert "add --up z" in caplog.text
 
 
+@pytest.mark.parametrize("take", ["13_10", "14_28"])
+def test_without_a_floor_z_up_is_not_read_in_silence(
+    take: str, shared: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Joints relative to the pelvis: the toes alone took these for lying bodies."""
+    joints = daz_joints(read_bvh(shared / f"data/cmu_bvh/{take}.bvh.gz"))[::6]
+    check_body((joints - joints[:, :1]) @ TO_Y_UP["z"])
+    assert "add --up z" in caplog.text
+
+
+def test_a_wrong_size_is_not_taken_for_a_unit() -> None:
+    with pytest.raises(InvalidMotionError, match="scale the joints"):
+        check_body(walking() * 2)
+
+
+def test_exchanged_knees_and_ankles_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Straight legs look the same, but for one thigh of twice the length."""
+    check_body(walking()[:, [0, 1, 2, 3, 7, 8, 6, 4, 5, *range(9, 22)]])
+    assert "no human length" in caplog.text
+
+
 def test_the_user_s_files_are_read_or_told_what_they_are(shared: Path) -> None:
     """Cases 03, 04 and 05: joints of other pipelines, and everything that MDM writes."""
     for path in sorted((shared / "cases" / "05-mdm-results-npy" / "in").glob("*.npy")):

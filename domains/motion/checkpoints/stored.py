@@ -20,7 +20,7 @@ from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.rundir.files import read_json
 from model.checkpoint import load_checkpoint, load_state
 from model.clip_encoder import text_encoder_named
-from model.text_encoder import TextEncoder
+from model.text_encoder import CachedTextEncoder, TextEncoder
 
 
 def load_denoiser(
@@ -123,4 +123,4 @@ def _encoder(
             expected=stored["weights"],
             remedy="point to the right one",
         )
-    return encoder
+    return CachedTextEncoder(encoder)  # one by one: no vector depends on the texts beside it

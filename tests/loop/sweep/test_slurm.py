@@ -109,6 +109,10 @@ def test_what_slurm_refuses_is_told_in_its_words(kept: Path, tmp_path: Path) -> 
         "\x1b[0m4711\x1b[0m\r",
         "Job <4711> is submitted to queue gpu",
         "jobid=4711 partition=gpu",
+        "quota: 99 left\nYour job id is 4711",
+        '{"job_id": 4711}',
+        "Submitted batch job\u00a04711",
+        "4711.head01",
     ],
 )
 def test_every_way_in_which_sbatch_tells_the_number(

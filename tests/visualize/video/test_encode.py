@@ -111,7 +111,8 @@ def test_a_target_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder.mp4").mkdir()
     read_only = [Path("/sys/x.mp4")] if Path("/sys").is_dir() else []
-    for out in (tmp_path / "file" / "x.mp4", tmp_path / "folder.mp4", *read_only):
+    long = tmp_path / f"{'x' * 300}.mp4"
+    for out in (tmp_path / "file" / "x.mp4", tmp_path / "folder.mp4", long, *read_only):
         with pytest.raises(StorageError, match="choose another"):
             write_video(grey(2), out, 20)
     assert len(list(tmp_path.iterdir())) == 2
