@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from domains.motion.evaluator.body_features import BodySpace
 from loop.errors import InvalidMotionError
 from model.motion_evaluator import STRIDE, MotionEvaluator
-from model.text_encoder import TextEncoder
+from model.text_encoder import CachedTextEncoder, TextEncoder
 
 BATCH_SIZE = 128
 
@@ -26,6 +28,8 @@ class TrainedEvaluator:
         body: measures how bodies move and stand; None in evaluators of older versions.
         report: what is known about it on held-out motions.
         fingerprint: of what decided the weights.
+        texts: file for the embeddings of captions, of these very weights. All arms ask for the
+            captions of one test set: who finds them there need not load `encoder`.
     """
 
     def __init__(
@@ -37,17 +41,18 @@ class TrainedEvaluator:
         body: BodySpace | None,
         report: dict[str, Any],
         fingerprint: str = "",
+        texts: Path | None = None,
     ) -> None:
         self.report, self.fingerprint = report, fingerprint
         self._network = network.eval().requires_grad_(False)
-        self._encoder = encoder
         self._mean, self._std, self._body = mean, std, body
-        self._texts: dict[str, np.ndarray] = {}
+        name = f"evaluator {fingerprint}"
+        self._texts = CachedTextEncoder(_TextHalf(name, self._network, encoder), texts)
 
     @property
     def dim(self) -> int:
         """Width D of an embedding."""
-        return self._network.config.embedding + self._network.config.told
+        return self._texts.dim
 
     def embed_motions(self, motions: Sequence[np.ndarray]) -> np.ndarray:
         """Embed motions (F_i, 263), 20 fps, not normalised, F_i >= 4: (N, D) float32.
@@ -91,10 +96,16 @@ class TrainedEvaluator:
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Embed captions: (N, D) float32; each distinct one is computed once."""
-        for text in sorted(set(texts) - self._texts.keys()):
-            # One by one: in a batch, rounding would depend on what was embedded before.
-            tokens, lengths = self._encoder.encode_tokens([text])
-            self._texts[text] = self._network.embed_texts(tokens, lengths)[0].numpy()
-        if not texts:
-            return np.empty((0, self.dim), np.float32)
-        return np.stack([self._texts[text] for text in texts])
+        return self._texts.encode(texts).numpy()
+
+
+class _TextHalf:
+    """What an evaluator makes of texts, as a text encoder: its vectors are the embeddings."""
+
+    def __init__(self, name: str, network: MotionEvaluator, encoder: TextEncoder) -> None:
+        self.name, self.dim = name, network.config.embedding + network.config.told
+        self.encode_tokens = encoder.encode_tokens
+        self._network = network
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        return self._network.embed_texts(*self.encode_tokens(texts))
