@@ -195,7 +195,10 @@ def _evaluation(
         return construct(own, real=MotionBatch(train.items), test=MotionBatch(test.items))
     if experiment.protocol.two_passes:
         return PublishedEvaluation(denoiser, test, judge, samples, experiment.seed)
-    return MotionEvaluation(denoiser, test, train, judge, samples)
+    evaluation = MotionEvaluation(denoiser, test, train, judge, samples)
+    if experiment.evaluator == "trained":
+        judge.embed_texts(evaluation.captions)  # kept: other arms need not load the text encoder
+    return evaluation
 
 
 def _judge(

@@ -71,6 +71,11 @@ class MotionEvaluation:
         self._reference = MotionReference(self._real)
         self._known = self._of_real()
 
+    @property
+    def captions(self) -> list[str]:
+        """All texts that may be asked for."""
+        return [caption.text for item in self._prompts for caption in item.captions]
+
     def _frames(self, item: MotionItem) -> int:
         return min(len(item.vectors), self._denoiser.max_frames) // UNIT * UNIT
 
