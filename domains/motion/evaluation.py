@@ -73,7 +73,7 @@ class MotionEvaluation:
 
     @property
     def captions(self) -> list[str]:
-        """All texts that may be asked for."""
+        """Return all texts that may be asked for."""
         return [caption.text for item in self._prompts for caption in item.captions]
 
     def _frames(self, item: MotionItem) -> int:
