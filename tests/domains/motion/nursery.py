@@ -14,13 +14,13 @@ import sys
 import traceback
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import domains.mnist.arm
 import domains.mnist.training
 import domains.motion.training
 from model.text_encoder import MiniLMEncoder
-from tests.domains.motion.walkers import walker
 from train.train_mdm_iterative_finetuning import main
 from uhc.correct import correct_motions
 from uhc.options import CorrectionOptions
@@ -39,9 +39,9 @@ def warm_up() -> None:
     for domain in (domains.motion, domains.mnist):  # so that kills find training half done
         domain.training.CHECKPOINT_INTERVAL_S = 0.0
     MiniLMEncoder().encode(["a person walks"])
-    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # loads torch's compiler
-    (corrected,) = correct_motions([walker(0, 40)], CorrectionOptions(), workers=1)
-    assert corrected.vectors is not None, corrected
+    still = np.zeros((40, 263), np.float32)
+    still[:, 3] = 1.0
+    correct_motions([still], CorrectionOptions(), workers=1)
 
 
 def run_arm(command: str, arguments: list[str], log: Path) -> None:

@@ -1,8 +1,4 @@
-"""The documented command, end to end and small, on real motion; interrupted, damaged, repeated.
-
-Generation 0 is made by the command as it is typed; the rest by the same module in processes that a
-nursery forks, where nothing need be imported again.
-"""
+"""The documented command, end to end and small, on real motion; interrupted, damaged, repeated."""
 
 from __future__ import annotations
 
@@ -12,14 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dataset.demo_clips import build
-from tests.domains.motion.arms import Nursery
 
 ARM = "synthetic_percent_025_iterative_finetuning_with_correction"
 KEYS = {
@@ -41,47 +35,36 @@ def data(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return out
 
 
-COMMAND = (sys.executable, "-m", "train.train_mdm_iterative_finetuning")
+def command(data: Path, save_dir: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "train.train_mdm_iterative_finetuning", "--preset", "smoke",
+        "--mini_dataset_dir", str(data), "--save_dir", str(save_dir), *more,
+    ]  # fmt: skip
 
 
-def options(data: Path, save_dir: Path, *more: str) -> list[str]:
-    where = ("--mini_dataset_dir", str(data), "--save_dir", str(save_dir))
-    return ["--preset", "smoke", *where, *more]
-
-
-def arm_options(data: Path, runs: Path) -> list[str]:
-    return options(
+def arm_command(data: Path, runs: Path) -> list[str]:
+    return command(
         data, runs / ARM, "--start_from", str(runs / "generation_0" / "generation_0"),
         "--synthetic_augmentation_percent", "0.25", "--augmentation_type", "imitation_output",
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def nursery(repository: Path) -> Iterator[Nursery]:
-    nursery = Nursery(repository)
-    yield nursery
-    nursery.close()
-
-
-def run(arguments: list[str], nursery: Nursery, log: Path) -> tuple[int, str]:
-    """(exit status, what it said)."""
-    log.unlink(missing_ok=True)
-    status = nursery.start(arguments, log).wait()
-    return status, log.read_text()
+def run(arguments: list[str], repository: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments, cwd=repository, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 @pytest.fixture(scope="module")
-def unbroken(
-    data: Path, repository: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def unbroken(data: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generation 0 and a corrected arm of two generations."""
     runs = tmp_path_factory.mktemp("runs")
-    typed = [*COMMAND, *options(data, runs / "generation_0", "--num_generations", "0")]
-    done = subprocess.run(typed, cwd=repository, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    log = tmp_path_factory.mktemp("log") / "log"
-    status, said = run([*arm_options(data, runs), "--workers", "1"], nursery, log)
-    assert status == 0, said
+    for arguments in (
+        command(data, runs / "generation_0", "--num_generations", "0"),
+        arm_command(data, runs),
+    ):
+        done = run(arguments, repository)
+        assert done.returncode == 0, done.stderr
     return runs
 
 
@@ -111,7 +94,7 @@ def test_a_generation_holds_what_the_published_layout_promises(unbroken: Path) -
 
 def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, *options(data, tmp_path / "generation_0", "--num_generations", "0")],
+        command(data, tmp_path / "generation_0", "--num_generations", "0"),
         cwd=repository, stderr=subprocess.PIPE, text=True,
         # Under a shell's background job, as CI may be, SIGINT is ignored unless asked for.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -136,30 +119,28 @@ def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Pat
     ],
 )
 def test_bad_options_are_errors_in_words(
-    data: Path, unbroken: Path, nursery: Nursery, tmp_path: Path, change: list[str], message: str
+    data: Path, unbroken: Path, repository: Path, tmp_path: Path, change: list[str], message: str
 ) -> None:
     runs = tmp_path / "runs"
     for shared in ("cache", "generation_0"):
         shutil.copytree(unbroken / shared, runs / shared)
     target = runs / ("generation_0" if "--seed" in change else "other")
-    bad = options(data, target, "--num_generations", "0", *change)
-    status, said = run(bad, nursery, tmp_path / "log")
-    assert status == 1, said
-    assert message in said and "Traceback" not in said
+    done = run(command(data, target, "--num_generations", "0", *change), repository)
+    assert done.returncode == 1, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_truncated_checkpoint_is_named_and_nothing_is_lost(
-    data: Path, unbroken: Path, nursery: Nursery, tmp_path: Path
+    data: Path, unbroken: Path, repository: Path, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
     shutil.copytree(unbroken, runs)
     shutil.rmtree(runs / ARM / "generation_2")
     broken = next((runs / ARM / "generation_1").glob("opt*.pt"))
     broken.write_bytes(broken.read_bytes()[:1000])
-    status, said = run(arm_options(data, runs), nursery, tmp_path / "log")
-    assert status == 1 and broken.name in said and "Traceback" not in said
+    done = run(arm_command(data, runs), repository)
+    assert done.returncode == 1 and broken.name in done.stderr and "Traceback" not in done.stderr
     shutil.rmtree(runs / ARM / "generation_1")
-    # As many workers as there are cores, which give what one gave.
-    status, said = run(arm_options(data, runs), nursery, tmp_path / "log")
-    assert status == 0, said
+    done = run(arm_command(data, runs), repository)
+    assert done.returncode == 0, done.stderr
     assert results(runs / ARM) == results(unbroken / ARM)
