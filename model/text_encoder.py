@@ -17,10 +17,11 @@ from typing import Any, Protocol
 import safetensors
 import safetensors.torch
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
-from loop.rundir.files import write_bytes
+from loop.rundir.files import storage, write_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +208,8 @@ class CachedTextEncoder:
 
     Args:
         encoder: answers for texts that were not seen before.
-        cache_file: safetensors file with the vectors, made on first use and kept up to date.
+        cache_file: safetensors file with the vectors, made on first use and kept up to date by all
+            processes that use it.
     """
 
     def __init__(self, encoder: TextEncoder, cache_file: Path | None = None) -> None:
@@ -241,7 +243,7 @@ class CachedTextEncoder:
             # One by one: in a batch, rounding would depend on what else is asked for.
             fresh = torch.cat([self._encoder.encode([text]) for text in new.values()])
             self._vectors.update(zip(new, fresh, strict=True))
-            self._write(self._vectors)
+            self._keep()
         if not keys:
             return torch.empty(0, self.dim)
         return torch.stack([self._vectors[key] for key in keys])
@@ -283,9 +285,15 @@ class CachedTextEncoder:
             )
         return {bytes(key.tolist()).hex(): row for key, row in zip(keys, vectors, strict=True)}
 
-    def _write(self, vectors: dict[str, Tensor]) -> None:
-        if self._file is None:
+    def _keep(self) -> None:
+        if self._file is None or self._vectors is None:
             return
-        keys = torch.tensor([list(bytes.fromhex(key)) for key in vectors], dtype=torch.uint8)
-        table = {"keys": keys, "vectors": torch.stack(list(vectors.values()))}
-        write_bytes(self._file, safetensors.torch.save(table, metadata={"encoder": self.name}))
+        with storage(self._file), FileLock(self._file.with_name(f".{self._file.name}.lock")):
+            # Processes side by side may have been asked for other texts.
+            self._vectors = self._read() | self._vectors
+            keys = [list(bytes.fromhex(key)) for key in self._vectors]
+            table = {
+                "keys": torch.tensor(keys, dtype=torch.uint8),
+                "vectors": torch.stack(list(self._vectors.values())),
+            }
+            write_bytes(self._file, safetensors.torch.save(table, metadata={"encoder": self.name}))

@@ -12,6 +12,7 @@ from typing import cast, get_args
 import torch
 
 from dataset.humanml3d import MotionItem, MotionSet, load_split
+from dataset.pool import load_pool
 from dataset.split_distance import report_split
 from domains.motion.checkpoints.generation_0 import starting_weights
 from domains.motion.correction import MotionCorrection, body_of
@@ -119,12 +120,15 @@ def build_domain(
     denoiser = new_denoiser(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
     )
-    start = _starting_weights(experiment, train, encoder.name)
+    pool = None
+    if experiment.evaluator == "trained" or experiment.start is not None:
+        pool = load_pool(experiment.dataset, skip_damaged=protocol.skip_damaged)
+    start = _starting_weights(experiment, train, pool, encoder.name)
     generator = MotionGenerator(
         denoiser, train, preset, protocol, experiment.seed, distributed, start,
         experiment.cache / "drawn",
     )  # fmt: skip
-    judge = _judge(experiment, test, device)
+    judge = _judge(experiment, test, pool, device)
     return Built(
         real=MotionBatch(train.items),
         generator=generator,
@@ -144,13 +148,13 @@ def build_domain(
 
 
 def _starting_weights(
-    experiment: MotionExperiment, train: MotionSet, encoder: str
+    experiment: MotionExperiment, train: MotionSet, pool: MotionSet | None, encoder: str
 ) -> dict[str, torch.Tensor] | None:
-    if experiment.start is None:
+    if experiment.start is None or pool is None:
         return None
     cache = experiment.evaluators if experiment.evaluator == "trained" else None
     preset, protocol = experiment.preset, experiment.protocol
-    return starting_weights(experiment.start, train, preset, protocol, encoder, cache)
+    return starting_weights(experiment.start, train, pool, preset, protocol, encoder, cache)
 
 
 def motions(
@@ -199,7 +203,7 @@ def _evaluation(
 
 
 def _judge(
-    experiment: MotionExperiment, test: MotionSet, device: torch.device
+    experiment: MotionExperiment, test: MotionSet, pool: MotionSet | None, device: torch.device
 ) -> MotionEvaluator | None:
     """Return what embeds motions and captions; None where the user brings the whole evaluation."""
     if experiment.evaluator not in EVALUATORS.names:
@@ -214,6 +218,7 @@ def _judge(
         device=device,
         skip_damaged=experiment.protocol.skip_damaged,
         own=experiment.cache / "evaluator",
+        pool=pool,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from loop.errors import InvalidSamplesError
 
@@ -43,7 +43,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     mean = float(array.mean())
     half = 0.0
     if len(array) > 1:
-        quantile = stats.t.ppf(0.5 + level / 2, len(array) - 1)
+        quantile = stdtrit(len(array) - 1, 0.5 + level / 2)
         half = float(quantile * array.std(ddof=1) / np.sqrt(len(array)))
     return Interval(mean, mean - half, mean + half, level, len(array))
 

@@ -150,6 +150,16 @@ def test_the_cache_file_outlives_the_process(tmp_path: Path) -> None:
     assert CachedTextEncoder(CountingEncoder(), file).encode(["walk", "jump"]).shape == (2, 2)
 
 
+def test_processes_side_by_side_keep_what_each_encoded(tmp_path: Path) -> None:
+    file = tmp_path / "texts.safetensors"
+    first, second = (CachedTextEncoder(CountingEncoder(), file) for _ in range(2))
+    first.encode([]), second.encode([])  # both have read that there is nothing
+    first.encode(["walk"]), second.encode(["run"])
+    inner = CountingEncoder()
+    CachedTextEncoder(inner, file).encode(["walk", "run"])
+    assert inner.asked == []
+
+
 def test_a_cache_of_another_encoder_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "texts.safetensors"
     CachedTextEncoder(CountingEncoder(), file).encode(["walk"])

@@ -88,6 +88,7 @@ REMEDY = "--from_scratch trains generation 0 here; or leave the options out that
 def starting_weights(
     folder: Path,
     train: MotionSet,
+    pool: MotionSet,
     preset: MotionPreset,
     protocol: Protocol,
     encoder: str,
@@ -98,6 +99,7 @@ def starting_weights(
     Args:
         folder: as `main` writes it.
         train: training set of the experiment that starts from them.
+        pool: what its evaluator learns (`load_pool`).
         preset, protocol: its numbers and behaviour.
         encoder: name of its text encoder.
         cache: where it keeps trained evaluators; None where it brings another one.
@@ -107,7 +109,6 @@ def starting_weights(
         RunStateError: they are weights of other data, sizes, or code; names what differs.
     """
     config, clips = read_json(folder / CONFIG), read_weights(folder / CLIPS, torch.device("cpu"))
-    pool = load_pool(train.root, skip_damaged=protocol.skip_damaged)
     wanted = _description(preset, protocol, encoder)
     found, expected = _differences(config.get("start", {}), wanted | _names(train, pool))
     for name, motions in ((DATA, train), (POOL, pool)):
@@ -122,9 +123,7 @@ def starting_weights(
             remedy=REMEDY,
         )
     if cache is not None:
-        fingerprint = evaluator_fingerprint(
-            train.root, preset.evaluator, EVALUATOR_SEED, skip_damaged=protocol.skip_damaged
-        )
+        fingerprint = evaluator_fingerprint(pool, preset.evaluator, EVALUATOR_SEED)
         _install_evaluator(folder, evaluator_file(cache, fingerprint), fingerprint)
     logger.info(
         "generation 0: the weights in %s (%d steps of our own trainer; without the optimiser's "
@@ -199,7 +198,7 @@ def ship_start(generation: Path, out: Path, half: bool = False) -> None:
     dataset = Path(config["dataset"])
     train, pool = load_split(dataset, "train"), load_pool(dataset)
     cache = shared_evaluators()
-    evaluator = train_or_load_evaluator(dataset, cache, preset.evaluator, EVALUATOR_SEED)
+    evaluator = train_or_load_evaluator(dataset, cache, preset.evaluator, EVALUATOR_SEED, pool=pool)
     network = load_checkpoint(evaluator_file(cache, evaluator.fingerprint))["network"]
     if half:
         network = {

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 
 from dataset.captions import Caption
+from dataset.humanml3d import MotionSet
 from domains.motion.evaluator.protocol import Evaluator
 from domains.motion.evaluator.published import load_published_evaluator
 from domains.motion.evaluator.train import train_or_load_evaluator
@@ -45,6 +46,7 @@ def motion_evaluator(
     device: torch.device,
     skip_damaged: bool = False,
     own: Path | None = None,
+    pool: MotionSet | None = None,
 ) -> Evaluator:
     """Load or train the evaluator of a motion experiment.
 
@@ -60,6 +62,7 @@ def motion_evaluator(
         device: where the published one runs (ours is small and stays on the CPU).
         skip_damaged: train ours without the damaged clips of the pool, if it has any.
         own: folder where an older version kept the one of a run, which is then judged by it.
+        pool: of `trained_on`, where it is loaded already.
 
     Raises:
         InvalidOptionError: no such kind, or no such preset.
@@ -67,8 +70,9 @@ def motion_evaluator(
     """
     if kind == "trained":
         evaluator = train_or_load_evaluator(
-            trained_on, cache, preset, EVALUATOR_SEED, skip_damaged=skip_damaged, own=own
-        )
+            trained_on, cache, preset, EVALUATOR_SEED, skip_damaged=skip_damaged,
+            own=own, pool=pool,
+        )  # fmt: skip
         evaluator.embed_texts([caption.text for caption in captions])
         return evaluator
     if kind == "published":

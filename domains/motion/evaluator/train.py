@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import tyro
 from filelock import FileLock
+from torch import Tensor
 
 from dataset.humanml3d import MotionSet, load_split
 from dataset.pool import load_pool
@@ -53,6 +56,7 @@ def train_or_load_evaluator(
     encoder: TextEncoder | None = None,
     skip_damaged: bool = False,
     own: Path | None = None,
+    pool: MotionSet | None = None,
 ) -> TrainedEvaluator:
     """Read the evaluator of a family of data from `out`, or train it on the pool and keep it there.
 
@@ -68,6 +72,7 @@ def train_or_load_evaluator(
         skip_damaged: see `load_split`.
         own: folder where an older version kept the evaluator of a run; where there is one of this
             pool, it judges the run to its end.
+        pool: `load_pool(data_dir)` where that is done already.
 
     Raises:
         InvalidOptionError: there is no preset of that name.
@@ -77,19 +82,20 @@ def train_or_load_evaluator(
     """
     row = _preset_named(preset)
     encoder = MiniLMEncoder() if encoder is None else encoder
-    pool = load_pool(data_dir, skip_damaged=skip_damaged)
+    pool = load_pool(data_dir, skip_damaged=skip_damaged) if pool is None else pool
+    fingerprint_of = functools.cache(functools.partial(_fingerprint, pool, seed, encoder))
     for older in sorted(own.glob("evaluator_*.pt")) if own is not None else ():
-        found = _loaded(older, pool, row, seed, encoder)
+        found = _loaded(older, pool, row, encoder, fingerprint_of)
         if found is not None:
             return found
-    file = evaluator_file(Path(out), _fingerprint(pool, row, seed, encoder))
+    file = evaluator_file(Path(out), fingerprint_of(row, RECIPE))
     with storage(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
             test = load_split(data_dir, "test", skip_damaged=skip_damaged)
             _train(file, pool, test, row, seed, encoder)
-    found = _loaded(file, pool, row, seed, encoder)
+    found = _loaded(file, pool, row, encoder, fingerprint_of)
     if found is None:
         raise CorruptFileError(
             "evaluator is another one than its name says", path=file, remedy=f"remove {file}"
@@ -114,16 +120,20 @@ def _train(
         learned = evaluator.embed_motions(motions)[:, : row.embedding].var(axis=0).sum()
         network.rescale(float(np.sqrt(LEARNED_VARIANCE / learned)) if learned else 1.0)
         report = held_out_report(evaluator, test, seed)
-    content: dict[str, Any] = {"fingerprint": _fingerprint(pool, row, seed, encoder)}
+    content: dict[str, Any] = {"fingerprint": _fingerprint(pool, seed, encoder, row)}
     content |= {"preset": asdict(row), "network": network.state_dict(), "report": report}
     save_checkpoint(file, content)
     logger.info("evaluator: %s; kept in %s", report, file)
 
 
 def _loaded(
-    file: Path, pool: MotionSet, row: EvaluatorPreset, seed: int, encoder: TextEncoder
+    file: Path,
+    pool: MotionSet,
+    row: EvaluatorPreset,
+    encoder: TextEncoder,
+    fingerprint_of: Callable[[EvaluatorPreset, int], str],
 ) -> TrainedEvaluator | None:
-    """Read an evaluator; None if it is not one of this pool, seed and text encoder."""
+    """Read an evaluator; None if its fingerprint is not one of this pool, seed and encoder."""
     stored = load_checkpoint(file)
     try:
         own = EvaluatorPreset(**stored["preset"]) if "preset" in stored else row
@@ -135,9 +145,9 @@ def _loaded(
     config, body = network_config(own, encoder), None
     if replace(own, embedding=row.embedding) != row:  # the one number that recipe 3 changed
         return None
-    if fingerprint == _fingerprint(pool, own, seed, encoder):
+    if fingerprint == fingerprint_of(own, RECIPE):
         body = BodySpace.of([item.vectors for item in pool.items])
-    elif fingerprint == _fingerprint(pool, own, seed, encoder, OLDER):
+    elif fingerprint == fingerprint_of(own, OLDER):
         config = replace(config, told=0)
     else:
         return None
@@ -145,24 +155,32 @@ def _loaded(
     load_state(network, weights, file)
     return TrainedEvaluator(
         network, encoder, pool.mean, pool.std, body, report, fingerprint,
-        captions=file.with_name(f"{file.stem}_captions.safetensors"),
+        captions=file.with_name(f"{file.stem}_captions_{_digest(weights)}.safetensors"),
     )  # fmt: skip
 
 
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """Hash weights: those of one fingerprint differ in their last bits between machines."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, array in sorted(weights.items()):
+        digest.update(name.encode() + array.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def evaluator_fingerprint(
-    data_dir: Path | str,
-    preset: str,
-    seed: int = SEED,
-    encoder: TextEncoder | None = None,
-    skip_damaged: bool = False,
+    pool: MotionSet, preset: str, seed: int = SEED, encoder: TextEncoder | None = None
 ) -> str:
     """Hash what decides the weights of an evaluator to 32 hexadecimal digits; train nothing.
 
-    Args, Raises: as `train_or_load_evaluator`.
+    Args:
+        pool: all motions that it learns (`load_pool`).
+        preset, seed, encoder: as `train_or_load_evaluator` has them.
+
+    Raises:
+        InvalidOptionError: there is no preset of that name.
     """
-    row = _preset_named(preset)
-    pool = load_pool(data_dir, skip_damaged=skip_damaged)
-    return _fingerprint(pool, row, seed, MiniLMEncoder() if encoder is None else encoder)
+    encoder = MiniLMEncoder() if encoder is None else encoder
+    return _fingerprint(pool, seed, encoder, _preset_named(preset))
 
 
 def evaluator_file(folder: Path, fingerprint: str) -> Path:
@@ -211,7 +229,7 @@ def held_out_report(evaluator: TrainedEvaluator, test: MotionSet, seed: int) -> 
 
 
 def _fingerprint(
-    pool: MotionSet, preset: EvaluatorPreset, seed: int, encoder: TextEncoder, recipe: int = RECIPE
+    pool: MotionSet, seed: int, encoder: TextEncoder, preset: EvaluatorPreset, recipe: int = RECIPE
 ) -> str:
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((recipe, preset, seed, encoder.name)).encode())

@@ -24,7 +24,7 @@ from domains.motion.evaluator.training import PRESETS, network_config
 from eval.metrics.frechet import fid
 from eval.metrics.matching import match
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError
-from model.checkpoint import save_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.motion_evaluator import MotionEvaluator
 from model.seeding import seeded
 
@@ -200,7 +200,7 @@ def test_a_run_of_an_older_version_keeps_its_evaluator(data: Path, tmp_path: Pat
     """What recipe 2 wrote: no measured coordinates, a text embedding as wide as the motion's."""
     pool, encoder = load_split(data, "train"), WordEncoder()
     config = replace(network_config(TINY, encoder), told=0)
-    older = _fingerprint(pool, TINY, 3, encoder, recipe=2)
+    older = _fingerprint(pool, 3, encoder, TINY, recipe=2)
     (own := tmp_path / "cache" / "evaluator").mkdir(parents=True)
     content = {"fingerprint": older, "preset": asdict(TINY), "report": {}}
     weights = seeded(lambda: MotionEvaluator(config), 0).state_dict()
@@ -255,6 +255,36 @@ def test_a_motion_is_embedded_the_same_in_any_company(data: Path, out: Path) -> 
     assert (
         evaluator.embed_motions([]).shape == evaluator.embed_texts([]).shape == (0, 8 + len(BODY))
     )
+
+
+class DeafEncoder(WordEncoder):
+    """Must not be asked."""
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        raise AssertionError(texts)
+
+
+def test_captions_are_embedded_once_for_all_arms(data: Path, out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    texts = ["a person waves slowly", "someone leans over"]
+    made = train(data, tmp_path).embed_texts(texts)
+    tokens, lengths = WordEncoder().encode_tokens(texts[:1])
+    alone = train(data, tmp_path)._network.embed_texts(tokens, lengths)
+    np.testing.assert_array_equal(made[:1], alone.numpy())
+    later = train_or_load_evaluator(data, tmp_path, "tiny", 3, DeafEncoder())
+    np.testing.assert_array_equal(later.embed_texts(texts[::-1]), made[::-1])
+    with pytest.raises(AssertionError, match="sits"):
+        later.embed_texts(["someone sits"])
+
+
+def test_captions_of_other_weights_are_embedded_anew(data: Path, out: Path, tmp_path: Path) -> None:
+    """Another machine trains an evaluator of one fingerprint to other last bits."""
+    shutil.copytree(out, tmp_path, dirs_exist_ok=True)
+    before = train(data, tmp_path).embed_texts(["someone leans over"])
+    content = load_checkpoint(file_in(tmp_path))
+    content["network"] = {name: 1.01 * array for name, array in content["network"].items()}
+    save_checkpoint(file_in(tmp_path), content)
+    assert (train(data, tmp_path).embed_texts(["someone leans over"]) != before).any()
 
 
 @pytest.mark.parametrize(
