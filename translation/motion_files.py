@@ -167,26 +167,6 @@ def read_motions(
     ]
 
 
-def read_motion(
-    path: Path, convention: Convention = _OURS, *, append_next: bool = False
-) -> NDArray[np.float32]:
-    """Read joints (F, 22, 3) of a file that holds one motion; see `read_motions`.
-
-    Raises:
-        MissingAssetError, CorruptFileError, InvalidMotionError: as `read_motions`; also where the
-            file holds several.
-    """
-    motions = read_motions(path, convention, append_next=append_next)
-    if len(motions) > 1:
-        raise InvalidMotionError(
-            "One motion is needed here.",
-            path=path,
-            found=f"{len(motions)} motions",
-            remedy=f"python -m translation.export --motions '{path}' --out DIR --format npy",
-        )
-    return motions[0].joints
-
-
 def _joints(
     part: NDArray[Any], convention: Convention, path: Path, append_next: bool
 ) -> NDArray[np.float32]:

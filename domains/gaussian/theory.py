@@ -51,11 +51,6 @@ MAP_WEIGHTS = np.linspace(0.0, 1.0, 11)
 """t = gamma / (1 + gamma): an axis on which an infinite gamma has a place."""
 
 
-def theorem_constant(ratio: Any, epsilon: float = 0.0, lipschitz: float = 0.0, alpha: float = 1.0):
-    """Return c = λ (1 + ε L / α); with L = 0, as for the Gaussian in natural parameters, c = λ."""
-    return np.asarray(ratio, dtype=np.float64) * (1.0 + epsilon * lipschitz / alpha)
-
-
 def rho(c: Any, gamma: Any) -> np.ndarray:
     """Return the theorem's factor c / ((1+γ)(1-c)), ∞ where c >= 1; it bounds only if < 1."""
     c, gamma = np.broadcast_arrays(np.asarray(c, dtype=np.float64), np.asarray(gamma, dtype=float))

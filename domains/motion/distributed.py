@@ -50,19 +50,6 @@ class TorchDistributed:
             return
         _add_up(torch.zeros(1))  # on the CPU: NCCL, on GPUs, is an impatient waiter
 
-    @contextmanager
-    def leader_first(self) -> Iterator[None]:
-        """Let the first process do something alone, such as filling a cache, and then the others.
-
-        Raises:
-            JobFailedError: another process died.
-        """
-        if not self.leads:
-            self.wait()
-        yield
-        if self.leads:
-            self.wait()
-
     def share(self, count: int) -> slice:
         """Return the rows of a batch of `count` that this process trains on."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)

@@ -19,13 +19,11 @@ import numpy as np
 from numba import cfunc, types
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
-from numpy.typing import NDArray
 
 from uhc.control.computed_torque import Gains, Spring, computed_torque, desired_acceleration
 from uhc.humanoid.segments import TIMESTEP_S
 
 mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
 
 _POINTERS = (
     "qpos", "qvel", "bias", "passive", "positions", "matrices", "sites", "applied", "constraint",

@@ -103,11 +103,6 @@ class Humanoid:
         return np.array([*self.corner_sites, *spheres])
 
     @cached_property
-    def joint_sites(self) -> NDArray[np.int64]:
-        """Return the MuJoCo site (22,) of each skeleton joint."""
-        return np.array([self.model.site(f"joint_{j}").id for j in range(N_JOINTS)])
-
-    @cached_property
     def corner_sites(self) -> NDArray[np.int64]:
         """Return the MuJoCo site (8,) of each foot corner."""
         return np.array([self.model.site(f"corner_{c}").id for c in range(len(self.corner_bodies))])

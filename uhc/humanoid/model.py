@@ -131,18 +131,6 @@ def pose_to_qpos(
     return qpos
 
 
-def qpos_to_pose(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
-    """Invert `pose_to_qpos`: root positions (F, 3) and rotations (F, 22, 4) wxyz, y up."""
-    qpos = np.asarray(qpos, dtype=np.float64)
-    quats = np.zeros((len(qpos), N_JOINTS, 4))
-    quats[..., 0] = 1.0
-    chosen = qpos[:, 3:].reshape(len(qpos), -1, 4)
-    quats[:, humanoid.body_joints] = np.concatenate(
-        [chosen[..., :1], zup_to_yup(chosen[..., 1:])], axis=-1
-    )
-    return zup_to_yup(qpos[:, :3]), quats
-
-
 def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     """Compute the 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
     return points_on_bodies(humanoid, qpos, humanoid.joint_bodies, humanoid.joint_offsets)

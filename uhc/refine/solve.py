@@ -12,7 +12,6 @@ weights (BW), frame by frame.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +27,6 @@ from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.objective import Evaluation, Objective, Weights
 
 Array = NDArray[np.float64]
-logger = logging.getLogger(__name__)
 
 
 SOFT_START = {"effort": 4.0, "slip": 0.1, "height": 0.3}

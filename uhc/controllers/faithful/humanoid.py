@@ -133,16 +133,6 @@ def poses_to_qpos(humanoid: SmplHumanoid, poses: ArrayLike, trans: ArrayLike) ->
     return np.concatenate([shift + humanoid.pelvis, root_quats(angles[:, 0]), turns], axis=1)
 
 
-def qpos_to_poses(humanoid: SmplHumanoid, qpos: ArrayLike) -> tuple[Array, Array]:
-    """Invert `poses_to_qpos`: poses (F, 24, 3) axis-angle and trans (F, 3), world z up."""
-    qpos = np.asarray(qpos, np.float64)
-    poses = np.empty((len(qpos), 24, 3))
-    poses[:, 0] = Rotation.from_quat(qpos[:, 3:7], scalar_first=True).as_rotvec()
-    turns = Rotation.from_euler("ZYX", qpos[:, 7:].reshape(-1, 3)).as_rotvec()
-    poses[:, humanoid.smpl_joints[1:]] = turns.reshape(len(qpos), 23, 3)
-    return poses, qpos[:, :3] - humanoid.pelvis
-
-
 def _spec() -> Any:
     spec = mujoco.MjSpec()
     spec.modelname = "uhc_explicit"
