@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,11 +15,11 @@ from uhc.control.simulation import Simulation
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.fitting import fit_motion
 from uhc.humanoid.segments import ANKLES
+from uhc.humanoid.untyped import mujoco
 from uhc.options import CorrectionOptions
 from uhc.pipeline import track_refined
 from uhc.refine.solve import NEAR, refine
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 

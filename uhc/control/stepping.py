@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
-import mujoco as _mujoco
 import numba
 import numpy as np
 from numba import cfunc, types
@@ -22,8 +21,7 @@ from numba.np.numpy_support import carray
 
 from uhc.control.computed_torque import Gains, Spring, computed_torque, desired_acceleration
 from uhc.humanoid.segments import TIMESTEP_S
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
+from uhc.humanoid.untyped import mujoco
 
 _POINTERS = (
     "qpos", "qvel", "bias", "passive", "positions", "matrices", "sites", "applied", "constraint",

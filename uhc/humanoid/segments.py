@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError
 from translation.rotations import qmul, qrot
 from uhc.humanoid.body import GRAVITY
+from uhc.humanoid.untyped import mujoco
 
 Array = NDArray[np.float64]
-mujoco: Any = _mujoco  # its compiled parts carry no types
 
 TOTAL_MASS_KG = 73.4
 TIMESTEP_S = 1.0 / 240.0

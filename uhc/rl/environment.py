@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
-import mujoco as _mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -27,9 +26,9 @@ from uhc.control.simulation import Simulation
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.poses import forward_kinematics, qpos_difference
 from uhc.humanoid.segments import TIMESTEP_S
+from uhc.humanoid.untyped import mujoco
 from uhc.rl.observation import LOOKAHEAD, SIZE, heading, observe
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 CONTROL_STEPS = 12

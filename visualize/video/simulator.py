@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -18,6 +17,7 @@ from uhc.humanoid.body import Contacts, Humanoid
 from uhc.humanoid.fitting import MAX_REST_TOE_M, inverse_kinematics
 from uhc.humanoid.model import qpos_to_joints
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
+from uhc.humanoid.untyped import mujoco
 from uhc.options import CorrectionOptions
 from uhc.recording import Recording, record
 from visualize.arms import BODY_COLOURS, Colour
@@ -26,7 +26,6 @@ from visualize.video.labels import legend_strip
 from visualize.video.sheet import Clip, Painter, Sheet, hold, prepare
 from visualize.video.stage import Arrow, Shape, Stage
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 CONTACT: Colour = (204, 32, 32)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
-import mujoco as _mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
@@ -29,8 +28,8 @@ from uhc.controllers.faithful.quaternions import (
     rates,
     rotate_back,
 )
+from uhc.humanoid.untyped import mujoco
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 CONTROL_S = SUBSTEPS * TIMESTEP_S

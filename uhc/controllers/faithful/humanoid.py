@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
@@ -17,8 +16,8 @@ from scipy.spatial.transform import Rotation
 from body_models.smpl import BodyModel
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.controllers.faithful.quaternions import root_quats
+from uhc.humanoid.untyped import mujoco
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 BODIES = (

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +17,8 @@ from loop.errors import CorruptFileError, MissingAssetError
 from uhc.control.simulation import quieten_mujoco
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION, Expert, FaithfulEnv
 from uhc.controllers.faithful.humanoid import BODIES, SmplHumanoid
+from uhc.humanoid.untyped import mujoco
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 MODEL, VECTORS = "model.mjb", "vectors.npz"
