@@ -119,15 +119,12 @@ def motion_paths(motions: Path) -> list[Path]:
     return found
 
 
-def read_motions(
-    path: Path, convention: Convention = _OURS, *, append_next: bool = False
-) -> list[NamedMotion]:
+def read_motions(path: Path, convention: Convention = _OURS) -> list[NamedMotion]:
     """Read all motions of a file; with several, their names are `<file>#<number>`.
 
     Args:
         path: a `.npy` file.
         convention: of its joints.
-        append_next: add the frame F + 1 that vectors lead to.
 
     Raises:
         MissingAssetError: no such file.
@@ -159,7 +156,7 @@ def read_motions(
     return [
         NamedMotion(
             name,
-            _joints(part, convention, path, append_next),
+            _joints(part, convention, path),
             FPS if part.shape[1:] == (VECTOR_SIZE,) else convention.fps,
             caption,
         )
@@ -167,14 +164,12 @@ def read_motions(
     ]
 
 
-def _joints(
-    part: NDArray[Any], convention: Convention, path: Path, append_next: bool
-) -> NDArray[np.float32]:
+def _joints(part: NDArray[Any], convention: Convention, path: Path) -> NDArray[np.float32]:
     try:
         if part.shape[1:] == (VECTOR_SIZE,):
-            joints = vectors_to_joints(part, append_next=append_next)
+            joints = vectors_to_joints(part)
             check_vectors(part, path)
-            check_decoded(part, joints[: len(part)], path)
+            check_decoded(part, joints, path)
             return joints
         joints = convention.convert(check_joints(part))
     except InvalidMotionError as error:

@@ -125,9 +125,8 @@ def track_published(
     force, torque = np.mean(run.help_n or [[0.0, 0.0]], axis=0) / weight
     places = np.array(run.places)
     found = _joints(robot, places, CONTROL_HZ / playback_rate)
-    if not run.failures and len(found) < len(
-        positions
-    ):  # control steps ended before the last frame
+    # Control steps may have ended before the last frame.
+    if not run.failures and len(found) < len(positions):
         found = np.concatenate([found, found[-1:]])
     if skeleton is not None:
         found = uniform_skeleton(found, skeleton)
