@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -140,7 +140,7 @@ def _measures(prefix: str, joints: NDArray[np.float32] | None) -> Row:
     return {prefix + name: value for name, value in plausibility(joints).items()}
 
 
-def _grounded_float_mm(given: NDArray[Any], result: NDArray[Any] | None) -> float:
+def _grounded_float_mm(given: NDArray[np.floating], result: NDArray[np.floating] | None) -> float:
     """Measure how a result floats where its input is not in flight: jumps are no fault."""
     if result is None or not len(result):
         return float("nan")

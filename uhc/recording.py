@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +48,7 @@ class Recording:
     lift: float
 
 
-def record(joints: NDArray[Any], options: CorrectionOptions | None = None) -> Recording:
+def record(joints: NDArray[np.floating], options: CorrectionOptions | None = None) -> Recording:
     """Correct joints (F, 22, 3), metres, y up, 20 fps, as `uhc.pipeline` does; keep the forces.
 
     What is recorded is the very simulation that the correction delivers, whatever controls it.

@@ -12,6 +12,7 @@ from domains.mnist.presets import CORRECTED, preset_named
 from loop.rng import Stream
 from model.compiled import can_compile, frozen
 from model.context_unet import ContextUNet, ContextUNetConfig
+from model.device import device_named
 from model.seeding import seeded
 
 

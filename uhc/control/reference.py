@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ class Reference:
     stride: int
 
 
-def steady_root(qpos: NDArray[Any], fps: float) -> Array:
+def steady_root(qpos: NDArray[np.floating], fps: float) -> Array:
     """Smooth the root of poses (F, nq) in time; joints keep all that they had.
 
     A root's acceleration has to come from the floor: what shakes at the frame rate asks for forces
@@ -44,7 +43,9 @@ def steady_root(qpos: NDArray[Any], fps: float) -> Array:
     return steady
 
 
-def build_reference(qpos: NDArray[Any], fps: float, playback_rate: float = 1.0) -> Reference:
+def build_reference(
+    qpos: NDArray[np.floating], fps: float, playback_rate: float = 1.0
+) -> Reference:
     """Interpolate poses (F, nq) at `fps` to the physics rate by cubic splines.
 
     `playback_rate` 1 simulates in real time; the published code plays 20 fps motion 1.5 times too

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from typing import ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +85,8 @@ class TrackingRequest:
     """
 
     humanoid: Humanoid
-    qpos: NDArray[Any]
-    source: NDArray[Any] | None = None
+    qpos: NDArray[np.floating]
+    source: NDArray[np.floating] | None = None
     playback_rate: float = 1.0
     teleport: bool = False
     skeleton: Skeleton | None = None
@@ -94,7 +94,7 @@ class TrackingRequest:
     observe: ObserverFactory | None = None
     ik: IK = "analytic"
 
-    def source_joints(self) -> NDArray[Any]:
+    def source_joints(self) -> NDArray[np.floating]:
         """Return the joints (F, 22, 3), metres, y up, that are to be tracked."""
         if self.source is not None:
             return self.source
@@ -179,7 +179,7 @@ def first_close(attempts: Iterable[Attempt], error_m: float) -> Tracking:
     return max(done, key=Tracking.rank)
 
 
-def out_of_reach(errors: NDArray[Any], error_m: float) -> bool:
+def out_of_reach(errors: NDArray[np.floating], error_m: float) -> bool:
     """Tell whether the mean of errors (F,), zero where they are to come, will exceed `error_m`."""
     return bool(errors.sum() > (1.0 + 1e-9) * error_m * len(errors))
 

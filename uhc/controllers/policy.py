@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class ActionSource(Protocol):
     hold: ClassVar[int]
     """Frames for which an action is held."""
 
-    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+    def act(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the action (ACTION,) for an observation (SIZE,)."""
         ...
 
@@ -51,10 +51,10 @@ class ActionSequence:
 
     hold: ClassVar[int] = 1
 
-    def __init__(self, actions: Sequence[NDArray[Any]] = ()) -> None:
+    def __init__(self, actions: Sequence[NDArray[np.floating]] = ()) -> None:
         self._actions, self._rest = iter(actions), np.zeros(ACTION)
 
-    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+    def act(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the next action (ACTION,)."""
         return next(self._actions, self._rest)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +66,7 @@ def fit_motion(
 
 
 def inverse_kinematics(
-    joints: NDArray[Any],
+    joints: NDArray[np.floating],
     skeleton: Skeleton | None = None,
     contacts: Contacts = "feet",
     ik: IK = "analytic",
@@ -79,7 +78,7 @@ def inverse_kinematics(
     return humanoid, pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
 
 
-def foot_drop(joints: NDArray[Any]) -> float:
+def foot_drop(joints: NDArray[np.floating]) -> float:
     """Measure how high ankles are above toe joints (metres) where feet (F, 22, 3) rest.
 
     The sole of the humanoid is level in that pose. Data sets differ: where the ankle rests level

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,7 +224,7 @@ def _carry(rot: Array, vector: Array, origin: Array, out: Array) -> None:
         out[i] = origin[i] + turned
 
 
-def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
+def checked_qpos(humanoid: Humanoid, qpos: NDArray[np.floating], fps: float) -> Array:
     """Check the motion (F, nq) and return it as float64.
 
     Raises:

@@ -8,7 +8,7 @@ it when a foot rests, so that no sole has to be subtracted.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ RatioVariant = Literal["gmd", "kimodo"]
 
 
 def penetrate_mm(
-    joints: NDArray[Any], floor: float = 0.0, *, variant: HeightVariant = "closd"
+    joints: NDArray[np.floating], floor: float = 0.0, *, variant: HeightVariant = "closd"
 ) -> float:
     """Measure the mean depth over frames of the lowest joint below the floor, mm.
 
@@ -37,7 +37,7 @@ def penetrate_mm(
 
 
 def float_mm(
-    joints: NDArray[Any], floor: float = 0.0, *, variant: HeightVariant = "closd"
+    joints: NDArray[np.floating], floor: float = 0.0, *, variant: HeightVariant = "closd"
 ) -> float:
     """Measure the mean height over frames of the lowest joint above the floor, mm.
 
@@ -52,7 +52,7 @@ def float_mm(
 
 
 def skate_mm(
-    joints: NDArray[Any], floor: float = 0.0, *, variant: SkateVariant = "toe_15mm"
+    joints: NDArray[np.floating], floor: float = 0.0, *, variant: SkateVariant = "toe_15mm"
 ) -> float:
     """Measure the horizontal slide of what touches the floor, mm per frame.
 
@@ -80,7 +80,7 @@ def skate_mm(
 
 
 def foot_skating_ratio(
-    joints: NDArray[Any],
+    joints: NDArray[np.floating],
     floor: float = 0.0,
     *,
     variant: RatioVariant = "gmd",
@@ -109,7 +109,7 @@ def foot_skating_ratio(
     return float(skating.sum() / max(int(contact.sum()), 1))
 
 
-def jitter_mm(joints: NDArray[Any]) -> float:
+def jitter_mm(joints: NDArray[np.floating]) -> float:
     """Average the third difference of all joints, mm per frame cubed; 0 under 4 frames."""
     positions = check_joints(joints)
     if len(positions) < 4:
@@ -117,14 +117,14 @@ def jitter_mm(joints: NDArray[Any]) -> float:
     return float(1000.0 * np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean())
 
 
-def bone_length_error_mm(joints: NDArray[Any]) -> float:
+def bone_length_error_mm(joints: NDArray[np.floating]) -> float:
     """Average over frames and bones how far a bone's length is from its median over the motion."""
     positions = check_joints(joints)
     lengths = np.linalg.norm(positions[:, 1:] - positions[:, PARENTS[1:]], axis=-1)
     return float(1000.0 * np.abs(lengths - np.median(lengths, axis=0)).mean())
 
 
-def plausibility(joints: NDArray[Any], floor: float = 0.0) -> dict[str, float]:
+def plausibility(joints: NDArray[np.floating], floor: float = 0.0) -> dict[str, float]:
     """Measure the columns that tables of this project show for a motion (F >= 2 frames)."""
     return {
         "penetrate_mm": penetrate_mm(joints, floor, variant="closd"),
@@ -136,7 +136,9 @@ def plausibility(joints: NDArray[Any], floor: float = 0.0) -> dict[str, float]:
     }
 
 
-def mpjpe_mm(joints: NDArray[Any], target: NDArray[Any], *, root_aligned: bool = False) -> float:
+def mpjpe_mm(
+    joints: NDArray[np.floating], target: NDArray[np.floating], *, root_aligned: bool = False
+) -> float:
     """Average the distance of joints (F, 22, 3) to a target, mm; `root_aligned`: pelvises at 0."""
     first, second = check_joints(joints), check_joints(target)
     if root_aligned:
@@ -144,11 +146,11 @@ def mpjpe_mm(joints: NDArray[Any], target: NDArray[Any], *, root_aligned: bool =
     return float(1000.0 * np.linalg.norm(first - second, axis=-1).mean())
 
 
-def _heights(joints: NDArray[Any]) -> NDArray[np.float64]:
+def _heights(joints: NDArray[np.floating]) -> NDArray[np.float64]:
     return check_joints(joints)[..., 1]
 
 
-def _lowest(joints: NDArray[Any]) -> NDArray[np.float64]:
+def _lowest(joints: NDArray[np.floating]) -> NDArray[np.float64]:
     return _heights(joints).min(axis=1)
 
 

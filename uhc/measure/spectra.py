@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ BANDS_HZ = ((0.3, 2.0), (2.0, 5.0), (5.0, 10.0))
 KINDS = ("speed", "acceleration")
 
 
-def spectrum(joints: NDArray[Any], kind: str, fps: float = FPS) -> tuple[Array, Array]:
+def spectrum(joints: NDArray[np.floating], kind: str, fps: float = FPS) -> tuple[Array, Array]:
     """Return frequencies (K,), Hz, and power density (K, 22) of joints (F, 22, 3), axes summed.
 
     `kind` is "speed", (m/s)^2/Hz, or "acceleration", (m/s^2)^2/Hz. One Hann window over the motion,
@@ -34,14 +33,16 @@ def spectrum(joints: NDArray[Any], kind: str, fps: float = FPS) -> tuple[Array, 
     return np.asarray(frequency, dtype=np.float64), np.asarray(power, dtype=np.float64)
 
 
-def band_power(joints: NDArray[Any], kind: str, fps: float = FPS) -> Array:
+def band_power(joints: NDArray[np.floating], kind: str, fps: float = FPS) -> Array:
     """Return the mean power density (bands, 22) of each joint within `BANDS_HZ`; see `spectrum`."""
     frequency, power = spectrum(joints, kind, fps)
     bands = [(frequency > low) & (frequency <= high) for low, high in BANDS_HZ]
     return np.stack([power[band].mean(axis=0) for band in bands])
 
 
-def draw_spectra(sets: Mapping[str, Sequence[NDArray[Any]]], path: Path, fps: float = FPS) -> None:
+def draw_spectra(
+    sets: Mapping[str, Sequence[NDArray[np.floating]]], path: Path, fps: float = FPS
+) -> None:
     """Draw the mean spectra of sets of motions (F, 22, 3) of one length, a line a set, to a PNG."""
     from matplotlib.figure import Figure
 

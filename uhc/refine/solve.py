@@ -13,7 +13,6 @@ weights (BW), frame by frame.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +100,7 @@ class RefinedMotion:
 
 def refine(
     humanoid: Humanoid,
-    qpos: NDArray[Any],
+    qpos: NDArray[np.floating],
     fps: float = 20.0,
     options: RefineOptions | None = None,
 ) -> RefinedMotion:
@@ -139,7 +138,9 @@ def refine(
     )
 
 
-def refine_firmly(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> RefinedMotion:
+def refine_firmly(
+    humanoid: Humanoid, qpos: NDArray[np.floating], fps: float = 20.0
+) -> RefinedMotion:
     """Refine a motion (F, nq), steadied by `STEADY_S`, by `FIRM`: less like it, easier to track.
 
     Agile motions need a quarter less residual force than refined by the defaults. Raises as
@@ -149,7 +150,7 @@ def refine_firmly(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> 
     return refine(humanoid, steady, fps, FIRM)
 
 
-def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
+def unexplained_force(humanoid: Humanoid, qpos: NDArray[np.floating], fps: float = 20.0) -> Array:
     """Return the root force (F,) in BW that friction at contacts leaves, of any motion (F, nq).
 
     The motion is smoothed by `STEADY_S` first: capture shakes at the frame rate. The best forces

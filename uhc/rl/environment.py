@@ -157,7 +157,7 @@ class TrackingEnv(gymnasium.Env):
         self._place_bodies()
         return self.observation(), {}
 
-    def advance(self, action: NDArray[Any]) -> float:
+    def advance(self, action: NDArray[np.floating]) -> float:
         """Play one control step (1/20 s); return the mean distance of the bodies, metres.
 
         Infinite where the simulation diverged.
@@ -175,7 +175,7 @@ class TrackingEnv(gymnasium.Env):
         self._place_bodies()
         return self.distance()
 
-    def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Play one control step (1/20 s)."""
         distance = self.advance(action)
         if not np.isfinite(distance):  # nor is the state: the last observation that is

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ class Faithful(Controller):
 
 
 def track_published(
-    joints: NDArray[Any],
+    joints: NDArray[np.floating],
     faithful: Faithful,
     playback_rate: float = 1.0,
     teleport: bool = False,

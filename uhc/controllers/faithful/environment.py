@@ -128,7 +128,7 @@ class FaithfulEnv(gymnasium.Env):
         self.data.qpos[:], self.data.qvel[:] = qpos, qvel
         mujoco.mj_forward(self.humanoid.model, self.data)
 
-    def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Play 1/30 s; `info` has `distance`, the mean of the weighted bodies, metres.
 
         Nothing is recomputed afterwards, as published: in observation, reward and failure, the
