@@ -70,21 +70,20 @@ class SmplHumanoid:
     """(3,) pelvis of SMPL's rest pose, rounded: `trans` of SMPL plus this is the root's place."""
 
 
-def build_smpl_humanoid(body: BodyModel, betas: ArrayLike | None = None) -> SmplHumanoid:
-    """Compile the robot of a SMPL body (24 joints) and shape.
+def build_smpl_humanoid(body: BodyModel) -> SmplHumanoid:
+    """Compile the robot of a SMPL body (24 joints) of the mean shape.
 
     Joints are where the published model file puts them, rounded to `DECIMALS`; the soles are flat,
     all vertices near the lowest one of the whole body being put at their mean height.
 
     Raises:
         InvalidOptionError: the body is not SMPL's.
-        InvalidMotionError: betas that do not fit.
     """
     if body.kind != "smpl":
         raise InvalidOptionError(
             "the published robot is made of SMPL", found=body.kind, expected="smpl, 24 joints"
         )
-    vertices, joints = body.shaped(betas)
+    vertices, joints = body.shaped()
     joints, vertices = np.round(joints, DECIMALS), vertices.copy()
     soles = vertices[:, 1] < vertices[:, 1].min() + SOLE_M
     vertices[soles, 1] = vertices[soles, 1].mean()
