@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
+from body_models.arrays import Array
 from body_models.skeleton import check_joints
 from loop.errors import InvalidMotionError, InvalidOptionError
-
-Array = NDArray[np.float64]
 
 
 def resample_joints(joints: ArrayLike, fps_in: float, fps_out: float) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidMotionError
 from translation.humanml import FPS
@@ -27,7 +28,6 @@ from uhc.measure.plausibility import mpjpe_mm
 from uhc.options import CorrectionOptions, Method, Outcome, failed_outcome
 from uhc.refine.solve import NEAR, refine, refine_firmly, unexplained_force
 
-Array = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 
 MAX_ROOT_STEP_M = 0.75

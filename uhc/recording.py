@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import check_joints
 from loop.errors import SimulationError
 from translation.humanml import FPS
@@ -18,8 +19,6 @@ from uhc.humanoid.untyped import mujoco
 from uhc.options import CorrectionOptions
 from uhc.pipeline import track_refined
 from uhc.refine.solve import NEAR, refine
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import check_joints
 
-Array = NDArray[np.float64]
 FPS = 20.0
 HALF_WINDOW = 2
 """Velocities and accelerations are means over so many frames on either side."""

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.humanoid.poses import filter_in_time, qpos_difference, same_hemisphere
 from uhc.humanoid.segments import TIMESTEP_S
-
-Array = NDArray[np.float64]
 
 MIN_FRAMES = 4
 """Fewer poses than this cannot be interpolated by a cubic."""

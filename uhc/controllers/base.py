@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidOptionError
 from model.ik import IK
@@ -20,8 +21,6 @@ from uhc.control.simulation import Observer, ObserverFactory
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.height import standing_joints
 from uhc.humanoid.model import qpos_to_joints
-
-Array = NDArray[np.float64]
 
 FAILURE_M = 0.5
 """Mean distance of the bodies to the reference above which tracking has failed (as in UHC)."""

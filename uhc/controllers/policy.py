@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from uhc.control.simulation import DIVERGED
 from uhc.controllers.base import (
     FAILURE_M,
@@ -27,8 +28,6 @@ from uhc.rl.environment import ACTION, EnvOptions, ReferenceClip, TrackingEnv
 from uhc.rl.policy import Policy
 from uhc.rl.references import Body
 from uhc.workers import run_batch
-
-Array = NDArray[np.float64]
 
 SECONDS_A_CLIP = 120.0
 CLOSE_M = 0.05
@@ -92,7 +91,7 @@ def play(request: TrackingRequest, actions: ActionSource) -> Tracking:
 
 def trial(request: TrackingRequest, actions: ActionSource, error_m: float = np.inf) -> Attempt:
     """Do as `play`; pauses where the mean joint distance can no longer be within `error_m`."""
-    humanoid, qpos = request.humanoid, np.asarray(request.qpos)
+    humanoid, qpos = request.humanoid, np.asarray(request.qpos, dtype=np.float64)
     env = TrackingEnv(humanoid, [ReferenceClip("", qpos)], EnvOptions(failure_m=FAILURE_M))
     env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     simulation = env.simulation

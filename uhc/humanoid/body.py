@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from body_models.arrays import Array
 
 GRAVITY = 9.81
 N_JOINTS = 22

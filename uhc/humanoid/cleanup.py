@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
+from body_models.arrays import Array
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.kinematics import checked_qpos
 from uhc.humanoid.model import qpos_to_corners, qpos_to_joints_zup, qpos_to_spheres
 from uhc.humanoid.poses import qpos_difference, smooth_qpos
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
-
-Array = NDArray[np.float64]
 
 SIGMA_CLEAN_S = 0.0
 SIGMA_NOISY_S = 0.08

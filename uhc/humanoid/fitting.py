@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import Skeleton
 from model.ik import IK, joints_to_poses
 from translation.humanml import FPS
@@ -15,8 +16,6 @@ from uhc.humanoid.body import ContactChoice, Contacts, Humanoid
 from uhc.humanoid.cleanup import clean
 from uhc.humanoid.model import build_humanoid, pose_to_qpos
 from uhc.humanoid.segments import FOOT_DROP_M
-
-Array = NDArray[np.float64]
 
 MAX_REST_TOE_M = 0.01
 """A toe joint that rests higher than this floats: HumanML3D's are 0 to 1 cm above the floor."""

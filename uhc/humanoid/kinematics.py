@@ -19,11 +19,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.compiled import jit
 from uhc.humanoid.body import Humanoid
-
-Array = NDArray[np.float64]
 
 JOINTS = slice(0, 22)
 """Which points of a tree are the tracked joints."""

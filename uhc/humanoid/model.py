@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.humanoid.body import N_JOINTS, Contacts, Humanoid
@@ -28,8 +29,6 @@ from uhc.humanoid.segments import (
     add_sphere,
     base_spec,
 )
-
-Array = NDArray[np.float64]
 
 
 def yup_to_zup(points_yup: NDArray[np.floating]) -> Array:

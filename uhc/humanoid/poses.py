@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from body_models.arrays import Array
 from translation.compiled import carried, chain
 from translation.rotations import qinv, qmul
 from uhc.humanoid.body import Humanoid
-
-Array = NDArray[np.float64]
 
 
 def rotvec_to_quat(rotvec: NDArray[np.floating]) -> Array:
@@ -34,7 +33,7 @@ def quat_to_rotvec(quat: NDArray[np.floating]) -> Array:
     sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
     angle = 2.0 * np.arctan2(sine, quat[..., :1])
     scale = np.where(sine > 1e-12, angle / np.maximum(sine, 1e-12), 2.0)
-    return scale * quat[..., 1:]
+    return np.asarray(scale * quat[..., 1:], dtype=np.float64)
 
 
 def forward_kinematics(humanoid: Humanoid, qpos: NDArray[np.floating]) -> tuple[Array, Array]:

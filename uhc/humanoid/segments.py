@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import InvalidOptionError
 from translation.rotations import qmul, qrot
 from uhc.humanoid.body import GRAVITY
 from uhc.humanoid.untyped import mujoco
-
-Array = NDArray[np.float64]
 
 TOTAL_MASS_KG = 73.4
 TIMESTEP_S = 1.0 / 240.0

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from body_models.arrays import Array
 from loop.errors import InvalidOptionError
 from translation.humanml import FPS
 
-Array = NDArray[np.float64]
 UP = np.array([0.0, 1.0, 0.0])
 LEVEL = np.array([1.0, 0.0, 1.0])
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import check_joints
 from translation.humanml import FPS
 
-Array = NDArray[np.float64]
 BANDS_HZ = ((0.3, 2.0), (2.0, 5.0), (5.0, 10.0))
 """Steps and sways; the swing of limbs; impacts, and what motion capture adds."""
 KINDS = ("speed", "acceleration")

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from uhc.humanoid.kinematics import (
     CONTACTS,
     JOINTS,
@@ -36,8 +37,6 @@ from uhc.refine.contact_forces import ContactForces, solve_contact_forces
 from uhc.refine.rolling import rolling_torque, slip
 from uhc.refine.tree_sums import couple, point_stiffness, point_wrenches, sum_subtrees
 from uhc.refine.wrench import Demand, demand_jacobian, demanded_wrench
-
-Array = NDArray[np.float64]
 
 JOINT_WEIGHT = np.ones(22)
 JOINT_WEIGHT[[7, 8, 10, 11]] = 1.5  # ankles and toes

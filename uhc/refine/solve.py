@@ -18,15 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError, SimulationError
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.kinematics import BodyTree, checked_qpos
 from uhc.humanoid.poses import qpos_integrate, steady_qpos
 from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.objective import Evaluation, Objective, Weights
-
-Array = NDArray[np.float64]
-
 
 SOFT_START = {"effort": 4.0, "slip": 0.1, "height": 0.3}
 """Factors on the weights of the soft iterations: forces spread, contacts are still negotiable."""

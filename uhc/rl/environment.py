@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError
 from translation.humanml import FPS
 from uhc.control.computed_torque import LEG_BODIES, Gains
@@ -28,8 +29,6 @@ from uhc.humanoid.poses import forward_kinematics, qpos_difference
 from uhc.humanoid.segments import TIMESTEP_S
 from uhc.humanoid.untyped import mujoco
 from uhc.rl.observation import LOOKAHEAD, SIZE, heading, observe
-
-Array = NDArray[np.float64]
 
 CONTROL_STEPS = 12
 """Physics steps of 1/240 s a control step: one decision a frame (UHC: 30 Hz, around a PD loop)."""

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from body_models.arrays import Array
 from loop.errors import CorruptFileError, MissingAssetError
 from loop.rundir.files import storage, write_bytes
 from uhc.rl.environment import ACTION, DECISION_STEPS
 from uhc.rl.observation import SIZE
-
-Array = NDArray[np.float64]
 
 CLIP = 5.0
 """Bound of a normalised observation."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 
+from body_models.arrays import Array
 from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints
 from body_models.smpl import FOLDER, BodyModel, find_body_model, load_body_model, skin
 from loop.errors import InvalidMotionError, InvalidOptionError
@@ -35,8 +36,6 @@ from uhc.controllers.faithful.weights import PublishedPolicy, load_published_pol
 from uhc.humanoid.model import yup_to_zup, zup_to_yup
 from uhc.humanoid.segments import GRAVITY
 from uhc.humanoid.untyped import mujoco
-
-Array = NDArray[np.float64]
 
 WEIGHTS = Path("UniversalHumanoidControl/results/motion_im/uhc_explicit/models/iter_5000.p")
 """Where `prepare/download_uhc.sh` puts them."""

@@ -16,6 +16,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError
 from translation.rotations import qmul
 from uhc.control.simulation import quieten_mujoco
@@ -29,8 +30,6 @@ from uhc.controllers.faithful.quaternions import (
     rotate_back,
 )
 from uhc.humanoid.untyped import mujoco
-
-Array = NDArray[np.float64]
 
 CONTROL_S = SUBSTEPS * TIMESTEP_S
 OBSERVATION, ACTION = 657, 315

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.arrays import Array
 from body_models.smpl import BodyModel
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.controllers.faithful.quaternions import root_quats
 from uhc.humanoid.untyped import mujoco
-
-Array = NDArray[np.float64]
 
 BODIES = (
     "Pelvis", "L_Hip", "R_Hip", "Torso", "L_Knee", "R_Knee", "Spine", "L_Ankle", "R_Ankle", "Chest",

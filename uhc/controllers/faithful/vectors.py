@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import CorruptFileError, MissingAssetError
 from uhc.control.simulation import quieten_mujoco
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION, Expert, FaithfulEnv
 from uhc.controllers.faithful.humanoid import BODIES, SmplHumanoid
 from uhc.humanoid.untyped import mujoco
-
-Array = NDArray[np.float64]
 
 MODEL, VECTORS = "model.mjb", "vectors.npz"
 _SHAPES: dict[str, tuple[str | int, ...]] = {
