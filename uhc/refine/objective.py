@@ -7,11 +7,10 @@
                   + smoothness/2 |dd deviation/dt^2|^2 + pull/2 |deviation|^2
 
 phi is the optimal value of `uhc.refine.contact_forces`, where the effort of a contact point rises
-with its
-height and speed, and its load pays for slip and height. Forces are eliminated, so by the envelope
-theorem the gradient of phi holds them fixed, and its curvature in the wrench is known exactly
-(variable projection, Golub and Pereyra 1973; Kaufman's approximation for the rest). Which feet bear
-no load is a label a frame, held while J is lowered and renewed between steps.
+with its height and speed, and its load pays for slip and height. Forces are eliminated, so by the
+envelope theorem the gradient of phi holds them fixed, and its curvature in the wrench is known
+exactly (variable projection, Golub and Pereyra 1973; Kaufman's approximation for the rest). Which
+feet bear no load is a label a frame, held while J is lowered and renewed between steps.
 """
 
 from __future__ import annotations
