@@ -164,7 +164,7 @@ def read_motions(path: Path, convention: Convention = _OURS) -> list[NamedMotion
     ]
 
 
-def _joints(part: NDArray[Any], convention: Convention, path: Path) -> NDArray[np.float32]:
+def _joints(part: NDArray[np.float64], convention: Convention, path: Path) -> NDArray[np.float32]:
     try:
         if part.shape[1:] == (VECTOR_SIZE,):
             joints = vectors_to_joints(part)
@@ -197,7 +197,7 @@ def _numbers(content: Any, path: Path) -> NDArray[np.float64]:
     return array
 
 
-def _split(array: NDArray[Any], path: Path) -> list[NDArray[Any]]:
+def _split(array: NDArray[np.float64], path: Path) -> list[NDArray[np.float64]]:
     """Split an array into its motions, each (F, 263) or (F, 22, 3)."""
     if array.ndim == 4 and array.shape[1:3] == (VECTOR_SIZE, 1):  # MDM before decoding
         array = np.moveaxis(array[:, :, 0], -1, 1)

@@ -53,7 +53,7 @@ class Performance:
     recording: Recording | None = None
 
 
-def perform(joints: NDArray[Any]) -> Performance:
+def perform(joints: NDArray[np.floating]) -> Performance:
     """Pose the humanoid by inverse kinematics of joints (F, 22, 3), metres; no simulation.
 
     Faults stay in sight: who floats or sinks does so here. Only the whole motion is raised by the
@@ -64,7 +64,7 @@ def perform(joints: NDArray[Any]) -> Performance:
     return Performance(humanoid, qpos)
 
 
-def resting_toe(joints: NDArray[Any]) -> float:
+def resting_toe(joints: NDArray[np.floating]) -> float:
     """Estimate the height of resting toe joints, metres: 0 to 1 cm in a sound motion."""
     lowest = np.percentile(joints[:, [10, 11], 1].min(axis=1), 40)
     return float(np.clip(lowest, 0.0, MAX_REST_TOE_M))
