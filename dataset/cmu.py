@@ -176,9 +176,15 @@ def _tell(report: dict[str, dict], rows: Sequence[Row] | None, plan: Plan) -> No
         whole_takes = (report.get(row.take, absent).get("excluded") for row in rows)
         excluded += [reason for reason in whole_takes if reason]
         count, what = len(rows), "captioned parts made"
-    reasons = Counter(re.split(r"[(:,]|\d", reason)[0].strip() for reason in excluded)
+    reasons = Counter(_kind(reason) for reason in excluded)
     said = "".join(f"\n{number:8d}  left out: {why}" for why, number in reasons.most_common())
     logger.warning("%d of %d %s%s", count - reasons.total(), count, what, said)
+
+
+def _kind(reason: str) -> str:
+    """Return what reasons of one kind share: no numbers, and no details of an error."""
+    said = re.split(r",  | \(", reason)[0]
+    return re.sub(r"\d+(\.\d+)?", "N", said).removesuffix(".")
 
 
 @command()

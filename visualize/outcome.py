@@ -35,22 +35,22 @@ class Measure:
 
     Attributes:
         title: heading of its column.
-        metric: as the records name it.
+        metrics: as the records of motion name it, and those of digits; the first that is there.
         sign: 1 where more is better, -1 where less is.
         collapse: a collapsed model is worse in it; else it only says what else changed.
     """
 
     title: str
-    metric: str
+    metrics: tuple[str, ...]
     sign: int
     collapse: bool = True
 
 
 MEASURES = (
-    Measure("KID", "KID_test", -1),
-    Measure("FID", "FID_test", -1),
-    Measure("recall", "Recall_test", 1),
-    Measure("physics error", "Phys-Err_test", -1, collapse=False),
+    Measure("KID", ("KID_test", "KID"), -1),
+    Measure("FID", ("FID_test", "FID_all"), -1),
+    Measure("recall", ("Recall_test", "Recall"), 1),
+    Measure("physics error", ("Phys-Err_test",), -1, collapse=False),
 )
 
 
@@ -131,8 +131,12 @@ def _last(records: Sequence[Record]) -> int:
 
 def _values(records: Sequence[Record], generation: int) -> dict[str, Bounds]:
     here = [record for record in records if record.generation == generation]
-    found = {measure.title: bounds(here, measure.metric) for measure in MEASURES}
-    return {title: value for title, value in found.items() if value is not None}
+    found: dict[str, Bounds] = {}
+    for measure in MEASURES:
+        values = (bounds(here, metric) for metric in measure.metrics)
+        if (value := next(filter(None, values), None)) is not None:
+            found[measure.title] = value
+    return found
 
 
 def _words(first: dict[str, Bounds], last: dict[str, Bounds], baseline: dict[str, Bounds]) -> str:

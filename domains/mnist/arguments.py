@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,8 @@ from domains.mnist.registries import CORRECTIONS
 from loop.errors import InvalidOptionError
 from loop.loggers import LoggerName
 from loop.mixing import POLICIES
+from loop.rundir.layout import ARGUMENTS
+from loop.rundir.read import read_settings
 
 BASELINES = ("baseline", "baseline_copy")
 WITH_CORRECTION = "iterative_finetuning_with_correction"
@@ -81,7 +84,8 @@ class MnistArguments:
     The baseline always keeps generation 0, which the other arms start from. With last, a finished
     arm keeps only what one samples with: to make more generations later, choose another"""
     precision: Precision = "auto"
-    """auto: bfloat16 where the processor computes with it, float32 elsewhere and with --faithful"""
+    """auto: as the run or its generation 0 began; else bfloat16 where the processor computes with
+    it, float32 elsewhere and with --faithful"""
     compile: Literal["auto", "yes", "no"] = "auto"
     """compile the network before every draw, a minute that only many samples of a wide network pay
     back; auto: from 64 features on, where there is a C++ compiler, and not with --faithful"""
@@ -116,3 +120,20 @@ class MnistArguments:
         if self.start_from is not None:
             return self.start_from
         return self.save_dir_parent / f"baseline_{preset.fraction}" / "00"
+
+    def continued(self, preset: MnistPreset) -> MnistArguments:
+        """Return the options with `auto` replaced by what was recorded when the run began.
+
+        Of an arm that has not begun, by what its generation 0 recorded. A probe may answer
+        otherwise on another day or machine, and results would differ.
+        """
+        begun = (self.folder(preset), self.generation_0(preset).parent)
+        recorded = next((read_settings(arm) for arm in begun if (arm / ARGUMENTS).is_file()), {})
+        if self.faithful or "precision" not in recorded:
+            return self
+        compiled: Literal["yes", "no"] = "yes" if recorded.get("compiled") else "no"
+        return dataclasses.replace(
+            self,
+            precision=recorded["precision"] if self.precision == "auto" else self.precision,
+            compile=compiled if self.compile == "auto" else self.compile,
+        )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from domains.mnist.arguments import BASELINES, MnistArguments
 from domains.mnist.domain import build_domain
-from domains.mnist.experiment import MnistExperiment, experiment_of, settings_of
+from domains.mnist.experiment import MnistExperiment, experiment_of, preset_of, settings_of
 from domains.mnist.files import LARGE_FILES
 from domains.mnist.generator import read_checkpoints
 from domains.mnist.precision import threads_of
@@ -38,6 +38,7 @@ def run(arguments: MnistArguments) -> None:
     Raises:
         ScscError: bad options, missing or damaged files, another process on the same arm.
     """
+    arguments = arguments.continued(preset_of(arguments))
     experiment = experiment_of(arguments)
     folder, parent = arguments.folder(experiment.preset), arguments.save_dir_parent
     ratio = 0.0 if arguments.train_type in BASELINES else arguments.ratio()

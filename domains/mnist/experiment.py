@@ -46,11 +46,11 @@ class MnistExperiment:
     device: str = "cpu"
 
 
-def experiment_of(arguments: MnistArguments) -> MnistExperiment:
-    """Return the numbers that the options mean.
+def preset_of(arguments: MnistArguments) -> MnistPreset:
+    """Return the preset with the numbers that options change.
 
     Raises:
-        InvalidOptionError: options that do not fit together.
+        InvalidOptionError: there is no such preset, or a number does not fit it.
     """
     preset = with_changes(
         preset_named(arguments.preset),
@@ -69,6 +69,16 @@ def experiment_of(arguments: MnistArguments) -> MnistExperiment:
         preset = dataclasses.replace(preset, fine_tune_rate=None)
     if arguments.fraction_of_train_set_to_train_on is not None and arguments.real_images is None:
         preset = dataclasses.replace(preset, real_images=None)
+    return preset
+
+
+def experiment_of(arguments: MnistArguments) -> MnistExperiment:
+    """Return the numbers that the options mean.
+
+    Raises:
+        InvalidOptionError: options that do not fit together.
+    """
+    preset = preset_of(arguments)
     protocol = FAITHFUL if arguments.faithful else CORRECTED
     fresh: tuple[int, ...] = ()
     if protocol.fresh_optimizer:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
 
 import torch
 
-from dataset.humanml3d import MotionSet, load_split
+from dataset.humanml3d import MotionItem, MotionSet, load_split
 from dataset.split_distance import report_split
 from domains.motion.checkpoints.generation_0 import starting_weights
 from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.distributed import TorchDistributed
-from domains.motion.evaluation import MotionEvaluation
+from domains.motion.evaluation import MotionEvaluation, prompts_of
 from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator, shared_evaluators
 from domains.motion.evaluator.protocol import Evaluator as MotionEvaluator
 from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
@@ -111,8 +112,11 @@ def build_domain(
     experiment.cache.mkdir(parents=True, exist_ok=True)
     encoder = _caption_encoder(experiment, device)
     reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)
-    trained_on = [*train.items, *(() if reserve is None else reserve.items)]
-    encoder.encode([caption.text for item in trained_on for caption in item.captions])
+    # All captions that the arm will ask for: whoever comes next finds them in the cache, and need
+    # not load a language model, with seconds and memory of its own.
+    told = [*train.items, *_prompts(experiment, test)]
+    told += () if reserve is None else reserve.items
+    encoder.encode([caption.text for item in told for caption in item.captions])
     denoiser = new_denoiser(
         preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
     )
@@ -207,11 +211,18 @@ def _judge(
         cache=experiment.evaluators,
         preset=experiment.preset.evaluator,
         root=experiment.evaluator_root,
-        captions=(caption for item in test.items for caption in item.captions),
+        captions=(caption for item in _prompts(experiment, test) for caption in item.captions),
         device=device,
         skip_damaged=experiment.protocol.skip_damaged,
         own=own_evaluators(experiment.cache),
     )
+
+
+def _prompts(experiment: MotionExperiment, test: MotionSet) -> Sequence[MotionItem]:
+    """List the test motions whose captions the evaluation will ask for."""
+    if experiment.protocol.two_passes:
+        return test.items
+    return prompts_of(test, experiment.preset.eval_samples)
 
 
 def _reserve(dataset: Path, used: MotionSet) -> MotionBatch:

@@ -66,7 +66,7 @@ class MotionEvaluation:
         for part in (test, train):
             _require_clips(part, samples if part is test else None)
         self._denoiser, self._evaluator = denoiser, evaluator
-        self._prompts = _some(test.items, samples)
+        self._prompts = prompts_of(test, samples)
         self._real, self._train = (self._measure(part.items) for part in (test, train))
         self._reference = MotionReference(self._real)
         self._known = self._of_real()
@@ -153,12 +153,12 @@ def _require_clips(part: MotionSet, samples: int | None) -> None:
         )
 
 
-def _some(items: Sequence[MotionItem], samples: int) -> list[MotionItem]:
-    """Draw `samples` different items, or all."""
-    if samples >= len(items):
-        return list(items)
-    chosen = np.random.default_rng(0).permutation(len(items))[:samples]
-    return [items[i] for i in sorted(chosen)]
+def prompts_of(test: MotionSet, samples: int) -> list[MotionItem]:
+    """Choose `samples` different items of the test split, or all: those whose captions prompt."""
+    if samples >= len(test.items):
+        return list(test.items)
+    chosen = np.random.default_rng(0).permutation(len(test.items))[:samples]
+    return [test.items[i] for i in sorted(chosen)]
 
 
 def _matching(

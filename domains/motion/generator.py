@@ -21,6 +21,7 @@ from domains.motion.drawn_once import parts_folder
 from domains.motion.files import MotionBatch
 from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.training import fit, restore_training, training_state
+from domains.motion.training_loss import Losses, write_losses
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.interfaces import Generator, Mixture
 from loop.rng import Stream, generation_of, integer_seed
@@ -57,6 +58,7 @@ class MotionGenerator(Generator[MotionBatch]):
         self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
         self._optimizer = self._new_optimizer()
         self._steps = 0
+        self._losses: Losses = ()
         self._untrained = copy.deepcopy(training_state(denoiser, self._optimizer))
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
@@ -189,7 +191,7 @@ class MotionGenerator(Generator[MotionBatch]):
             UNIT,
             drop_incomplete=self._protocol.whole_epochs,
         )
-        fit(
+        self._losses = fit(
             self.denoiser,
             self._optimizer,
             batches,
@@ -205,7 +207,10 @@ class MotionGenerator(Generator[MotionBatch]):
         restore_training(self.denoiser, self._optimizer, self._untrained, Path("untrained"))
 
     def save(self, folder: Path) -> str:
-        """Write `model<steps>.pt`, the weights one samples with, and `opt<steps>.pt`, the rest."""
+        """Write `model<steps>.pt`, the weights one samples with, and `opt<steps>.pt`, the rest.
+
+        Beside them `training_loss.csv`, where this process trained them.
+        """
         rest = training_state(self.denoiser, self._optimizer)
         drawn_with = dict(rest["network"])
         if self.denoiser.ema is None:
@@ -215,6 +220,7 @@ class MotionGenerator(Generator[MotionBatch]):
         name = f"model{self._steps:09d}.pt"
         save_checkpoint(folder / name, drawn_with)
         save_checkpoint(folder / f"opt{self._steps:09d}.pt", rest)
+        write_losses(self._losses, folder)
         return name
 
     def load(self, folder: Path) -> str:
@@ -234,6 +240,7 @@ class MotionGenerator(Generator[MotionBatch]):
             names = self.denoiser.ema.state_dict()["average"].keys() & drawn_with.keys()
             rest["ema"]["average"] = {name: drawn_with[name] for name in names}
         restore_training(self.denoiser, self._optimizer, rest, path)
+        self._losses = ()
         self._steps = int(model.stem.removeprefix("model"))
         return model.name
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from dataset.batches import TrainingBatches
 from domains.motion.denoiser import Denoiser
 from domains.motion.distributed import TorchDistributed
+from domains.motion.training_loss import Losses, LossRecorder
 from loop.progress import track
 from loop.rng import integer_seed
 from model.checkpoint import CHECKPOINT_INTERVAL_S, load_checkpoint, load_state, save_checkpoint
@@ -34,7 +35,7 @@ def fit(
     lr_anneal_steps: int = 0,
     distributed: TorchDistributed | None = None,
     way: Way | None = None,
-) -> None:
+) -> Losses:
     """Take `steps` optimiser steps; step k draws from (`batches.seed`, k) alone.
 
     Args:
@@ -49,17 +50,22 @@ def fit(
             with the same weights; the first one writes `checkpoint`.
         way: how steps are computed; by default plainly on a CPU, and with all there is on a GPU.
 
+    Returns:
+        The mean loss over each stretch of steps, of this process's share of the batches.
+
     Raises:
         CorruptFileError: `checkpoint` is damaged.
         StorageError: it cannot be written.
     """
     distributed = distributed or TorchDistributed()
-    first = 0
+    first, recorded = 0, None
     rates = [group["lr"] for group in optimizer.param_groups]
     if checkpoint is not None and checkpoint.exists():
         stored = load_checkpoint(checkpoint, denoiser.device)
         restore_training(denoiser, optimizer, stored, checkpoint)
-        first = stored["step"]
+        # A version that recorded no losses may have written it.
+        first, recorded = stored["step"], stored.get("losses")
+    recorder = LossRecorder(steps, first, recorded)
     denoiser.network.train()
     accelerator = denoiser.device.type != "cpu"
     way = way or Way(half=runs_half(denoiser.device), compiled=accelerator, ahead=accelerator)
@@ -74,12 +80,16 @@ def fit(
             if lr_anneal_steps:
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * max(0.0, 1 - step / lr_anneal_steps)
-            _take_step(denoiser, network, optimizer, next(prepared), distributed, way.half)
+            given = next(prepared)
+            loss = _take_step(denoiser, network, optimizer, given, distributed, way.half)
+            recorder.add(step, loss)
             due = time.monotonic() - saved > CHECKPOINT_INTERVAL_S
             if checkpoint is not None and distributed.leads and due:
                 state = training_state(denoiser, optimizer)
-                save_checkpoint(checkpoint, state | {"step": step + 1})
+                state |= {"step": step + 1, "losses": recorder.state()}
+                save_checkpoint(checkpoint, state)
                 saved = time.monotonic()
+    return recorder.rows
 
 
 def runs_half(device: torch.device) -> bool:
@@ -186,8 +196,8 @@ def _take_step(
     given: _Step,
     distributed: TorchDistributed,
     half: bool,
-) -> None:
-    """Take one optimiser step. Nothing in it waits for the device."""
+) -> Tensor:
+    """Take one optimiser step and return its mean loss. Nothing in it waits for the device."""
 
     def predict(x: Tensor, timesteps: Tensor) -> Tensor:
         with torch.autocast(denoiser.device.type, torch.bfloat16, enabled=half):
@@ -201,6 +211,7 @@ def _take_step(
     optimizer.step()
     if denoiser.ema is not None:
         denoiser.ema.update(denoiser.network)
+    return losses.detach().mean()
 
 
 def training_state(denoiser: Denoiser, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
-from sklearn.metrics import pairwise_distances_argmin_min
 
 from eval.metrics.samples import Features, require_same_width, require_samples
 from loop.errors import InvalidSamplesError
@@ -89,6 +88,8 @@ def image_memorisation(generated: ArrayLike, train: ArrayLike, held_out: ArrayLi
     is too coarse for features is exact here, and ten times faster in hundreds of dimensions.
     Raises InvalidSamplesError on bad pixels.
     """
+    from sklearn.metrics import pairwise_distances_argmin_min  # with pandas, some 90 MB
+
     tables = _three_tables(generated, train, held_out, "pixels")
     if any((table % 1).any() for table in tables):
         raise InvalidSamplesError("pixels are not whole numbers", expected="0, 1, ... 255")

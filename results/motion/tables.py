@@ -102,27 +102,34 @@ def same_but(arm: EvidenceArm, kind: str) -> EvidenceArm:
 def differences(table: Table, arms: Sequence[EvidenceArm], kind: str) -> str:
     """Write paired differences to the arm of a kind with the same mixing, lambda and change.
 
-    They are those at the last generation that both reached.
+    Each is averaged over the later half of the generations that both reached: single ones scatter.
     """
     metrics = (*DISTANCES, *SHARES[:2])
-    lines = [f"| minus {kind} | seeds | generation | {' | '.join(map(shown, metrics))} |"]
+    lines = [f"| minus {kind} | seeds | generations | {' | '.join(map(shown, metrics))} |"]
     lines.append("|---" * (3 + len(metrics)) + "|")
     for arm in arms:
         other = same_but(arm, kind)
         last = last_common([curves(table, one, metrics[0]) for one in (arm, other)])
-        pairs = [paired(table, arm, other, metric, last) for metric in metrics]
+        later = range(last // 2 + 1, last + 1)
+        pairs = [paired(table, arm, other, metric, later) for metric in metrics]
         if arm != other and last and pairs[0]:
             cells = " | ".join(cell(over_seeds(values)) for values in pairs)
-            lines.append(f"| {title(arm)} | {len(pairs[0])} | {last} | {cells} |")
+            which = f"{later[0]} to {last}" if len(later) > 1 else f"{last}"
+            lines.append(f"| {title(arm)} | {len(pairs[0])} | {which} | {cells} |")
     return "\n".join(lines)
 
 
 def paired(
-    table: Table, arm: EvidenceArm, other: EvidenceArm, metric: str, generation: int
+    table: Table, arm: EvidenceArm, other: EvidenceArm, metric: str, generations: Sequence[int]
 ) -> dict[int, float]:
-    """Return seed -> difference of two arms, of the seeds that both have."""
-    one, two = (at(curves(table, each, metric), generation) for each in (arm, other))
-    return {seed: one[seed] - two[seed] for seed in one.keys() & two.keys()}
+    """Return seed -> mean difference, of the seeds that have all generations of both arms."""
+    one, two = (curves(table, each, metric) for each in (arm, other))
+    found = [
+        {seed: mine[seed] - theirs[seed] for seed in mine.keys() & theirs.keys()}
+        for mine, theirs in ((at(one, g), at(two, g)) for g in generations)
+    ]
+    whole = set.intersection(*map(set, found)) if found else set[int]()
+    return {seed: sum(each[seed] for each in found) / len(found) for seed in whole}
 
 
 COURSES: dict[str, Callable[[Curve], float]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -103,11 +104,19 @@ def test_items_read_with_the_published_loader(made: Path) -> None:
             assert len(item.captions) == 4
 
 
-def test_sizes_are_samples_that_share_the_rest(made: Path, bvh_dir: Path, tmp_path: Path) -> None:
+def test_sizes_are_samples_that_share_the_rest(
+    made: Path, bvh_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InvalidOptionError, match=r"(?s)fewer training items.*--size max trains on"):
         build(bvh_dir, tmp_path / "small", size="256")
     build(bvh_dir, tmp_path / "twice")
     assert read_ids(tmp_path / "twice", "train") == read_ids(made, "train")
+    (summary,) = [text for text in caplog.messages if "takes read" in text]
+    assert set(re.findall(r"left out: *(.*)", summary)) == {
+        "climbs on something that is not there",
+        "A joint jumps: the capture is broken",
+        "N frames at N fps are fewer than N",
+    }
 
 
 def test_size_64_of_all_takes_keeps_statistics_test_and_pool(shared: Path, tmp_path: Path) -> None:

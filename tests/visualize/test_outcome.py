@@ -106,6 +106,13 @@ def test_seeds_make_the_interval() -> None:
     assert found.last_values["KID"].high == pytest.approx(3.0 + 0.24841, abs=1e-4)
 
 
+def test_digits_are_judged_under_their_own_names() -> None:
+    motion = [*arm("baseline", (1.0, 0.9, 1.1)), *arm(RAW, (3.0, 2.5, 3.5))]
+    digits = [r._replace(metric=r.metric.replace("_test", "")) for r in motion]
+    assert outcomes(digits) == outcomes(motion)
+    assert outcomes(digits)[1].words == "collapsed: KID worse"
+
+
 def test_without_intervals_nothing_is_judged() -> None:
     records = [Record(RAW, 100, "100", 0, g, "KID_test", float(g)) for g in range(3)]
     assert outcomes(records)[0].words == "not judged: no intervals"

@@ -13,6 +13,7 @@ from visualize.report.curves import every_value, measured_sections
 from visualize.report.page import Page, Section, details, paragraph, table, widget
 from visualize.report.player import player_data
 from visualize.report.runs import read_records, run_section, shown_arms
+from visualize.report.training import loss_html
 from visualize.table import LEGEND
 
 GROUPS = (
@@ -54,6 +55,9 @@ def motion_report(folders: Sequence[Path], motions: int, budget: float) -> Page:
         sections[0] = replace(sections[0], html=happened + sections[0].html)
         html = sections[-1].html + details("Every generation", every)
         sections[-1] = replace(sections[-1], html=html)
+        place = [section.name for section in sections].index("curves")
+        html = sections[place].html + loss_html(own)
+        sections[place] = replace(sections[place], html=html)
     missing = [] if records else ["Nothing has been evaluated yet: there are no curves."]
     sections += [
         _player(player, gone, len(folders), folders[0]),

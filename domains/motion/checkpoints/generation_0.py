@@ -5,6 +5,8 @@
 
     evaluator.safetensors   weights of the evaluator of its pool
     clips.safetensors       (N, 2) mean and spread of every normalised clip of the data and the pool
+    training_loss.csv       mean loss over stretches of its steps, where its run recorded it
+    training_loss.png       the same, drawn
     curve.csv, curve.png    what its run measured on the way: one row for each generation of it,
                             where it has several
     README.md               the commands that made it, what was measured at its end
@@ -23,7 +25,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import safetensors.torch
@@ -51,11 +53,15 @@ from domains.motion.evaluator.train import (
 )
 from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.recorded import RecordedArm
+from domains.motion.training_loss import Losses, read_losses, write_losses
 from loop.cli import command
 from loop.errors import RunStateError
 from loop.rundir.files import read_json, write_bytes, write_json
 from loop.rundir.layout import Layout, read_metrics
 from model.checkpoint import load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 logger = logging.getLogger("scsc")
 
@@ -209,7 +215,11 @@ def ship_start(generation: Path, out: Path, half: bool = False) -> None:
     write_json(out / CONFIG, config | {"start": start, "evaluator report": evaluator.report})
     if config["generation"]:
         _write_curve(generation, config["generation"], recorded.preset, out)
-    _write_card(generation, config, recorded, out)
+    losses = _all_losses(generation, recorded.preset)
+    write_losses(losses, out)
+    if losses:
+        _draw_losses(losses, out / "training_loss.png")
+    _write_card(generation, config, recorded, out, bool(losses))
 
 
 def _write_curve(generation: Path, last: int, preset: MotionPreset, out: Path) -> None:
@@ -227,6 +237,26 @@ def _write_curve(generation: Path, last: int, preset: MotionPreset, out: Path) -
     _draw(rows, out / "curve.png")
 
 
+def _all_losses(generation: Path, preset: MotionPreset) -> Losses:
+    """Join the losses of a run up to a generation, by the steps since its beginning."""
+    layout = Layout()
+    number = layout.number(generation.name) or 0
+    each = {n: read_losses(generation.parent / layout.name(n)) for n in range(number + 1)}
+    starts = {n: preset.steps_until(n - 1) if n else 0 for n in each}
+    return [(starts[n] + step, loss) for n, losses in each.items() for step, loss in losses]
+
+
+def _draw_losses(losses: Losses, path: Path) -> None:
+    from matplotlib.figure import Figure  # without pyplot: no backend is asked for
+
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*zip(*losses, strict=True))
+    axes.set(xlabel="steps", ylabel="training loss", yscale="log")
+    axes.grid(color="0.9")
+    _write_picture(figure, path)
+
+
 def _draw(rows: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure  # without pyplot: no backend is asked for
 
@@ -236,13 +266,17 @@ def _draw(rows: list[dict[str, Any]], path: Path) -> None:
     for axes, name in zip(figure.subplots(1, len(shown)), shown, strict=True):
         axes.plot([row["steps"] for row in rows], [row.get(name) for row in rows], ".-")
         axes.set(xlabel="steps", title=name.removesuffix("_test"), ylim=(0, None))
+    _write_picture(figure, path)
+
+
+def _write_picture(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=100, metadata={"Software": None})
     write_bytes(path, picture.getvalue())
 
 
 def _write_card(
-    generation: Path, config: Mapping[str, Any], recorded: RecordedArm, out: Path
+    generation: Path, config: Mapping[str, Any], recorded: RecordedArm, out: Path, losses: bool
 ) -> None:
     preset, name = recorded.preset, recorded.preset.name
     train = [
@@ -260,6 +294,10 @@ def _write_card(
     if config["generation"]:
         course = "`curve.csv` and `curve.png`: what the run measured every "
         course += f"{preset.steps_per_generation} steps."
+    if losses:
+        course += " `training_loss.csv` and `training_loss.png`: the mean loss over its steps."
+    else:
+        course += " Its training loss was not recorded."
     lines = (
         f"# Generation 0 of `{name}`",
         f"The first model of experiment `{name}`, {config['steps']} steps on {recorded.dataset}, "

@@ -55,7 +55,8 @@ def motion_evaluator(
         cache: folder that keeps the trained ones.
         preset: of the trained one.
         root: folder that holds t2m/, glove/ and dataset/t2m_{mean,std}.npy.
-        captions: all that will be asked for; the published one reads their tagged words.
+        captions: all that will be asked for; the published one reads their tagged words, and the
+            trained one embeds them now, unless a run before this one did.
         device: where the published one runs (ours is small and stays on the CPU).
         skip_damaged: train ours without the damaged clips of the pool, if it has any.
         own: folder where an older version kept the one of a run, which is then judged by it.
@@ -65,9 +66,11 @@ def motion_evaluator(
         MissingAssetError, CorruptFileError: a file is missing or damaged.
     """
     if kind == "trained":
-        return train_or_load_evaluator(
+        evaluator = train_or_load_evaluator(
             trained_on, cache, preset, EVALUATOR_SEED, skip_damaged=skip_damaged, own=own
         )
+        evaluator.embed_texts([caption.text for caption in captions])
+        return evaluator
     if kind == "published":
         return load_published_evaluator(root, captions, device)
     raise InvalidOptionError("no such evaluator", found=kind, expected="trained | published")

@@ -143,7 +143,10 @@ def _loaded(
         return None
     network = MotionEvaluator(config)
     load_state(network, weights, file)
-    return TrainedEvaluator(network, encoder, pool.mean, pool.std, body, report, fingerprint)
+    return TrainedEvaluator(
+        network, encoder, pool.mean, pool.std, body, report, fingerprint,
+        captions=file.with_name(f"{file.stem}_captions.safetensors"),
+    )  # fmt: skip
 
 
 def evaluator_fingerprint(

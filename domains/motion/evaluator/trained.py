@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from domains.motion.evaluator.body_features import BodySpace
 from loop.errors import InvalidMotionError
 from model.motion_evaluator import STRIDE, MotionEvaluator
-from model.text_encoder import TextEncoder
+from model.text_encoder import CachedTextEncoder, TextEncoder
 
 BATCH_SIZE = 128
 
@@ -26,6 +28,8 @@ class TrainedEvaluator:
         body: measures how bodies move and stand; None in evaluators of older versions.
         report: what is known about it on held-out motions.
         fingerprint: of what decided the weights.
+        captions: file that keeps the embedded captions, so that whoever asks for them again need
+            not load a language model; None keeps them in memory alone.
     """
 
     def __init__(
@@ -37,12 +41,13 @@ class TrainedEvaluator:
         body: BodySpace | None,
         report: dict[str, Any],
         fingerprint: str = "",
+        captions: Path | None = None,
     ) -> None:
         self.report, self.fingerprint = report, fingerprint
         self._network = network.eval().requires_grad_(False)
-        self._encoder = encoder
         self._mean, self._std, self._body = mean, std, body
-        self._texts: dict[str, np.ndarray] = {}
+        embedder = _Captions(self._network, encoder, fingerprint)
+        self._captions = CachedTextEncoder(embedder, captions)
 
     @property
     def dim(self) -> int:
@@ -90,11 +95,27 @@ class TrainedEvaluator:
             raise InvalidMotionError(f"motion {row} holds values that are not finite")
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Embed captions: (N, D) float32; each distinct one is computed once."""
-        for text in sorted(set(texts) - self._texts.keys()):
-            # One by one: in a batch, rounding would depend on what was embedded before.
-            tokens, lengths = self._encoder.encode_tokens([text])
-            self._texts[text] = self._network.embed_texts(tokens, lengths)[0].numpy()
-        if not texts:
-            return np.empty((0, self.dim), np.float32)
-        return np.stack([self._texts[text] for text in texts])
+        """Embed captions: (N, D) float32; each distinct one is computed once.
+
+        Raises:
+            CorruptFileError: the file that keeps them cannot be read.
+            StorageError: it cannot be written.
+        """
+        return self._captions.encode(texts).numpy()
+
+
+class _Captions:
+    """Takes the place of a text encoder: its vectors are those of captions in the evaluator."""
+
+    def __init__(self, network: MotionEvaluator, encoder: TextEncoder, fingerprint: str) -> None:
+        self._network, self._encoder, self.name = network, encoder, fingerprint
+
+    @property
+    def dim(self) -> int:
+        return self._network.config.embedding + self._network.config.told
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        return self._network.embed_texts(*self._encoder.encode_tokens(texts))
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        return self._encoder.encode_tokens(texts)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import domains.mnist.domain
+import domains.mnist.precision
 from dataset.mnist import Digits
 from domains.mnist.arguments import MnistArguments
 from domains.mnist.arm import mnist_layout, run
@@ -57,6 +58,22 @@ def results(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in ("times.csv", ".lock", "versions.json")
     }
+
+
+@pytest.mark.parametrize("pays", [False, True])
+def test_a_probe_decides_how_an_experiment_computes_once(
+    options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pays: bool
+) -> None:
+    """Timed on a busy processor it may answer otherwise: the arms and the rest follow the start."""
+    monkeypatch.setattr(domains.mnist.precision, "bfloat16_pays", lambda kind: pays)
+    run(options(precision="auto", num_generations=0))
+    monkeypatch.setattr(domains.mnist.precision, "bfloat16_pays", lambda kind: not pays)
+    for train_type, generations in (("baseline", 1), ("iterative_finetuning", 1)):
+        run(options(train_type, precision="auto", num_generations=generations))
+    recorded = {
+        json.loads(path.read_text())["precision"] for path in tmp_path.glob("mnist/*/args.json")
+    }
+    assert recorded == {"bf16" if pays else "fp32"}
 
 
 def test_arms_have_the_published_folders_files_and_keys(options, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from domains.motion.experiments import experiment_named
 from domains.motion.generator import model_file
 from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
 from model.checkpoint import load_checkpoint
+from model.text_encoder import MiniLMEncoder
 
 
 def arguments(data: Path, runs: Path, name: str, **changes) -> Arguments:
@@ -68,7 +69,13 @@ def test_weights_are_taken_as_they_were_drawn_with(
     other = trained_at / own.name
     mine, trained = (load_checkpoint(path) for path in (own, other))
     assert all(torch.equal(mine["network"][n], trained["network"][n]) for n in trained["network"])
-    # An arm goes on from it, and so does the same command again.
+    assert not (generation / "training_loss.csv").exists(), "nothing was trained"
+
+    # An arm goes on from it, and so does the same command again; all captions are known by now.
+    def loaded(*_: object) -> None:
+        raise AssertionError("an arm loads a language model")
+
+    monkeypatch.setattr(MiniLMEncoder, "_batches", loaded)
     raw = {"start_from": generation, "num_generations": 1, "synthetic_augmentation_percent": 1.0}
     run(arguments(smooth_data, tmp_path, "raw", generation_0_steps=9, **raw))
     assert (tmp_path / "raw/generation_1/eval_dict.json").is_file()
@@ -85,10 +92,35 @@ def test_the_folder_says_what_was_measured_on_the_way(made: Path) -> None:
     assert f"| FID | {float(rows[1]['FID_test']):.3g} |" in card
 
 
+def test_the_training_loss_comes_along(made: Path) -> None:
+    folder, runs = made / "weights/smoke", made / "runs/baseline"
+    whole, first, later = (
+        [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(path.open())]
+        for path in (
+            folder / "training_loss.csv",
+            runs / "generation_0/training_loss.csv",
+            runs / "generation_1/training_loss.csv",
+        )
+    )
+    assert [step for step, _ in whole] == list(range(1, 6 + 3 + 1))
+    assert [loss for _, loss in whole] == [loss for _, loss in first + later]
+    assert (folder / "training_loss.png").read_bytes().startswith(b"\x89PNG")
+    assert "training_loss.csv" in (folder / "README.md").read_text()
+
+
 def test_a_run_that_measured_once_has_no_curve(made: Path, tmp_path: Path) -> None:
     ship_start(made / "runs/baseline/generation_0", tmp_path / "once")
     assert not list((tmp_path / "once").glob("curve*"))
     assert "not made" in (tmp_path / "once/README.md").read_text()
+
+
+def test_a_run_of_an_older_version_has_no_loss_to_bring(made: Path, tmp_path: Path) -> None:
+    older = shutil.copytree(made / "runs/baseline", tmp_path / "baseline")
+    for path in older.rglob("training_loss.csv"):
+        path.unlink()
+    ship_start(older / "generation_1", tmp_path / "older")
+    assert not list((tmp_path / "older").glob("training_loss*"))
+    assert "was not recorded" in (tmp_path / "older/README.md").read_text()
 
 
 def test_half_of_the_bits_are_enough(made: Path, smooth_data: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from dataset.humanml3d import MotionItem
 from domains.motion.files import MotionBatch
 from domains.motion.generator import MotionGenerator, in_whole_epochs, sample_ids
 from domains.motion.presets import CORRECTED, FAITHFUL, with_changes
+from domains.motion.training_loss import FILE
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.interfaces import Mixture
 from loop.rng import Stream
@@ -100,6 +102,23 @@ def test_the_model_file_holds_what_motions_are_drawn_with(make, training_set, tm
     with generator.denoiser._averaged_weights():
         for name, parameter in generator.denoiser.network.named_parameters():
             assert np.array_equal(stored[name].numpy(), parameter.detach().numpy())
+
+
+def test_the_training_loss_stands_beside_the_weights_of_its_training(
+    make, training_set, tmp_path: Path
+) -> None:
+    generator, folders = make(), [tmp_path / str(number) for number in range(3)]
+    for generation, folder in enumerate(folders[:2]):
+        generator.fit(training_set, generation, Stream(generation), None)
+        folder.mkdir()
+        generator.save(folder)
+    rows = [list(csv.reader((folder / FILE).open())) for folder in folders[:2]]
+    assert [len(each) for each in rows] == [1 + 12, 1 + 6] and rows[0][1] != rows[1][1]
+    folders[2].mkdir()
+    copy = make()
+    copy.load(folders[1])
+    copy.save(folders[2])
+    assert not (folders[2] / FILE).exists(), "it was not trained here"
 
 
 def test_moments_are_carried_only_in_corrected_mode(make, training_set) -> None:

@@ -47,7 +47,7 @@ def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
 
     def noting(denoiser, optimizer, batches, steps, *rest):
         seen.append(([item.id for item in batches.items], steps))
-        fit(denoiser, optimizer, batches, steps, *rest)
+        return fit(denoiser, optimizer, batches, steps, *rest)
 
     monkeypatch.setattr("domains.motion.generator.fit", noting)
     return seen

@@ -7,6 +7,7 @@ import torch
 
 import domains.motion.training
 from dataset.batches import TrainingBatches
+from diffusion.process import Diffusion
 from domains.motion.training import Way, fit, runs_half, training_state
 from loop.errors import CorruptFileError
 
@@ -38,7 +39,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(
 ) -> None:
     monkeypatch.setattr(domains.motion.training, "CHECKPOINT_INTERVAL_S", 0.0)
     denoiser, optimizer, batches = prepare(make_denoiser, real)
-    fit(denoiser, optimizer, batches, 12, 0.3, None)
+    losses = fit(denoiser, optimizer, batches, 12, 0.3, None)
     unbroken = flat(training_state(denoiser, optimizer))
 
     class Fragile(TrainingBatches):
@@ -54,8 +55,24 @@ def test_a_killed_training_goes_on_to_the_same_bits(
         fit(denoiser, optimizer, fragile, 12, 0.3, checkpoint)
     denoiser, optimizer, batches = prepare(make_denoiser, real)
     torch.rand(5)  # what the process drew before must not matter
-    fit(denoiser, optimizer, batches, 12, 0.3, checkpoint)
+    assert fit(denoiser, optimizer, batches, 12, 0.3, checkpoint) == losses
     assert flat(training_state(denoiser, optimizer)) == unbroken
+
+
+def test_the_losses_are_those_of_the_steps(make_denoiser, real, monkeypatch) -> None:
+    seen = []
+    loss_of = Diffusion.training_loss
+
+    def noting(*given):
+        losses = loss_of(*given)
+        seen.append(losses.detach().numpy().astype(float).mean())
+        return losses
+
+    monkeypatch.setattr(Diffusion, "training_loss", noting)
+    denoiser, optimizer, batches = prepare(make_denoiser, real)
+    recorded = fit(denoiser, optimizer, batches, 12, 0.3, None)
+    assert [step for step, _ in recorded] == list(range(1, 13))
+    assert [loss for _, loss in recorded] == pytest.approx(seen, rel=1e-6)
 
 
 @pytest.mark.parametrize("killed_at", [None, 3])

@@ -88,6 +88,13 @@ def test_differences_are_of_pairs() -> None:
     assert shown == ["2", "2", f"3.50 ± {halved_interval([2.0, 5.0]):.2f}"]
 
 
+def test_differences_are_means_over_the_later_half_of_the_generations() -> None:
+    table = table_of({(RAW, 0): [2, 9, 9, 8, 6], (CORRECTED, 0): [2, 1, 1, 4, 3]})
+    assert rows(differences(table, [CORRECTED], "raw"))["corrected latest 1"][:3] == [
+        "1", "3 to 4", "-3.50"
+    ]  # fmt: skip
+
+
 def test_arms_are_paired_with_those_of_their_own_mixing_and_lambda() -> None:
     strong = replace(CORRECTED, ratio=2.0, mixing="replace")
     table = table_of({**FID, (strong, 0): [2.0, 3.0, 4.0]})

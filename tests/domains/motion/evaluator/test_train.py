@@ -227,6 +227,22 @@ def test_equal_seeds_give_equal_bytes_on_any_number_of_threads(
     assert file_in(out).read_bytes() == file_in(tmp_path).read_bytes()
 
 
+def test_captions_are_embedded_once_for_all_processes(
+    data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["a person waves", "someone leans over"]
+    first = train(data, out).embed_texts(texts)
+
+    def missing(*_: object) -> None:
+        raise AssertionError("a language model was asked")
+
+    monkeypatch.setattr(WordEncoder, "encode_tokens", missing)
+    later = train(data, out)  # as another process reads it
+    assert np.array_equal(later.embed_texts(texts[::-1]), first[::-1])
+    with pytest.raises(AssertionError, match="was asked"):
+        later.embed_texts(["a person of whom nobody heard"])
+
+
 def test_a_motion_is_embedded_the_same_in_any_company(data: Path, out: Path) -> None:
     evaluator = train(data, out)
     motions = [item.vectors for item in load_split(data, "test").items]
