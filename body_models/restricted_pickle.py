@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from body_models.arrays import Array
 from body_models.damage import DAMAGE
 from loop.errors import CorruptFileError, MissingAssetError
-
-Array = NDArray[np.float64]
 
 
 class Stub:

@@ -138,16 +138,11 @@ class Skeleton:
 
     Attributes:
         offsets: (22, 3) float64 metres, parent to joint in the T-pose, y up, facing +z; row 0 zero.
-        names, parents: per joint; the root's parent is -1, parents come before their children.
-        chains: HumanML3D's five kinematic chains, right leg first.
-        mirror: (22,) permutation that swaps left and right.
+        parents: of each joint; the root's is -1, parents come before their children.
     """
 
     offsets: NDArray[np.float64]
-    names: tuple[str, ...] = JOINT_NAMES
     parents: tuple[int, ...] = PARENTS
-    chains: tuple[tuple[int, ...], ...] = KINEMATIC_CHAINS
-    mirror: tuple[int, ...] = MIRROR
 
     def __post_init__(self) -> None:
         """Freeze the offsets, so that a skeleton can be shared between threads."""

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.arrays import Array
 from body_models.damage import DAMAGE
 from body_models.restricted_pickle import dense, read_pickle
 from body_models.skeleton import JOINT_COUNT, PARENTS, Skeleton, check_frames
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
 
-Array = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 Kind = Literal["smpl", "smplh", "smplx"]
 Gender = Literal["neutral", "male", "female"]

@@ -62,23 +62,6 @@ class ReadTake:
     jumps: tuple[int, ...] = ()
 
 
-def cmu_clips(bvh_dir: Path | str) -> Iterator[tuple[str, np.ndarray, str]]:
-    """Yield the usable takes of a folder in order of name: (name, joints, description).
-
-    Joints are those of `ReadTake`. What is left out is logged with the reason.
-
-    Raises:
-        MissingAssetError: no motion file, no skeleton for one, or no index.
-        CorruptFileError: a file cannot be read.
-    """
-    for read in read_takes(Path(bvh_dir)):
-        if read.joints is None:
-            said = read.take.name, read.take.description, read.reason
-            logger.info("%s (%s) is left out: %s", *said)
-        else:
-            yield read.take.name, read.joints, read.take.description
-
-
 def read_takes(
     bvh_dir: Path,
     fps: float | None = None,
@@ -99,7 +82,8 @@ def read_takes(
             out, but tells where; else the first frame is the first after the rest pose.
 
     Raises:
-        MissingAssetError, CorruptFileError: see `cmu_clips`.
+        MissingAssetError: no motion file, no skeleton for one, or no index.
+        CorruptFileError: a file cannot be read.
     """
     paths = _motion_files(bvh_dir)
     index = read_index(next(iter(sorted(bvh_dir.rglob(INDEX))), bvh_dir / INDEX))

@@ -26,7 +26,7 @@ from dataset.splits import LOOPS, deal, write_card
 from dataset.tagging import mirror_text, tag
 from dataset.writer import DatasetClip, staged_folder, write_layout
 from loop.cli import command
-from loop.errors import CorruptFileError, MissingAssetError
+from loop.errors import CorruptFileError
 from translation import deepmimic, humanml, rotations
 from translation.humanml import FPS, face_forward, joints_to_vectors, mirror_joints, start_at_origin
 from translation.layout import MARKER, read_ids
@@ -100,22 +100,6 @@ def build(
 
 
 _SPLITS = ("train", "val", "test")
-
-
-def load_whole_clips(root: Path | str) -> dict[str, np.ndarray]:
-    """Load the 20 whole clips of a built demo dataset: name -> (F, 22, 3) metres, 20 fps, y up.
-
-    Raises:
-        MissingAssetError: `root` holds no demo dataset.
-    """
-    paths = [Path(root) / "clips" / f"{clip.name}.npy" for clip in CLIPS]
-    if missing := [path for path in paths if not path.is_file()]:
-        raise MissingAssetError(
-            "Whole demo clips are missing.",
-            path=missing[0],
-            remedy=f"python -m dataset.demo_clips --out {root}",
-        )
-    return {path.stem: np.load(path) for path in paths}
 
 
 def _source(out: Path, wheel: Path | None) -> dict[str, bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +42,6 @@ MEAN_NOTE, STD_NOTE = 0.05, 1.05
 PAIRLESS = 0.1
 """Up to this share of a split, clips without their mirror image are worth a note."""
 EXAMPLES = 3
-
-logger = logging.getLogger(__name__)
 
 
 def examine(root: Path | str) -> list[Finding]:

@@ -39,24 +39,6 @@ class DatasetClip:
     captions: Sequence[tuple[Caption, float, float]]
 
 
-def write_dataset(
-    root: Path | str, clips: Iterable[DatasetClip], splits: Mapping[str, Sequence[str]]
-) -> None:
-    """Write `clips` to folder `root`, replacing a dataset that an earlier call wrote there.
-
-    `splits` maps train, val and test to clip ids. Clips may come from a generator: only one is held
-    at a time.
-
-    Raises:
-        InvalidOptionError: `root` holds something that we did not make, or an id is in two splits,
-            unknown, or in no split.
-        InvalidMotionError: a clip of the wrong shape, or not finite.
-        StorageError: the disk is full or read-only.
-    """
-    with staged_folder(root) as folder:
-        write_layout(folder, clips, splits)
-
-
 @contextmanager
 def staged_folder(root: Path | str, made_from: Mapping[str, Any] | None = None) -> Iterator[Path]:
     """Yield a new, empty sibling folder that takes the place of `root` when the block ends well.
@@ -102,10 +84,16 @@ def write_layout(
     statistics: Moments | None = None,
     pool: Sequence[str] = (),
 ) -> None:
-    """Write all files of a dataset into an existing folder; see `write_dataset`.
+    """Write all files of a dataset into an existing folder, such as `staged_folder` yields.
 
-    `statistics` of a larger set are written where given, as a published subset has them; so is the
-    `pool` of ids that the training part was drawn from (`pool.txt`), whose files are there, too.
+    `splits` maps train, val and test to clip ids. Clips may come from a generator: only one is held
+    at a time. `statistics` of a larger set are written where given, as a published subset has
+    them; so is the `pool` of ids that the training part was drawn from (`pool.txt`), whose files
+    are there, too.
+
+    Raises:
+        InvalidOptionError: an id is in two splits, unknown, or in no split.
+        InvalidMotionError: a clip of the wrong shape, or not finite.
     """
     _check_splits(splits)
     for name in ("new_joint_vecs", "new_joints", "texts"):

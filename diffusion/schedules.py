@@ -14,15 +14,15 @@ from loop.errors import InvalidOptionError
 MNIST_BETA_RANGE = (1e-4, 0.02)
 
 
-def cosine_betas(steps: int, max_beta: float = 0.999) -> np.ndarray:
+def cosine_betas(steps: int) -> np.ndarray:
     """Return the cosine schedule of Nichol & Dhariwal (arXiv 2102.09672, eq. 17), as MDM uses it.
 
     abar(u) = cos^2((u + .008) / 1.008 * pi / 2) for u = t / steps, and
-    beta_t = min(1 - abar((t + 1) / steps) / abar(t / steps), max_beta).
+    beta_t = min(1 - abar((t + 1) / steps) / abar(t / steps), 0.999), whose cap keeps the last
+    steps from destroying all signal at once.
 
     Args:
         steps: number of diffusion steps T.
-        max_beta: cap that keeps the last steps from destroying all signal at once.
 
     Returns:
         (T,) float64.
@@ -30,7 +30,7 @@ def cosine_betas(steps: int, max_beta: float = 0.999) -> np.ndarray:
     _check_steps(steps)
     alpha_bar = [math.cos((t / steps + 0.008) / 1.008 * math.pi / 2) ** 2 for t in range(steps + 1)]
     ratios = np.asarray(alpha_bar[1:]) / np.asarray(alpha_bar[:-1])
-    return np.minimum(1.0 - ratios, max_beta)
+    return np.minimum(1.0 - ratios, 0.999)
 
 
 def linear_betas(steps: int, start: float, end: float) -> np.ndarray:

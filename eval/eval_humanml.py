@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -31,10 +31,12 @@ from domains.motion.evaluator.protocol import (
     evaluate,
 )
 from domains.motion.presets import SAMPLE_GUIDANCE
+from domains.motion.recorded import RecordedArm, cache_of, own_evaluators
 from loop.cli import command
-from loop.errors import InvalidOptionError, RunStateError
+from loop.errors import InvalidOptionError
 from loop.rng import Stream
-from loop.rundir.files import read_json, storage, write_json
+from loop.rundir.files import storage, write_json
+from loop.rundir.layout import ARGUMENTS
 
 logger = logging.getLogger("scsc")
 
@@ -183,18 +185,13 @@ def _own(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
         arguments.text_encoder,
     )
     arm = arguments.model_path.resolve().parent
-    stored = read_json(arm / "args.json")
-    try:
-        judge = _Judge(
-            arguments.evaluator or stored.get("evaluator", "trained"),
-            Path(stored["dataset"]),
-            stored["preset"]["evaluator"],
-            arm.parent / "cache" / "evaluator",
-        )
-    except (KeyError, TypeError) as error:
-        raise RunStateError(
-            "args.json does not name dataset and evaluator", path=arm / "args.json"
-        ) from error
+    recorded = RecordedArm.read(arm / ARGUMENTS)
+    judge = _Judge(
+        arguments.evaluator or cast(EvaluatorKind, recorded.evaluator),
+        recorded.dataset,
+        recorded.preset.evaluator,
+        own_evaluators(cache_of(arm)),
+    )
     return denoiser, judge, load_split(arguments.data_dir or judge.trained_on, arguments.eval_split)
 
 

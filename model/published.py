@@ -56,7 +56,6 @@ class PublishedMDM:
         variance: of its reverse steps, for `diffusion.process.Diffusion`.
         unconditional: it was trained with hidden texts too, which guidance needs.
         text_encoder: name for `model.clip_encoder.text_encoder_named`.
-        arguments: all of args.json.
     """
 
     network: MDM | MDMDecoder
@@ -64,7 +63,6 @@ class PublishedMDM:
     variance: Variance
     unconditional: bool
     text_encoder: str
-    arguments: Mapping[str, Any]
 
 
 def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> PublishedMDM:
@@ -102,7 +100,6 @@ def load_published_mdm(path: Path | str, device: torch.device | str = "cpu") -> 
         "small" if arguments.get("sigma_small", True) else "large",
         arguments.get("cond_mask_prob", 0.1) > 0,
         "distilbert" if encoder == "bert" else encoder,
-        arguments,
     )
 
 

@@ -7,7 +7,6 @@ Options after `--` go to the domain, as its constructor names them:
 from __future__ import annotations
 
 import inspect
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from loop.interfaces import Domain
 from loop.mixing import POLICIES
 from loop.registry import Registry, construct
 
-logger = logging.getLogger("scsc")
 CORRECTIONS = Registry("correction function", {})
 
 

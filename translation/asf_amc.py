@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.arrays import Array
 from loop.errors import CorruptFileError, InvalidMotionError
 from loop.text import read_text
-
-Array = NDArray[np.float64]
 
 ROOT = "root"
 FPS = 120.0

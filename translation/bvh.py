@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import CorruptFileError, InvalidMotionError
 from loop.text import read_text
 from translation.rotations import qmul, qrot
-
-Array = NDArray[np.float64]
 
 _CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "XYZ")
 _UNITS_M = (1.0, 0.1, 0.0254, 0.01, 0.001)

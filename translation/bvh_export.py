@@ -6,15 +6,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.arrays import Array
 from body_models.skeleton import JOINT_COUNT, Skeleton
 from loop.errors import InvalidOptionError
 from loop.rundir.files import write_bytes
 from translation.ik import IKResult
-
-Array = NDArray[np.float64]
 
 CENTIMETRES = 100.0
 END_SITE_M = 0.05

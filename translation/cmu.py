@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError
 from translation.bvh import Bvh, metres_per_unit
-
-Array = NDArray[np.float64]
 
 FASTEST_M_S = 20.0
 """No foot of a person is faster, whatever it kicks; flipped joints of a broken take are."""

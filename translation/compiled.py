@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from body_models.arrays import Array
 
 jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 """How this project compiles loops."""

@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, RotationSpline
 
+from body_models.arrays import Array
 from body_models.skeleton import JOINT_COUNT
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
 from translation.rotations import qmul, qrot
-
-Array = NDArray[np.float64]
 
 URDF_SCALE = 0.25
 FRAME_SIZE = 44

@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import check_joints
 from translation.rotations import qbetween, qrot
-
-Array = NDArray[np.float64]
 
 TOES = (10, 11)
 REST_M_S = 0.25

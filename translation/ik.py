@@ -17,11 +17,10 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.ik_guess import guess_rotations
-
-Array = NDArray[np.float64]
 
 KNEES, ANKLES, TOES, ELBOWS = (4, 5), (7, 8), (10, 11), (18, 19)
 

@@ -7,13 +7,11 @@ only, so twists may jump between frames; ``translation.ik`` makes them continuou
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.arrays import Array
 from body_models.skeleton import BRANCHES, JOINT_COUNT, Skeleton, kabsch
 from translation.rotations import qbetween, qinv, qmul, qrot
-
-Array = NDArray[np.float64]
 
 HIPS, SHOULDERS = (1, 2), (16, 17)
 _FANS = dict(BRANCHES)

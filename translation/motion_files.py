@@ -119,15 +119,12 @@ def motion_paths(motions: Path) -> list[Path]:
     return found
 
 
-def read_motions(
-    path: Path, convention: Convention = _OURS, *, append_next: bool = False
-) -> list[NamedMotion]:
+def read_motions(path: Path, convention: Convention = _OURS) -> list[NamedMotion]:
     """Read all motions of a file; with several, their names are `<file>#<number>`.
 
     Args:
         path: a `.npy` file.
         convention: of its joints.
-        append_next: add the frame F + 1 that vectors lead to.
 
     Raises:
         MissingAssetError: no such file.
@@ -159,7 +156,7 @@ def read_motions(
     return [
         NamedMotion(
             name,
-            _joints(part, convention, path, append_next),
+            _joints(part, convention, path),
             FPS if part.shape[1:] == (VECTOR_SIZE,) else convention.fps,
             caption,
         )
@@ -167,34 +164,12 @@ def read_motions(
     ]
 
 
-def read_motion(
-    path: Path, convention: Convention = _OURS, *, append_next: bool = False
-) -> NDArray[np.float32]:
-    """Read joints (F, 22, 3) of a file that holds one motion; see `read_motions`.
-
-    Raises:
-        MissingAssetError, CorruptFileError, InvalidMotionError: as `read_motions`; also where the
-            file holds several.
-    """
-    motions = read_motions(path, convention, append_next=append_next)
-    if len(motions) > 1:
-        raise InvalidMotionError(
-            "One motion is needed here.",
-            path=path,
-            found=f"{len(motions)} motions",
-            remedy=f"python -m translation.export --motions '{path}' --out DIR --format npy",
-        )
-    return motions[0].joints
-
-
-def _joints(
-    part: NDArray[Any], convention: Convention, path: Path, append_next: bool
-) -> NDArray[np.float32]:
+def _joints(part: NDArray[np.float64], convention: Convention, path: Path) -> NDArray[np.float32]:
     try:
         if part.shape[1:] == (VECTOR_SIZE,):
-            joints = vectors_to_joints(part, append_next=append_next)
+            joints = vectors_to_joints(part)
             check_vectors(part, path)
-            check_decoded(part, joints[: len(part)], path)
+            check_decoded(part, joints, path)
             return joints
         joints = convention.convert(check_joints(part))
     except InvalidMotionError as error:
@@ -222,7 +197,7 @@ def _numbers(content: Any, path: Path) -> NDArray[np.float64]:
     return array
 
 
-def _split(array: NDArray[Any], path: Path) -> list[NDArray[Any]]:
+def _split(array: NDArray[np.float64], path: Path) -> list[NDArray[np.float64]]:
     """Split an array into its motions, each (F, 263) or (F, 22, 3)."""
     if array.ndim == 4 and array.shape[1:3] == (VECTOR_SIZE, 1):  # MDM before decoding
         array = np.moveaxis(array[:, :, 0], -1, 1)

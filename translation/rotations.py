@@ -6,9 +6,8 @@ Quaternions are ``quat_wxyz`` of unit length, in the last axis; all functions br
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from body_models.arrays import Array
 
 
 def cross(a: Array, b: Array) -> Array:

@@ -20,7 +20,7 @@ from loop.errors import InvalidOptionError, MissingAssetError
 from loop.progress import track
 from uhc.clips import ClipFilter, MotionClip, choose
 from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
-from uhc.evaluate import write_csv
+from uhc.evaluate import show_table, write_csv
 from uhc.measure.corruptions import KINDS
 from uhc.options import CorrectionOptions
 from uhc.trials import COLUMNS, STAGES, Row, Trials, run_trials
@@ -86,21 +86,6 @@ def summary(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     return lines
 
 
-def _show(rows: Sequence[Row]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    clips = len({row["id"] for row in rows})
-    table = Table(title=f"{clips} clips, medians over clips of the mean over draws")
-    for heading in ("corruption", "measure"):
-        table.add_column(heading)
-    for heading in (*MOTIONS, "simulated / kinematic"):
-        table.add_column(heading, justify="right")
-    for line in summary(rows):
-        table.add_row(*line)
-    Console().print(table)
-
-
 def main(
     motions: Path,
     out: Path,
@@ -138,7 +123,9 @@ def main(
     if not rows:
         raise MissingAssetError("None of these clips is a motion.", path=motions)
     write_csv(rows, out, digits=2)
-    _show(rows)
+    title = f"{len({row['id'] for row in rows})} clips, medians over clips of the mean over draws"
+    headings = ("corruption", "measure", *MOTIONS, "simulated / kinematic")
+    show_table(title, headings, summary(rows), 2)
     logger.info("Wrote %s", out)
 
 

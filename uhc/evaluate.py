@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -140,7 +140,7 @@ def _measures(prefix: str, joints: NDArray[np.float32] | None) -> Row:
     return {prefix + name: value for name, value in plausibility(joints).items()}
 
 
-def _grounded_float_mm(given: NDArray[Any], result: NDArray[Any] | None) -> float:
+def _grounded_float_mm(given: NDArray[np.floating], result: NDArray[np.floating] | None) -> float:
     """Measure how a result floats where its input is not in flight: jumps are no fault."""
     if result is None or not len(result):
         return float("nan")
@@ -161,15 +161,18 @@ def _median(rows: Sequence[Row], column: str) -> str:
     return f"{np.median(numbers):.3f}" if numbers else ""
 
 
-def _show(rows: Sequence[Row], which: str) -> None:
+def show_table(
+    title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], words: int
+) -> None:
+    """Print a table whose first `words` columns hold words, the others numbers."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{len(rows)} {which} clips, medians over successful ones")
-    for heading in ("measure", "input", "kinematic", "result"):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
-    for line in summary(rows):
-        table.add_row(*line)
+    table = Table(title=title)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < words else "right")
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
 
 
@@ -223,7 +226,8 @@ def main(
     report_left_out([clip.fault for clip in clips if clip.fault], len(clips), motions)
     for which, value in (("upright", 1), ("floor work and unreadable", 0)):
         if some := [row for row in rows if row["upright"] == value]:
-            _show(some, which)
+            title = f"{len(some)} {which} clips, medians over successful ones"
+            show_table(title, ("measure", "input", "kinematic", "result"), summary(some), 1)
     logger.info("Wrote %s", out)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from eval.metrics.frechet import fid
 from eval.metrics.kid import kid
 from eval.metrics.motion_spaces import MotionDistances, motion_spaces
@@ -36,7 +37,6 @@ from uhc.workers import WorkerLostError, run_batch
 
 logger = logging.getLogger(__name__)
 
-Array = NDArray[np.float64]
 Row = dict[str, object]
 METHODS: tuple[Method, ...] = ("kinematic", "refined", "simulated")
 REAL = "real"

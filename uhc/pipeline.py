@@ -10,11 +10,11 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import DEFAULT_SKELETON, check_joints
 from loop.errors import InvalidMotionError
 from translation.humanml import FPS
@@ -28,7 +28,6 @@ from uhc.measure.plausibility import mpjpe_mm
 from uhc.options import CorrectionOptions, Method, Outcome, failed_outcome
 from uhc.refine.solve import NEAR, refine, refine_firmly, unexplained_force
 
-Array = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 
 MAX_ROOT_STEP_M = 0.75
@@ -43,12 +42,14 @@ MAX_DISTANCE_M = 10_000.0
 """How far from the origin single precision still tells millimetres apart."""
 
 
-def correct_clip(joints: NDArray[Any], options: CorrectionOptions) -> Outcome:
+def correct_clip(joints: NDArray[np.floating], options: CorrectionOptions) -> Outcome:
     """Correct one motion (F, 22, 3), metres, y up, 20 fps; no content of a clip makes it raise."""
     return correct_stages(joints, replace(options, also=()))[options.method]
 
 
-def correct_stages(joints: NDArray[Any], options: CorrectionOptions) -> dict[Method, Outcome]:
+def correct_stages(
+    joints: NDArray[np.floating], options: CorrectionOptions
+) -> dict[Method, Outcome]:
     """Correct one motion by `options.method` and by each of `options.also`, in one pass."""
     wanted: set[Method] = {options.method, *options.also}
     started = time.perf_counter()
@@ -64,7 +65,7 @@ def correct_stages(joints: NDArray[Any], options: CorrectionOptions) -> dict[Met
 
 
 def _stages(
-    joints: NDArray[Any], options: CorrectionOptions, wanted: set[Method]
+    joints: NDArray[np.floating], options: CorrectionOptions, wanted: set[Method]
 ) -> Iterator[tuple[Method, Outcome]]:
     positions = check_joints(joints)
     if positions.ndim != 3:
@@ -190,7 +191,7 @@ def _simulated(tracked: Tracking, refined: Outcome, source: Array) -> Outcome:
     return _deliver(done, tracked.joints, source)
 
 
-def _deliver(done: Outcome, joints: NDArray[Any], source: Array) -> Outcome:
+def _deliver(done: Outcome, joints: NDArray[np.floating], source: Array) -> Outcome:
     """Add the motion and its distances to the input; a motion that is not finite fails."""
     if not np.isfinite(joints).all():
         return Outcome(None, False, done.method_used, "the result is not finite", done.detail)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import check_joints
 from loop.errors import SimulationError
 from translation.humanml import FPS
@@ -16,12 +15,10 @@ from uhc.control.simulation import Simulation
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.fitting import fit_motion
 from uhc.humanoid.segments import ANKLES
+from uhc.humanoid.untyped import mujoco
 from uhc.options import CorrectionOptions
 from uhc.pipeline import track_refined
 from uhc.refine.solve import NEAR, refine
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +47,7 @@ class Recording:
     lift: float
 
 
-def record(joints: NDArray[Any], options: CorrectionOptions | None = None) -> Recording:
+def record(joints: NDArray[np.floating], options: CorrectionOptions | None = None) -> Recording:
     """Correct joints (F, 22, 3), metres, y up, 20 fps, as `uhc.pipeline` does; keep the forces.
 
     What is recorded is the very simulation that the correction delivers, whatever controls it.

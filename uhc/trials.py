@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import Skeleton
 from uhc.clips import MotionClip
 from uhc.measure.corruptions import KINDS, UP, WITHOUT_DRAWS, corrupt
 from uhc.measure.plausibility import mpjpe_mm, plausibility
 from uhc.options import CorrectionOptions, Method, Outcome
 
-Array = NDArray[np.float64]
 Row = dict[str, object]
 
 STAGES: tuple[Method, ...] = ("kinematic", "refined", "simulated")

@@ -23,9 +23,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from domains.gaussian.domain import (
     GaussianSettings,
@@ -51,24 +51,19 @@ MAP_WEIGHTS = np.linspace(0.0, 1.0, 11)
 """t = gamma / (1 + gamma): an axis on which an infinite gamma has a place."""
 
 
-def theorem_constant(ratio: Any, epsilon: float = 0.0, lipschitz: float = 0.0, alpha: float = 1.0):
-    """Return c = λ (1 + ε L / α); with L = 0, as for the Gaussian in natural parameters, c = λ."""
-    return np.asarray(ratio, dtype=np.float64) * (1.0 + epsilon * lipschitz / alpha)
-
-
-def rho(c: Any, gamma: Any) -> np.ndarray:
+def rho(c: ArrayLike, gamma: ArrayLike) -> np.ndarray:
     """Return the theorem's factor c / ((1+γ)(1-c)), ∞ where c >= 1; it bounds only if < 1."""
     c, gamma = np.broadcast_arrays(np.asarray(c, dtype=np.float64), np.asarray(gamma, dtype=float))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(c < 1.0, c / ((1.0 + gamma) * (1.0 - c)), np.inf)
 
 
-def border(gamma: Any) -> np.ndarray:
+def border(gamma: ArrayLike) -> np.ndarray:
     """Return the largest c for which rho < 1: (1+γ)/(2+γ); 1/2 at γ = 0 (arXiv 2310.00429)."""
     return 1.0 - 1.0 / (2.0 + np.asarray(gamma, dtype=np.float64))
 
 
-def gaussian_factor(ratio: Any, gamma: Any) -> np.ndarray:
+def gaussian_factor(ratio: ArrayLike, gamma: ArrayLike) -> np.ndarray:
     """Return the Gaussian's own factor λ / ((1+λ)(1+γ)), exact for unlimited samples."""
     ratio, gamma = np.asarray(ratio, dtype=np.float64), np.asarray(gamma, dtype=np.float64)
     return ratio / ((1.0 + ratio) * (1.0 + gamma))

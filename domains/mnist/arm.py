@@ -18,7 +18,7 @@ from domains.mnist.precision import threads_of
 from loop.arm import Arm, run_arm
 from loop.cycle import LoopSettings
 from loop.interfaces import LargeFiles
-from loop.rundir.layout import Layout
+from loop.rundir.layout import NUMBERED, Layout
 from model.threads import threads
 
 
@@ -29,7 +29,7 @@ def mnist_layout() -> Layout:
         epoch = checkpoint.removeprefix("model_").removesuffix(".pth")
         return ("0",) if generation else ("0", epoch)
 
-    return Layout(prefix="", digits=2, keys=keys)
+    return dataclasses.replace(NUMBERED, keys=keys)
 
 
 def run(arguments: MnistArguments) -> None:

@@ -12,10 +12,10 @@ from domains.mnist.evaluation import MnistEvaluation
 from domains.mnist.experiment import MnistExperiment, experiment_of
 from domains.mnist.files import LARGE_FILES, CorrectionFiles, SampleFiles
 from domains.mnist.generator import MnistGenerator
-from domains.mnist.precision import device_named
 from domains.mnist.real import real_and_reserve, synthetic_count
 from loop.arm import Built
 from loop.interfaces import Correction, NoCorrection
+from model.device import device_named
 
 
 def build_domain(

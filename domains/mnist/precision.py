@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
-from loop.errors import InvalidOptionError
 from model.compiled import can_compile
+from model.device import device_named
 from model.precision import bfloat16_pays
 
 COMPILED_FROM = 64
@@ -24,24 +22,6 @@ def threads_of(width: int) -> int | None:
     One thread also makes the weights independent of how many cores an arm happens to get.
     """
     return 1 if width < THREADS_FROM else None
-
-
-def device_named(name: str) -> torch.device:
-    """Return the device of that name; `auto` is a GPU if there is one.
-
-    Raises:
-        InvalidOptionError: the device is not there.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidOptionError(
-            "this device cannot be used", found=f"{name}: {error}", remedy="try --device cpu"
-        ) from error
-    return device
 
 
 def runs_in_bfloat16(precision: str, device: str, faithful: bool) -> bool:

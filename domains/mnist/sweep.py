@@ -11,10 +11,9 @@ from pathlib import Path
 
 from domains.mnist.arguments import WITH_CORRECTION
 from domains.mnist.presets import MnistPreset, preset_named
-from loop.rundir.layout import Layout
+from loop.rundir.layout import NUMBERED
 from loop.sweep.plan import DEVICE, Job, Plan, Request
 
-LAYOUT = Layout(prefix="", digits=2)
 SCRIPTS = Path("exp_scripts/mnist")
 OUTPUTS = Path("exp_outputs")
 
@@ -81,7 +80,7 @@ def arm_job(
         run=parent / f"{train_type}_{number}",
         last=last,
         kind=kind or train_type,
-        layout=LAYOUT,
+        layout=NUMBERED,
     )
 
 

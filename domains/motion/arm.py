@@ -11,10 +11,11 @@ from typing import Any
 
 from domains.motion.arguments import Arguments
 from domains.motion.checkpoints.shipped import WEIGHTS, digest
-from domains.motion.distributed import TorchDistributed, device_named, joined_processes
+from domains.motion.distributed import TorchDistributed, joined_processes, own_device
 from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain, check_ratio
 from domains.motion.files import LARGE_FILES
 from domains.motion.generator import read_checkpoints
+from domains.motion.recorded import cache_of
 from loop.arm import Arm, run_arm
 from loop.cycle import LoopSettings
 from loop.strength import recorded_gamma
@@ -59,7 +60,7 @@ def run(arguments: Arguments) -> None:
             loggers=arguments.loggers,
             distributed=distributed,
         )
-        device = device_named(arguments.device, distributed)
+        device = own_device(arguments.device, distributed)
         run_arm(arm, lambda: build_domain(experiment, arguments.workers, device, distributed))
 
 
@@ -71,7 +72,7 @@ def _experiment(arguments: Arguments) -> MotionExperiment:
     raw = arguments.augmentation_type == "raw_mdm_output"
     return MotionExperiment(
         dataset=arguments.mini_dataset_dir,
-        cache=arguments.save_dir.parent / "cache",
+        cache=cache_of(arguments.save_dir),
         preset=arguments.numbers(),
         protocol=arguments.protocol(),
         correction="none" if raw else arguments.correction,

@@ -9,7 +9,7 @@ import filecmp
 import logging
 from pathlib import Path
 
-from domains.motion.experiments import GENERATION_0, Experiment, experiment_named
+from domains.motion.experiments import GENERATION_0, experiment_named
 from domains.motion.scripts import require_generation_0
 from loop.errors import RunStateError
 from loop.rundir.directory import EVALUATION
@@ -34,11 +34,6 @@ def copy_experiment(dataset: str, preset: str | None = None, seed: int | None = 
     experiment = experiment_named(dataset, preset)
     if seed is not None:
         experiment = experiment.with_seed(seed)
-    copy_to_arms(experiment)
-
-
-def copy_to_arms(experiment: Experiment) -> None:
-    """Copy generation 0 to every arm; see `copy_experiment`."""
     require_generation_0(experiment)
     source, others = experiment.generation_0, []
     for arm in experiment.arms():

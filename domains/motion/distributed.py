@@ -17,7 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from loop.errors import InvalidOptionError, JobFailedError
+from loop.errors import JobFailedError
+from model.device import device_named
 
 PATIENCE = timedelta(days=7)
 """How long a process waits for one that is alive; a dead one ends the waiting at once."""
@@ -49,19 +50,6 @@ class TorchDistributed:
         if self.size == 1:
             return
         _add_up(torch.zeros(1))  # on the CPU: NCCL, on GPUs, is an impatient waiter
-
-    @contextmanager
-    def leader_first(self) -> Iterator[None]:
-        """Let the first process do something alone, such as filling a cache, and then the others.
-
-        Raises:
-            JobFailedError: another process died.
-        """
-        if not self.leads:
-            self.wait()
-        yield
-        if self.leads:
-            self.wait()
 
     def share(self, count: int) -> slice:
         """Return the rows of a batch of `count` that this process trains on."""
@@ -120,8 +108,8 @@ def joined_processes() -> Iterator[TorchDistributed]:
         dist.destroy_process_group()
 
 
-def device_named(name: str, distributed: TorchDistributed) -> torch.device:
-    """Return the device of that name; `auto` is a GPU if there is one, one for each process.
+def own_device(name: str, distributed: TorchDistributed) -> torch.device:
+    """Return the device of that name, `auto` or the number of a GPU; each process its own.
 
     Raises:
         InvalidOptionError: it is not there.
@@ -130,13 +118,4 @@ def device_named(name: str, distributed: TorchDistributed) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and distributed.size > 1:
         name = f"cuda:{distributed.local_rank}"
-    if name.isdigit():  # published: the number of a GPU
-        name = f"cuda:{name}"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidOptionError(
-            "this device cannot be used", found=f"{name}: {error}", remedy="try --device cpu"
-        ) from error
-    return device
+    return device_named(f"cuda:{name}" if name.isdigit() else name)  # published: a number

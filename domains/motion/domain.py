@@ -25,6 +25,7 @@ from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, Samp
 from domains.motion.generator import MotionGenerator
 from domains.motion.presets import CORRECTED, MotionPreset, Protocol, preset_named
 from domains.motion.published_evaluation import PublishedEvaluation
+from domains.motion.recorded import own_evaluators
 from domains.motion.registries import CORRECTIONS, EVALUATORS
 from domains.motion.repeated_evaluation import RepeatedEvaluation
 from loop.arm import Built
@@ -217,7 +218,7 @@ def _judge(
         captions=(caption for item in _prompts(experiment, test) for caption in item.captions),
         device=device,
         skip_damaged=experiment.protocol.skip_damaged,
-        own=experiment.cache / "evaluator",
+        own=own_evaluators(experiment.cache),
         pool=pool,
     )
 

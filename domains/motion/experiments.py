@@ -14,7 +14,9 @@ from pathlib import Path
 
 from domains.motion.presets import PRESETS, MotionPreset, preset_named
 from loop.errors import InvalidOptionError, MissingAssetError
+from loop.rundir import layout
 from loop.rundir.files import read_json
+from loop.rundir.layout import ARGUMENTS, FINETUNING
 
 logger = logging.getLogger("scsc")
 
@@ -24,16 +26,17 @@ COMPLETE, PARENT = DATASETS / "HumanML3D", DATASETS / "HumanML3D_subset_2794"
 """What `exp_scripts/filter_dataset.py` takes clips from: for 2794, and for the smaller ones."""
 GENERATION_0 = "generation_0"
 """Name of the arm that trains generation 0, and of the folder of that generation."""
-BASELINE, RAW, WITH_CORRECTION = "baseline", "raw", "corrected"
+BASELINE, RAW, WITH_CORRECTION = layout.BASELINE, "raw", "corrected"
+KINEMATIC, REFINED, FILTER, NEAREST = "kinematic", "refined", "filter", "nearest"
 _AUGMENTATION, _IMITATION = "--augmentation_type", ("--augmentation_type", "imitation_output")
 ARMS = {
     BASELINE: ("", ()),
     RAW: ("", (_AUGMENTATION, "raw_mdm_output")),
-    WITH_CORRECTION: ("_with_correction", _IMITATION),
-    "kinematic": ("_kinematic", (*_IMITATION, "--correction", "kinematic")),
-    "refined": ("_refined", (*_IMITATION, "--correction", "refined")),
-    "filter": ("_filter", (_AUGMENTATION, "filter")),
-    "nearest": ("_nearest", (*_IMITATION, "--correction", "nearest")),
+    WITH_CORRECTION: (layout.WITH_CORRECTION.removeprefix(FINETUNING), _IMITATION),
+    KINEMATIC: ("_kinematic", (*_IMITATION, "--correction", "kinematic")),
+    REFINED: ("_refined", (*_IMITATION, "--correction", "refined")),
+    FILTER: ("_filter", (_AUGMENTATION, "filter")),
+    NEAREST: ("_nearest", (*_IMITATION, "--correction", "nearest")),
 }
 """Kind of arm -> what its folder name ends in, and the trainer's options beside lambda."""
 PUBLISHED_ARMS = (BASELINE, RAW, WITH_CORRECTION)
@@ -130,7 +133,7 @@ class Experiment:
         if int(percent) not in (published := [round(100 * ratio) for ratio in self.preset.ratios]):
             known = ", ".join(self._digits(each) for each in published)
             logger.warning("%s %% is no ratio of this size; published: %s", percent, known)
-        name = f"synthetic_percent_{self._digits(int(percent))}_iterative_finetuning"
+        name = f"synthetic_percent_{self._digits(int(percent))}_{FINETUNING}"
         return Arm(name + ARMS[kind][0], int(percent) / 100, kind)
 
     def _digits(self, percent: int) -> str:
@@ -181,7 +184,7 @@ def recorded_experiment(name: str, preset: str | None = None) -> Experiment:
     _check_name(name)
     runs = _runs(name)
     folders = [runs, *sorted(runs.parent.glob(f"{runs.name}_seed_*"))]
-    for path in (path for folder in folders for path in sorted(folder.glob("*/args.json"))):
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{ARGUMENTS}"))):
         stored = read_json(path)
         row = stored.get("preset") if isinstance(stored, dict) else None
         if preset is None and isinstance(row, dict) and row.get("name") in PRESETS:

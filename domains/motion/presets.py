@@ -149,6 +149,10 @@ class MotionPreset:
     keep: str = "last"
     keep_samples: str = "every:10"
 
+    def steps_until(self, generation: int) -> int:
+        """Count the optimiser steps that a model of this generation has behind it."""
+        return self.generation_0_steps + generation * self.steps_per_generation
+
 
 SMALL_RATIOS = (0.25, 0.50, 0.75, 1.00)  # [P] copy_generation_0.py
 PRESETS: dict[str, MotionPreset] = {

@@ -24,14 +24,14 @@ from domains.motion.experiments import (
     experiment_named,
 )
 from loop.cli import command
-from loop.errors import InvalidOptionError, MissingAssetError
-from loop.rundir.directory import EVALUATION
+from loop.errors import InvalidOptionError
+from loop.rundir import generation_0, layout
+from loop.rundir.layout import EVALUATION, FINETUNING
 
 logger = logging.getLogger("scsc")
 
-FINETUNING = "iterative_finetuning"
-CORRECTED = "iterative_finetuning_with_correction"
-KINDS = (GENERATION_0, BASELINE, FINETUNING, CORRECTED)
+WITH_PERCENT = (FINETUNING, layout.WITH_CORRECTION)
+KINDS = (GENERATION_0, BASELINE, *WITH_PERCENT)
 HELP = """\
 usage: bash exp_scripts/train_generation_0.sh DATASET [options]
        bash exp_scripts/train_baseline.sh DATASET [options]
@@ -74,7 +74,7 @@ def command_line(arguments: Sequence[str]) -> list[str]:
     first = next((i for i, word in enumerate(rest) if word.startswith("-")), len(rest))
     words, options = rest[:first], rest[first:]
     kind = words.pop(0) if words else ""
-    wanted = ["DATASET", "PP"] if kind in (FINETUNING, CORRECTED) else ["DATASET"]
+    wanted = ["DATASET", "PP"] if kind in WITH_PERCENT else ["DATASET"]
     if len(words) == 1 < len(wanted):
         words.append("")  # refused below, together with the percentages of this size
     if kind not in KINDS or len(words) != len(wanted):
@@ -94,9 +94,9 @@ def command_line(arguments: Sequence[str]) -> list[str]:
 
 
 def _arm(experiment: Experiment, kind: str, percent: Sequence[str]) -> Arm:
-    if percent:
-        return experiment.arm(percent[0], WITH_CORRECTION if kind == CORRECTED else RAW)
-    return Arm(kind)
+    if not percent:
+        return Arm(kind)
+    return experiment.arm(percent[0], RAW if kind == FINETUNING else WITH_CORRECTION)
 
 
 def arm_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) -> list[str]:
@@ -128,14 +128,11 @@ def require_generation_0(experiment: Experiment) -> None:
     Raises:
         MissingAssetError: it is not finished.
     """
-    if not (experiment.generation_0 / EVALUATION).is_file():
-        raise MissingAssetError(
-            "generation 0 is not there to start from",
-            path=experiment.generation_0,
-            expected=EVALUATION,
-            remedy=f"bash exp_scripts/train_generation_0.sh {experiment.name} and the options that "
-            "this command was given",
-        )
+    generation_0.require_generation_0(
+        experiment.generation_0,
+        f"bash exp_scripts/train_generation_0.sh {experiment.name} and the options that this "
+        "command was given",
+    )
 
 
 def main() -> None:

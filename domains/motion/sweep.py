@@ -11,8 +11,12 @@ from pathlib import Path
 
 from domains.motion.experiments import (
     BASELINE,
+    FILTER,
     GENERATION_0,
+    KINEMATIC,
     PUBLISHED_ARMS,
+    REFINED,
+    WITH_CORRECTION,
     Arm,
     Experiment,
     experiment_named,
@@ -63,7 +67,7 @@ def motion_plan(experiment: Experiment, request: Request) -> Plan:
 
 def _longest_first(arms: Sequence[Arm]) -> list[Arm]:
     """Sort arms: with physics, then the baseline, then others; so the slots run empty together."""
-    order = ("corrected", "filter", "refined", "kinematic", BASELINE)
+    order = (WITH_CORRECTION, FILTER, REFINED, KINEMATIC, BASELINE)
     return sorted(arms, key=lambda arm: (*order, arm.kind).index(arm.kind))
 
 

@@ -40,7 +40,6 @@ def mean_pairwise_interval(
     *,
     blocks: Blocks | None = None,
     resamples: int = 200,
-    level: float = 0.95,
 ) -> Interval:
     """Compute `mean_pairwise_distance` with its interval by block bootstrap."""
     table = require_samples(features, "pairwise distance", at_least=2)
@@ -50,7 +49,7 @@ def mean_pairwise_interval(
         return mean_of_pairs(distances, np.bincount(rows, minlength=len(table)).astype(np.float64))
 
     blocks = blocks or Blocks(len(table))
-    return bootstrap_interval(mean, [blocks], rng, resamples=resamples, level=level, lowest=0.0)
+    return bootstrap_interval(mean, [blocks], rng, resamples=resamples, lowest=0.0)
 
 
 def vendi_score(features: ArrayLike, bandwidth: float) -> float:
@@ -73,7 +72,6 @@ def vendi_interval(
     *,
     blocks: Blocks | None = None,
     resamples: int = 200,
-    level: float = 0.95,
 ) -> Interval:
     """Compute `vendi_score` with its interval by block bootstrap."""
     table = require_samples(features, "Vendi score")
@@ -83,7 +81,6 @@ def vendi_interval(
         [blocks or Blocks(len(table))],
         rng,
         resamples=resamples,
-        level=level,
         lowest=1.0,
         highest=float(len(table)),
     )

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from body_models.arrays import Array
 from body_models.skeleton import MIRROR, PARENTS
 
-Array = NDArray[np.float64]
 LIMBS = (4, 5, 7, 8, 18, 19, 20, 21)
 """Knees, ankles, elbows, wrists: the far ends of the bones that `stretched_bones` lengthens."""
 

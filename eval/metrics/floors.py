@@ -24,7 +24,6 @@ def floor_by_halves(
     blocks: Blocks | None = None,
     distance: Callable[[Features, Features], float] = fid,
     splits: int = 20,
-    level: float = 0.95,
 ) -> Interval:
     """Average the distance of two disjoint random halves of `real` (N, D), with its interval.
 
@@ -35,7 +34,7 @@ def floor_by_halves(
     features = require_samples(real, "real-against-real floor", at_least=4)
     blocks = blocks or Blocks(len(features))
     pairs = (blocks.halves(rng) for _ in range(_positive(splits)))
-    return spread([distance(features[first], features[second]) for first, second in pairs], level)
+    return spread([distance(features[first], features[second]) for first, second in pairs])
 
 
 def floor_by_resampling(
@@ -44,7 +43,6 @@ def floor_by_resampling(
     *,
     sizes: tuple[int, int] | None = None,
     resamples: int = 20,
-    level: float = 0.95,
 ) -> Interval:
     """Estimate the mean FID of two resamples (with replacement) of `real` (N, D), and its interval.
 
@@ -64,7 +62,7 @@ def floor_by_resampling(
         )
         for _ in range(_positive(resamples))
     ]
-    return spread(draws, level)
+    return spread(draws)
 
 
 def _positive(count: int) -> int:

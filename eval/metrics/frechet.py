@@ -54,7 +54,6 @@ def fid_interval(
     *,
     blocks: tuple[Blocks, Blocks] | None = None,
     resamples: int = 200,
-    level: float = 0.95,
 ) -> Interval:
     """Compute FID with its bootstrap interval (see `bootstrap_interval`): both sets are resampled.
 
@@ -66,7 +65,6 @@ def fid_interval(
         blocks or (Blocks(len(first)), Blocks(len(second))),
         rng,
         resamples=resamples,
-        level=level,
         lowest=0.0,
     )
 

@@ -27,7 +27,6 @@ def kid_interval(
     *,
     blocks: tuple[Blocks, Blocks] | None = None,
     resamples: int = 200,
-    level: float = 0.95,
 ) -> Interval:
     """Compute KID with its interval by block bootstrap over both sets, see `bootstrap_interval`."""
     kernels = _Kernels(a, b)
@@ -36,7 +35,6 @@ def kid_interval(
         blocks or (Blocks(kernels.sizes[0]), Blocks(kernels.sizes[1])),
         rng,
         resamples=resamples,
-        level=level,
     )
 
 

@@ -8,14 +8,12 @@ the rate of the motion, where fairmotion's geometric ones assume 120 frames a se
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import check_joints
 
-Array = NDArray[np.float64]
 FPS = 20.0
 HALF_WINDOW = 2
 """Velocities and accelerations are means over so many frames on either side."""
@@ -31,7 +29,7 @@ L_SHOULDER, L_ELBOW, L_WRIST = 16, 18, 20
 R_SHOULDER, R_ELBOW, R_WRIST = 17, 19, 21
 
 
-def kinetic_features(joints: NDArray[Any], fps: float = FPS) -> Array:
+def kinetic_features(joints: NDArray[np.floating], fps: float = FPS) -> Array:
     """Measure mean squared speed, horizontal and vertical, and mean acceleration of every joint.
 
     Args:
@@ -63,7 +61,7 @@ def _moving_mean(values: Array, centres: int) -> Array:
     return (total[last] - total[first]) / (last - first)[:, None, None]
 
 
-def geometric_features(joints: NDArray[Any], fps: float = FPS) -> Array:
+def geometric_features(joints: NDArray[np.floating], fps: float = FPS) -> Array:
     """Count in what share of the frames each of 32 relations between body parts holds.
 
     Args:

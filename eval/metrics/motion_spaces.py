@@ -10,7 +10,6 @@ scaled to unit variance. What a distance of 1 means is then the same for all set
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +29,13 @@ LEAST = 0.1
 """Least deviation of a principal component, in deviations of the columns, to be kept."""
 
 
-def motion_spaces(motions: Sequence[NDArray[Any]], fps: float = FPS) -> dict[str, Features]:
+def motion_spaces(motions: Sequence[NDArray[np.floating]]) -> dict[str, Features]:
     """Describe motions (F_i, 22, 3), metres, y up: `kinetic` (N, 66), `geometric` (N, 32).
 
     Raises InvalidMotionError on bad joints or fewer than four frames.
     """
-    kinetic = np.stack([kinetic_features(joints, fps) for joints in motions])
-    geometric = np.stack([geometric_features(joints, fps) for joints in motions])
+    kinetic = np.stack([kinetic_features(joints, FPS) for joints in motions])
+    geometric = np.stack([geometric_features(joints, FPS) for joints in motions])
     return {"kinetic": np.log(kinetic + SMALL), "geometric": geometric}
 
 

@@ -17,22 +17,6 @@ _CHUNK_ENTRIES = 4_000_000
 
 
 @dataclass(frozen=True)
-class PrecisionRecall:
-    """Shares in 0..1: generated samples inside the real set; real samples inside the generated."""
-
-    precision: float
-    recall: float
-
-
-@dataclass(frozen=True)
-class DensityCoverage:
-    """Density (0 upwards, 1 for the real distribution) and coverage (0..1)."""
-
-    density: float
-    coverage: float
-
-
-@dataclass(frozen=True)
 class Verdicts:
     """What precision, recall, density and coverage are the means of, sample by sample.
 
@@ -65,30 +49,14 @@ class Memorisation:
     """Share of generated samples that are equal to a training sample."""
 
 
-def precision_recall(real: ArrayLike, generated: ArrayLike, *, k: int = 3) -> PrecisionRecall:
-    """Compute improved precision and recall (Kynkäänniemi et al. 2019): balls to k-th neighbours.
-
-    real (N, D), generated (M, D), N and M > k. The ball of a sample reaches to its k-th nearest
-    neighbour other than itself; its border belongs to it.
-    Raises InvalidSamplesError on bad features or too few samples.
-    """
-    found = verdicts(real, generated, k=k, coverage_k=k)
-    return PrecisionRecall(float(found.precision.mean()), float(found.recall.mean()))
-
-
-def density_coverage(real: ArrayLike, generated: ArrayLike, *, k: int = 5) -> DensityCoverage:
-    """Compute density and coverage (Naeem et al. 2020): balls around the real samples only.
-
-    For two draws of one distribution density is 1 and coverage about 1 - 2^-k on average.
-    Raises InvalidSamplesError on bad features or too few samples.
-    """
-    found = verdicts(real, generated, k=k, coverage_k=k)
-    return DensityCoverage(float(found.density.mean()), float(found.coverage.mean()))
-
-
 def verdicts(real: ArrayLike, generated: ArrayLike, *, k: int = 3, coverage_k: int = 5) -> Verdicts:
-    """Judge sample by sample what four metrics average; k of precision and recall, then the others.
+    """Judge sample by sample what four metrics average.
 
+    Improved precision and recall (Kynkäänniemi et al. 2019) with balls to the `k`-th neighbour
+    around the samples of either set; density and coverage (Naeem et al. 2020) with balls to the
+    `coverage_k`-th around the real samples only: for two draws of one distribution density is 1 and
+    coverage about 1 - 2^-k on average. real (N, D), generated (M, D), N and M > both. The ball of a
+    sample reaches to its neighbour other than itself; its border belongs to it.
     Raises InvalidSamplesError on bad features or too few samples.
     """
     first, second = _pair(real, generated, max(k, coverage_k))
@@ -155,12 +123,6 @@ def _compare(to_train: Features, to_held_out: Features, train: int, held_out: in
 
 def _closer(to_train: Features, to_held_out: Features) -> Features:
     return (to_train < to_held_out) + 0.5 * (to_train == to_held_out)
-
-
-def closer_to_train(generated: ArrayLike, train: ArrayLike, held_out: ArrayLike) -> Features:
-    """Judge `Memorisation.closer_to_train` sample by sample: (M,) of 0, 1, .5 for an exact tie."""
-    tables = _three_tables(generated, train, held_out, "features")
-    return _closer(*(nearest_distances(tables[0], other) for other in tables[1:]))
 
 
 def nearest_distances(queries: ArrayLike, points: ArrayLike) -> Features:

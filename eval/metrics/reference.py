@@ -56,7 +56,7 @@ class Reference:
         return frechet_distance(*self._moments, table.mean(axis=0), np.cov(table, rowvar=False))
 
     def fidelity(self, generated: ArrayLike) -> Fidelity:
-        """Compute `precision_recall` and `density_coverage` of `eval.metrics.neighbours` at once.
+        """Compute the means of `eval.metrics.neighbours.verdicts`.
 
         generated: (M, D), M > 3. Raises InvalidSamplesError on bad features.
         """

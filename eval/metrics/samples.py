@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from loop.errors import InvalidSamplesError
 
-Features = NDArray[np.floating[Any]]
+Features = NDArray[np.floating]
 """float64 in fact; scipy and numpy promise no more than "floating" in their annotations."""
 
 

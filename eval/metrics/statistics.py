@@ -117,8 +117,7 @@ def bootstrap_interval(
     return Interval(float(value), float(low), float(high), level, resamples)
 
 
-def spread(draws: Sequence[float], level: float = 0.95) -> Interval:
-    """Return mean and central interval of single draws: where one such number falls."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return Interval(float(np.mean(draws)), float(low), float(high), level, len(draws))
+def spread(draws: Sequence[float]) -> Interval:
+    """Return mean and central 95 % of single draws: where one such number falls."""
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Interval(float(np.mean(draws)), float(low), float(high), 0.95, len(draws))

@@ -12,6 +12,7 @@ from typing import Any
 from loop.errors import MissingAssetError, RunStateError
 from loop.rundir.files import read_json, storage, sync_folder, sync_tree
 from loop.rundir.layout import ARGUMENTS, EVALUATION
+from loop.rundir.stage import PARTIAL
 
 SHARED_BYTES = 2**20
 """Smaller files are copied, so that nobody who edits one by hand edits those of all arms."""
@@ -88,7 +89,7 @@ def copy_generation_0(generation_0: Path, arm: Path) -> None:
     target = arm / generation_0.name
     if target.exists():
         return
-    partial = arm / f".{target.name}.{os.getpid()}.partial"
+    partial = arm / f".{target.name}.{os.getpid()}{PARTIAL}"
     with storage(arm):
         arm.mkdir(parents=True, exist_ok=True)
         shutil.copytree(generation_0, partial, copy_function=_link_or_copy)

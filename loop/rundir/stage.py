@@ -26,7 +26,7 @@ from loop.rundir.files import (
     sync_tree,
     write_json,
 )
-from loop.rundir.layout import EvaluationFile, Layout
+from loop.rundir.layout import TIMES, EvaluationFile, Layout
 
 Value = TypeVar("Value")
 WORK = ".work_"
@@ -134,7 +134,7 @@ class WorkFolder(Generic[BatchT]):
         self._distributed.wait()
 
     def _note_time(self, stage: str, seconds: float) -> None:
-        path = self._arm / "times.csv"
+        path = self._arm / TIMES
         with storage(path), path.open("a") as file:
             file.write(f"{self._generation},{stage},{seconds:.3f}\n")
 

@@ -6,7 +6,6 @@ again; it goes on where it was, because every arm does.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import re
@@ -31,8 +30,6 @@ from loop.sweep.local import POLL_S, explain, start, stop
 from loop.sweep.machine import Share
 from loop.sweep.outcomes import note
 from loop.sweep.plan import Job, Plan
-
-logger = logging.getLogger("scsc.loop")
 
 VERDICT_S = 5.0
 """How long an interrupted job waits for Slurm to say whether it is to be queued again."""

@@ -80,7 +80,7 @@ def test_skeleton_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="read-only"):
         DEFAULT_SKELETON.offsets[0] = 1.0
     with pytest.raises(FrozenInstanceError):
-        DEFAULT_SKELETON.names = ()  # pyright: ignore[reportAttributeAccessIssue]
+        DEFAULT_SKELETON.parents = ()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize(

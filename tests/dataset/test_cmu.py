@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dataset.cmu import build
 from dataset.cmu_plan import assign_splits
-from dataset.cmu_takes import cmu_clips
+from dataset.cmu_takes import read_takes
 from dataset.doctor import examine
 from dataset.humanml3d import load_split, read_ids
 from dataset.windows import LONGEST, SHORTEST, windows_of
@@ -43,15 +43,16 @@ def made(bvh_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_clips_are_people_on_a_floor(bvh_dir: Path) -> None:
-    clips = {name: (joints, text) for name, joints, text in cmu_clips(bvh_dir)}
+    read = [read for read in read_takes(bvh_dir) if read.joints is not None]
+    clips = {take.take.name: take.joints for take in read}
     assert set(clips) == set(TAKES) - {"13_33", "05_16"}
-    assert clips["07_01"][1] == "walk"
-    for name, (joints, _) in clips.items():
+    assert {take.take.name: take.take.description for take in read}["07_01"] == "walk"
+    for name, joints in clips.items():
         assert joints.dtype == np.float32 and joints.shape[1:] == (22, 3)
         lowest = joints[..., 1].min(axis=1)
         assert lowest.min() > -0.05 and np.quantile(lowest, 0.2) < 0.03, name
         np.testing.assert_allclose(joints[0, 0, [0, 2]], 0, atol=1e-6)
-    assert len(clips["07_01"][0]) == pytest.approx((317 - 9) / 6, abs=1)
+    assert len(clips["07_01"]) == pytest.approx((317 - 9) / 6, abs=1)
 
 
 def test_windows_are_dealt_with_their_mirror_images(made: Path) -> None:
@@ -168,13 +169,13 @@ def test_split_rule() -> None:
 
 def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError, match="no motion capture files"):
-        list(cmu_clips(tmp_path))
+        list(read_takes(tmp_path))
     (tmp_path / "07_01.bvh").write_text("HIERARCHY")
     with pytest.raises(MissingAssetError, match="index"):
-        list(cmu_clips(tmp_path))
+        list(read_takes(tmp_path))
     (tmp_path / "CMU-INDEX.txt").write_text("Subject #7 (walk)\n07_01  walk\n")
     with pytest.raises(CorruptFileError, match="07_01"):
-        list(cmu_clips(tmp_path))
+        list(read_takes(tmp_path))
 
 
 def test_foreign_folder_is_refused(bvh_dir: Path, tmp_path: Path) -> None:

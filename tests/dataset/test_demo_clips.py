@@ -13,7 +13,7 @@ import pytest
 
 from dataset import demo_source
 from dataset.captions import read_captions
-from dataset.demo_clips import build, load_whole_clips
+from dataset.demo_clips import build
 from dataset.doctor import examine
 from dataset.humanml3d import SPLITS, load_split, read_ids
 from dataset.split_distance import WARNING, split_distance
@@ -119,9 +119,8 @@ def test_left_turns_turn_left_and_say_so(demo: Path) -> None:
 
 
 def test_runners_and_walkers_and_crawlers_move_forward(demo: Path) -> None:
-    clips = load_whole_clips(demo)
     for name, slowest, fastest in (("walk", 0.7, 1.5), ("run", 2.5, 4.5), ("crawl", 0.1, 0.5)):
-        joints = clips[name]
+        joints = np.load(demo / "clips" / f"{name}.npy")
         seconds = (len(joints) - 1) / 20
         speed = (joints[-1, 0] - joints[0, 0])[2] / seconds
         assert slowest < speed < fastest, name
@@ -131,7 +130,7 @@ def test_runners_and_walkers_and_crawlers_move_forward(demo: Path) -> None:
 
 
 def test_whole_clips(demo: Path) -> None:
-    clips = load_whole_clips(demo)
+    clips = {path.stem: np.load(path) for path in (demo / "clips").glob("*.npy")}
     assert len(clips) == 20
     for joints in clips.values():
         assert joints.shape[1:] == (22, 3) and joints.dtype == np.float32
@@ -210,8 +209,3 @@ def test_any_wheel_with_the_right_files_serves(deepmimic_source: Path, tmp_path:
         for kept, member in demo_source.FILES.items():
             archive.write(deepmimic_source / kept, member)
     assert build(tmp_path / "demo", wheel)["train"] >= 64
-
-
-def test_no_demo_dataset(tmp_path: Path) -> None:
-    with pytest.raises(MissingAssetError, match="demo_clips"):
-        load_whole_clips(tmp_path)

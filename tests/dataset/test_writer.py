@@ -11,8 +11,9 @@ import pytest
 from dataset.captions import read_captions
 from dataset.humanml3d import load_split
 from dataset.tagging import tag
-from dataset.writer import DatasetClip, Moments, write_dataset
+from dataset.writer import DatasetClip, Moments
 from loop.errors import InvalidMotionError, InvalidOptionError
+from tests.dataset.writing import write_dataset
 from translation.humanml import vectors_to_joints
 
 

@@ -15,8 +15,9 @@ import pytest
 from dataset.captions import Caption
 from dataset.doctor import examine
 from dataset.subsets import write_small
-from dataset.writer import DatasetClip, write_dataset
+from dataset.writer import DatasetClip
 from tests.dataset.test_spoiled_inputs import walking
+from tests.dataset.writing import write_dataset
 from translation.bvh import read_bvh
 from translation.humanml import joints_to_vectors
 

@@ -7,11 +7,12 @@ import torch
 
 from domains.mnist.arguments import MnistArguments
 from domains.mnist.denoiser import new_denoiser
-from domains.mnist.precision import compiles, device_named, runs_in_bfloat16
+from domains.mnist.precision import compiles, runs_in_bfloat16
 from domains.mnist.presets import CORRECTED, preset_named
 from loop.rng import Stream
 from model.compiled import can_compile, frozen
 from model.context_unet import ContextUNet, ContextUNetConfig
+from model.device import device_named
 from model.seeding import seeded
 
 

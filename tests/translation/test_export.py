@@ -14,7 +14,7 @@ from translation.amass import amass_joints, read_amass
 from translation.bvh import read_bvh
 from translation.export import main
 from translation.humanml import joints_to_vectors
-from translation.motion_files import read_motion
+from translation.motion_files import read_motions
 
 
 def swaying(frames: int = 30) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_bvh_of_vectors_and_joints(motions: Path, tmp_path: Path) -> None:
     main(motions, tmp_path / "out")
     for name in ("000001-sampled", "000002-sampled"):
         bvh = read_bvh(tmp_path / "out" / f"{name}.bvh")
-        joints = read_motion(motions / f"{name}.npy")
+        joints = read_motions(motions / f"{name}.npy")[0].joints
         assert bvh.fps == pytest.approx(20)
         np.testing.assert_allclose(bvh.positions(JOINT_NAMES) / 100, joints, atol=0.02)
 

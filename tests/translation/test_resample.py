@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation, Slerp
 
 from loop.errors import InvalidMotionError, InvalidOptionError
-from translation.resample import resample_joints, resample_rotations, sample_frames
+from translation.resample import resample_joints, sample_frames
 
 
 @pytest.mark.parametrize("frames", [43, 81, 86, 91, 162, 167, 172, 177, 182, 187])
@@ -43,47 +42,17 @@ def test_short_motions(frames: int) -> None:
     joints = np.arange(frames)[:, None, None] * np.ones((1, 22, 3))
     found = resample_joints(joints, 10, 20)
     np.testing.assert_allclose(found[:, 0, 0], np.arange(2 * frames - 1) / 2, atol=1e-6)
-    quats = np.tile([1.0, 0.0, 0.0, 0.0], (frames, 22, 1))
-    np.testing.assert_array_equal(resample_rotations(quats, 10, 20)[0], quats[0])
-
-
-def test_rotations_agree_with_scipy_slerp() -> None:
-    turns = Rotation.from_rotvec(np.cumsum(np.random.default_rng(1).normal(size=(15, 3)), axis=0))
-    quats = turns.as_quat(scalar_first=True)
-    signs = np.resize([1.0, -1.0, -1.0], 15)[:, None]
-    found = resample_rotations((quats * signs)[:, None], 30, 50)[:, 0]
-    expected = Slerp(np.arange(15) / 30, turns)(np.arange(len(found)) / 50)
-    error = Rotation.from_quat(found, scalar_first=True) * expected.inv()
-    assert error.magnitude().max() < 1e-6
-    assert len(found) == 24
-
-
-def test_signs_follow_the_input() -> None:
-    half = np.linspace(0, 2 * np.pi, 29)  # two whole turns, the quaternion passes -1
-    quats = np.stack([np.cos(half), np.sin(half), 0 * half, 0 * half], axis=-1)
-    found = resample_rotations(quats, 10, 35)
-    assert np.sum(found[1:] * found[:-1], axis=-1).min() > 0.99
-    np.testing.assert_allclose(found[-1], quats[-1], atol=1e-6)
 
 
 def test_bad_input_is_refused() -> None:
-    joints, quats = np.zeros((5, 22, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (5, 22, 1))
+    joints = np.zeros((5, 22, 3))
     for rates in ((0, 20), (20, -1), (np.nan, 20), (20, np.inf)):
         with pytest.raises(InvalidOptionError, match="frame rates"):
             resample_joints(joints, *rates)
-        with pytest.raises(InvalidOptionError, match="frame rates"):
-            resample_rotations(quats, *rates)
     with pytest.raises(InvalidMotionError, match=r"\(5, 3\)"):
         resample_joints(np.zeros((5, 3)), 20, 30)
     with pytest.raises(InvalidMotionError, match=r"\(2, 5, 22, 3\)"):
         resample_joints(np.zeros((2, 5, 22, 3)), 20, 30)
-    with pytest.raises(InvalidMotionError, match=r"\(5, 3\)"):
-        resample_rotations(np.zeros((5, 3)), 20, 30)
-    with pytest.raises(InvalidMotionError, match="0 frames"):
-        resample_rotations(quats[:0], 20, 30)
-    quats[3, 4] = 0.0
-    with pytest.raises(InvalidMotionError, match="frame 3"):
-        resample_rotations(quats, 20, 30)
     joints[2, 0, 0] = np.inf
     with pytest.raises(InvalidMotionError, match="frame 2"):
         resample_joints(joints, 20, 30)

@@ -13,7 +13,7 @@ NONSENSE = {"MPLBACKEND": "nonsense", "MUJOCO_GL": "nonsense", "DISPLAY": ""}
 NOTEBOOK = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MUJOCO_GL": "osmesa"}
 LIGHT = [
     "visualize/report/__main__.py", "visualize/visualizer.py", "visualize/table.py",
-    "visualize/grid.py", "visualize/before_after.py", "visualize/side_by_side.py",
+    "visualize/grid.py", "visualize/before_after.py",
     "visualize/curves/graphs.py", "sample/generate.py", "sample/checkpoint_visual_sampler.py",
     "exp_scripts/generate_graphs.py", "exp_scripts/mnist/generate_graphs.py",
     "exp_scripts/mnist/evidence.py", "exp_scripts/prep_for_visualization.py",

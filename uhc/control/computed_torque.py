@@ -18,9 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from translation.compiled import factorise, jit, log, multiply, substitute
-
-Array = NDArray[np.float64]
 
 FRICTION = 0.9
 EFFORT = 0.05

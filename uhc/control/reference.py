@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.humanoid.poses import filter_in_time, qpos_difference, same_hemisphere
 from uhc.humanoid.segments import TIMESTEP_S
-
-Array = NDArray[np.float64]
 
 MIN_FRAMES = 4
 """Fewer poses than this cannot be interpolated by a cubic."""
@@ -31,7 +29,7 @@ class Reference:
     stride: int
 
 
-def steady_root(qpos: NDArray[Any], fps: float) -> Array:
+def steady_root(qpos: NDArray[np.floating], fps: float) -> Array:
     """Smooth the root of poses (F, nq) in time; joints keep all that they had.
 
     A root's acceleration has to come from the floor: what shakes at the frame rate asks for forces
@@ -44,7 +42,9 @@ def steady_root(qpos: NDArray[Any], fps: float) -> Array:
     return steady
 
 
-def build_reference(qpos: NDArray[Any], fps: float, playback_rate: float = 1.0) -> Reference:
+def build_reference(
+    qpos: NDArray[np.floating], fps: float, playback_rate: float = 1.0
+) -> Reference:
     """Interpolate poses (F, nq) at `fps` to the physics rate by cubic splines.
 
     `playback_rate` 1 simulates in real time; the published code plays 20 fps motion 1.5 times too

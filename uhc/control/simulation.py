@@ -7,9 +7,8 @@ import itertools
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import mujoco as _mujoco
 import numpy as np
 
 from loop.errors import ScscError, StorageError
@@ -19,8 +18,8 @@ from uhc.control.reference import Reference
 from uhc.control.stepping import RECORD, install
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.segments import TIMESTEP_S
+from uhc.humanoid.untyped import mujoco
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 logger = logging.getLogger(__name__)
 
 MAX_SPEED = 1000.0

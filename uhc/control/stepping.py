@@ -13,19 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
-import mujoco as _mujoco
 import numba
 import numpy as np
 from numba import cfunc, types
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
-from numpy.typing import NDArray
 
 from uhc.control.computed_torque import Gains, Spring, computed_torque, desired_acceleration
 from uhc.humanoid.segments import TIMESTEP_S
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
+from uhc.humanoid.untyped import mujoco
 
 _POINTERS = (
     "qpos", "qvel", "bias", "passive", "positions", "matrices", "sites", "applied", "constraint",
@@ -41,9 +37,8 @@ _NUMBERS = (
 RECORD = np.dtype([(n, np.intp) for n in _POINTERS + _COUNTS] + [(n, float) for n in _NUMBERS])
 """One simulation: addresses of its arrays (of MuJoCo's data, of the reference, and scratch), row of
 the reference that is next, steps done, whether the last one's contact force is still to be counted,
-whether the callback is to do nothing,
-whether the controller failed, sums of the residual force (N), torque (Nm) and vertical contact
-force (N) over the steps, gains (stiffness, damping)."""
+whether the callback is to do nothing, whether the controller failed, sums of the residual force
+(N), torque (Nm) and vertical contact force (N) over the steps, gains (stiffness, damping)."""
 _USERDATA = int(mujoco.mjtState.mjSTATE_USERDATA)
 _get_state: Any = types.ExternalFunction(
     "mj_getState", types.void(types.voidptr, types.voidptr, types.intp, types.intc)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from typing import ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidOptionError
 from model.ik import IK
@@ -20,8 +21,6 @@ from uhc.control.simulation import Observer, ObserverFactory
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.height import standing_joints
 from uhc.humanoid.model import qpos_to_joints
-
-Array = NDArray[np.float64]
 
 FAILURE_M = 0.5
 """Mean distance of the bodies to the reference above which tracking has failed (as in UHC)."""
@@ -85,8 +84,8 @@ class TrackingRequest:
     """
 
     humanoid: Humanoid
-    qpos: NDArray[Any]
-    source: NDArray[Any] | None = None
+    qpos: NDArray[np.floating]
+    source: NDArray[np.floating] | None = None
     playback_rate: float = 1.0
     teleport: bool = False
     skeleton: Skeleton | None = None
@@ -94,7 +93,7 @@ class TrackingRequest:
     observe: ObserverFactory | None = None
     ik: IK = "analytic"
 
-    def source_joints(self) -> NDArray[Any]:
+    def source_joints(self) -> NDArray[np.floating]:
         """Return the joints (F, 22, 3), metres, y up, that are to be tracked."""
         if self.source is not None:
             return self.source
@@ -179,7 +178,7 @@ def first_close(attempts: Iterable[Attempt], error_m: float) -> Tracking:
     return max(done, key=Tracking.rank)
 
 
-def out_of_reach(errors: NDArray[Any], error_m: float) -> bool:
+def out_of_reach(errors: NDArray[np.floating], error_m: float) -> bool:
     """Tell whether the mean of errors (F,), zero where they are to come, will exceed `error_m`."""
     return bool(errors.sum() > (1.0 + 1e-9) * error_m * len(errors))
 

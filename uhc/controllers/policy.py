@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from uhc.control.simulation import DIVERGED
 from uhc.controllers.base import (
     FAILURE_M,
@@ -28,8 +29,6 @@ from uhc.rl.policy import Policy
 from uhc.rl.references import Body
 from uhc.workers import run_batch
 
-Array = NDArray[np.float64]
-
 SECONDS_A_CLIP = 120.0
 CLOSE_M = 0.05
 """Mean joint error of a clip that was tracked closely."""
@@ -41,7 +40,7 @@ class ActionSource(Protocol):
     hold: ClassVar[int]
     """Frames for which an action is held."""
 
-    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+    def act(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the action (ACTION,) for an observation (SIZE,)."""
         ...
 
@@ -51,10 +50,10 @@ class ActionSequence:
 
     hold: ClassVar[int] = 1
 
-    def __init__(self, actions: Sequence[NDArray[Any]] = ()) -> None:
+    def __init__(self, actions: Sequence[NDArray[np.floating]] = ()) -> None:
         self._actions, self._rest = iter(actions), np.zeros(ACTION)
 
-    def act(self, observation: NDArray[Any]) -> NDArray[Any]:
+    def act(self, observation: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the next action (ACTION,)."""
         return next(self._actions, self._rest)
 
@@ -92,7 +91,7 @@ def play(request: TrackingRequest, actions: ActionSource) -> Tracking:
 
 def trial(request: TrackingRequest, actions: ActionSource, error_m: float = np.inf) -> Attempt:
     """Do as `play`; pauses where the mean joint distance can no longer be within `error_m`."""
-    humanoid, qpos = request.humanoid, np.asarray(request.qpos)
+    humanoid, qpos = request.humanoid, np.asarray(request.qpos, dtype=np.float64)
     env = TrackingEnv(humanoid, [ReferenceClip("", qpos)], EnvOptions(failure_m=FAILURE_M))
     env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
     simulation = env.simulation

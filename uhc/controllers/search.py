@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from uhc.controllers.base import FAILURE_M, Capabilities, Controller, Tracking, TrackingRequest
 from uhc.controllers.policy import ActionSequence, play
 from uhc.rl.environment import ACTION, EnvOptions, ReferenceClip, TrackingEnv
-
-Array = NDArray[np.float64]
 
 SPEED_WEIGHT_S, SPIN_WEIGHT_S = 0.1, 0.02
 """What a wrong velocity of the root counts beside metres of distance: errors to come."""

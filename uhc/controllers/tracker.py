@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from body_models.arrays import Array
 from loop.errors import InvalidOptionError
 from translation.humanml import FPS
 from uhc.control.computed_torque import Gains
@@ -34,8 +34,6 @@ from uhc.controllers.base import (
 )
 from uhc.humanoid.model import qpos_to_joints_zup
 from uhc.humanoid.poses import qpos_difference, qpos_integrate
-
-Array = NDArray[np.float64]
 
 RESIDUAL_FORCE_LEVELS_N = (0.0, 25.0, 50.0, 100.0, 200.0)
 LEARNING_RATE, LEARNING_SIGMA_S = 0.5, 0.1

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from body_models.arrays import Array
 
 GRAVITY = 9.81
 N_JOINTS = 22
@@ -101,11 +101,6 @@ class Humanoid:
         """Return the MuJoCo site (C,) of each of these."""
         spheres = [self.model.site(f"sphere_{s}").id for s in range(len(self.sphere_bodies))]
         return np.array([*self.corner_sites, *spheres])
-
-    @cached_property
-    def joint_sites(self) -> NDArray[np.int64]:
-        """Return the MuJoCo site (22,) of each skeleton joint."""
-        return np.array([self.model.site(f"joint_{j}").id for j in range(N_JOINTS)])
 
     @cached_property
     def corner_sites(self) -> NDArray[np.int64]:

@@ -6,19 +6,16 @@ frame rate, a floor at the wrong height), so that `uhc.refine.solve` starts near
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
+from body_models.arrays import Array
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.kinematics import checked_qpos
 from uhc.humanoid.model import qpos_to_corners, qpos_to_joints_zup, qpos_to_spheres
 from uhc.humanoid.poses import qpos_difference, smooth_qpos
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
-
-Array = NDArray[np.float64]
 
 SIGMA_CLEAN_S = 0.0
 SIGMA_NOISY_S = 0.08
@@ -36,7 +33,11 @@ BODY_ABOVE_FLOOR_M = 0.05
 
 
 def clean(
-    humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0, *, sigma_frames: float | None = None
+    humanoid: Humanoid,
+    qpos: NDArray[np.floating],
+    fps: float = 20.0,
+    *,
+    sigma_frames: float | None = None,
 ) -> Array:
     """Smooth poses (F, nq), z up, and put their lowest points on the floor, over two seconds.
 
@@ -61,7 +62,7 @@ def smoothing_width(shake: float) -> float:
     )
 
 
-def trunk_shake(humanoid: Humanoid, qpos: NDArray[Any]) -> float:
+def trunk_shake(humanoid: Humanoid, qpos: NDArray[np.floating]) -> float:
     """Measure how much spine, neck and collars shake from frame to frame, in radians.
 
     Third differences of white noise have 20 times its variance; this is the standard deviation of
@@ -76,7 +77,7 @@ def trunk_shake(humanoid: Humanoid, qpos: NDArray[Any]) -> float:
     return float(np.median(np.abs(np.diff(trunk, 2, axis=0))) / 0.6745 / np.sqrt(20.0))
 
 
-def floor_offset(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
+def floor_offset(humanoid: Humanoid, qpos: NDArray[np.floating], fps: float = 20.0) -> Array:
     """Return (F,) metres by which the floor of the motion lies above z = 0, slowly varying.
 
     Most of any two seconds a person's lowest point is on the floor. A percentile of the lowest
@@ -88,7 +89,7 @@ def floor_offset(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> A
     return gaussian_filter1d(level, FLOOR_SIGMA_S * fps, mode="nearest")
 
 
-def lowest_point(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+def lowest_point(humanoid: Humanoid, qpos: NDArray[np.floating]) -> Array:
     """Return the lowest height (F,) in metres of heels, balls of the feet and the rest of the body.
 
     The rest is where the humanoid's spheres are or, if it has none, 5 cm under each joint.
@@ -102,14 +103,14 @@ def lowest_point(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
     return np.concatenate([_feet(humanoid, qpos), rest], 1).min(1)
 
 
-def on_feet(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.bool_]:
+def on_feet(humanoid: Humanoid, qpos: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Tell whether the lowest point is a foot's, (F,); it always is if only feet may bear load."""
     if humanoid.contacts == "feet":
         return np.ones(len(qpos), bool)
     return _feet(humanoid, qpos).min(1) <= lowest_point(humanoid, qpos)
 
 
-def _feet(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+def _feet(humanoid: Humanoid, qpos: NDArray[np.floating]) -> Array:
     """Return heights (F, 4) of heels and balls of the feet, metres."""
     heels = qpos_to_corners(humanoid, qpos)[:, [2, 3, 6, 7], 2]
     balls = qpos_to_joints_zup(humanoid, qpos)[:, [10, 11], 2] - SOLE_BELOW_TOE_M

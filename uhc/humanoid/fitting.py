@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import Skeleton
 from model.ik import IK, joints_to_poses
 from translation.humanml import FPS
@@ -16,8 +16,6 @@ from uhc.humanoid.body import ContactChoice, Contacts, Humanoid
 from uhc.humanoid.cleanup import clean
 from uhc.humanoid.model import build_humanoid, pose_to_qpos
 from uhc.humanoid.segments import FOOT_DROP_M
-
-Array = NDArray[np.float64]
 
 MAX_REST_TOE_M = 0.01
 """A toe joint that rests higher than this floats: HumanML3D's are 0 to 1 cm above the floor."""
@@ -67,7 +65,7 @@ def fit_motion(
 
 
 def inverse_kinematics(
-    joints: NDArray[Any],
+    joints: NDArray[np.floating],
     skeleton: Skeleton | None = None,
     contacts: Contacts = "feet",
     ik: IK = "analytic",
@@ -79,7 +77,7 @@ def inverse_kinematics(
     return humanoid, pose_to_qpos(humanoid, solution.root_position, solution.local_quat_wxyz)
 
 
-def foot_drop(joints: NDArray[Any]) -> float:
+def foot_drop(joints: NDArray[np.floating]) -> float:
     """Measure how high ankles are above toe joints (metres) where feet (F, 22, 3) rest.
 
     The sole of the humanoid is level in that pose. Data sets differ: where the ankle rests level

@@ -7,8 +7,6 @@ motion that stands, whatever noise does to its feet.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +27,7 @@ MIN_SHARE = 0.1
 
 
 def standing_joints(
-    humanoid: Humanoid, qpos: NDArray[Any], given: NDArray[Any]
+    humanoid: Humanoid, qpos: NDArray[np.floating], given: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """Return joints (F, 22, 3), metres, y up, of poses (F, nq) at their input's mean root height.
 
@@ -61,5 +59,5 @@ def standing_level(level: float, given: float) -> float:
     return float(np.clip(level, low, HIGHEST_M)) if near else 0.0
 
 
-def _level(joints: NDArray[Any], standing: NDArray[np.bool_]) -> float:
+def _level(joints: NDArray[np.floating], standing: NDArray[np.bool_]) -> float:
     return float(np.percentile(joints[..., 1].min(axis=1)[standing], PERCENTILE))

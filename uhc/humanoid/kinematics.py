@@ -15,16 +15,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError, InvalidOptionError
 from translation.compiled import jit
 from uhc.humanoid.body import Humanoid
-
-Array = NDArray[np.float64]
 
 JOINTS = slice(0, 22)
 """Which points of a tree are the tracked joints."""
@@ -225,7 +223,7 @@ def _carry(rot: Array, vector: Array, origin: Array, out: Array) -> None:
         out[i] = origin[i] + turned
 
 
-def checked_qpos(humanoid: Humanoid, qpos: NDArray[Any], fps: float) -> Array:
+def checked_qpos(humanoid: Humanoid, qpos: NDArray[np.floating], fps: float) -> Array:
     """Check the motion (F, nq) and return it as float64.
 
     Raises:

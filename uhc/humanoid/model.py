@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import Skeleton
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.humanoid.body import N_JOINTS, Contacts, Humanoid
@@ -29,16 +30,14 @@ from uhc.humanoid.segments import (
     base_spec,
 )
 
-Array = NDArray[np.float64]
 
-
-def yup_to_zup(points_yup: NDArray[Any]) -> Array:
+def yup_to_zup(points_yup: NDArray[np.floating]) -> Array:
     """Convert points or vectors (..., 3), y up, to z up."""
     points = np.asarray(points_yup, dtype=np.float64)
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], axis=-1)
 
 
-def zup_to_yup(points_zup: NDArray[Any]) -> Array:
+def zup_to_yup(points_zup: NDArray[np.floating]) -> Array:
     """Convert points or vectors (..., 3), z up, to y up."""
     points = np.asarray(points_zup, dtype=np.float64)
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
@@ -107,7 +106,9 @@ def build_humanoid(
 
 
 def pose_to_qpos(
-    humanoid: Humanoid, root_position_yup: NDArray[Any], local_quat_wxyz: NDArray[Any]
+    humanoid: Humanoid,
+    root_position_yup: NDArray[np.floating],
+    local_quat_wxyz: NDArray[np.floating],
 ) -> Array:
     """Convert roots (F, 3) and local rotations (F, 22, 4), y up, to qpos (F, nq), z up.
 
@@ -131,34 +132,22 @@ def pose_to_qpos(
     return qpos
 
 
-def qpos_to_pose(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
-    """Invert `pose_to_qpos`: root positions (F, 3) and rotations (F, 22, 4) wxyz, y up."""
-    qpos = np.asarray(qpos, dtype=np.float64)
-    quats = np.zeros((len(qpos), N_JOINTS, 4))
-    quats[..., 0] = 1.0
-    chosen = qpos[:, 3:].reshape(len(qpos), -1, 4)
-    quats[:, humanoid.body_joints] = np.concatenate(
-        [chosen[..., :1], zup_to_yup(chosen[..., 1:])], axis=-1
-    )
-    return zup_to_yup(qpos[:, :3]), quats
-
-
-def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+def qpos_to_joints_zup(humanoid: Humanoid, qpos: NDArray[np.floating]) -> Array:
     """Compute the 22 joints (F, 22, 3) in metres, z up, of poses (F, nq)."""
     return points_on_bodies(humanoid, qpos, humanoid.joint_bodies, humanoid.joint_offsets)
 
 
-def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[Any]) -> NDArray[np.float32]:
+def qpos_to_joints(humanoid: Humanoid, qpos: NDArray[np.floating]) -> NDArray[np.float32]:
     """Compute the 22 joints (F, 22, 3) float32 in metres, y up, of poses (F, nq)."""
     return zup_to_yup(qpos_to_joints_zup(humanoid, qpos)).astype(np.float32)
 
 
-def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+def qpos_to_corners(humanoid: Humanoid, qpos: NDArray[np.floating]) -> Array:
     """Compute the 8 foot corners (F, 8, 3) in metres, z up: left foot's four, then right foot's."""
     return points_on_bodies(humanoid, qpos, humanoid.corner_bodies, humanoid.corner_offsets)
 
 
-def qpos_to_spheres(humanoid: Humanoid, qpos: NDArray[Any]) -> Array:
+def qpos_to_spheres(humanoid: Humanoid, qpos: NDArray[np.floating]) -> Array:
     """Compute the lowest point (F, S, 3) of each contact sphere in metres, z up."""
     points = points_on_bodies(humanoid, qpos, humanoid.sphere_bodies, humanoid.sphere_offsets)
     points[..., 2] -= humanoid.sphere_radii

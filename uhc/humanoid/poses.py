@@ -6,20 +6,17 @@ tests compare with), but over all frames at once. Quaternions are wxyz, everythi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from body_models.arrays import Array
 from translation.compiled import carried, chain
 from translation.rotations import qinv, qmul
 from uhc.humanoid.body import Humanoid
 
-Array = NDArray[np.float64]
 
-
-def rotvec_to_quat(rotvec: NDArray[Any]) -> Array:
+def rotvec_to_quat(rotvec: NDArray[np.floating]) -> Array:
     """Convert rotation vectors (..., 3), radians, to unit quaternions (..., 4) wxyz."""
     rotvec = np.asarray(rotvec, dtype=np.float64)
     angle = np.linalg.norm(rotvec, axis=-1, keepdims=True)
@@ -29,17 +26,17 @@ def rotvec_to_quat(rotvec: NDArray[Any]) -> Array:
     )
 
 
-def quat_to_rotvec(quat: NDArray[Any]) -> Array:
+def quat_to_rotvec(quat: NDArray[np.floating]) -> Array:
     """Convert unit quaternions (..., 4) wxyz to the shortest rotation vectors (..., 3), radians."""
     quat = np.asarray(quat, dtype=np.float64)
     quat = np.where(quat[..., :1] < 0.0, -quat, quat)
     sine = np.linalg.norm(quat[..., 1:], axis=-1, keepdims=True)
     angle = 2.0 * np.arctan2(sine, quat[..., :1])
     scale = np.where(sine > 1e-12, angle / np.maximum(sine, 1e-12), 2.0)
-    return scale * quat[..., 1:]
+    return np.asarray(scale * quat[..., 1:], dtype=np.float64)
 
 
-def forward_kinematics(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, Array]:
+def forward_kinematics(humanoid: Humanoid, qpos: NDArray[np.floating]) -> tuple[Array, Array]:
     """Compute positions (F, 17, 3), metres, and quaternions (F, 17, 4) wxyz of all bodies."""
     qpos = np.asarray(qpos, dtype=np.float64)
     local = qpos[:, 3:].reshape(len(qpos), -1, 4)
@@ -47,13 +44,15 @@ def forward_kinematics(humanoid: Humanoid, qpos: NDArray[Any]) -> tuple[Array, A
 
 
 def points_on_bodies(
-    humanoid: Humanoid, qpos: NDArray[Any], bodies: NDArray[np.int64], offsets: Array
+    humanoid: Humanoid, qpos: NDArray[np.floating], bodies: NDArray[np.int64], offsets: Array
 ) -> Array:
     """Compute (F, P, 3), metres, of points at `offsets` (P, 3) in the frames of `bodies` (P,)."""
     return carried(*forward_kinematics(humanoid, qpos), bodies, offsets)
 
 
-def qpos_difference(start: NDArray[Any], end: NDArray[Any], dt: float = 1.0) -> Array:
+def qpos_difference(
+    start: NDArray[np.floating], end: NDArray[np.floating], dt: float = 1.0
+) -> Array:
     """Return the velocity (F, nv) from poses `start` to poses `end` (F, nq) within `dt` seconds.
 
     As `mj_differentiatePos`: root position in the world, rotations in the frame of `start`.
@@ -67,7 +66,9 @@ def qpos_difference(start: NDArray[Any], end: NDArray[Any], dt: float = 1.0) -> 
     return np.concatenate([linear, turn.reshape(*start.shape[:-1], -1)], axis=-1) / dt
 
 
-def qpos_integrate(qpos: NDArray[Any], qvel: NDArray[Any], dt: float = 1.0) -> Array:
+def qpos_integrate(
+    qpos: NDArray[np.floating], qvel: NDArray[np.floating], dt: float = 1.0
+) -> Array:
     """Return poses (..., nq) after moving with velocities (..., nv) for `dt` seconds."""
     qpos = np.asarray(qpos, dtype=np.float64)
     step = np.asarray(qvel, dtype=np.float64) * dt
@@ -79,7 +80,7 @@ def qpos_integrate(qpos: NDArray[Any], qvel: NDArray[Any], dt: float = 1.0) -> A
     )
 
 
-def same_hemisphere(qpos: NDArray[Any]) -> Array:
+def same_hemisphere(qpos: NDArray[np.floating]) -> Array:
     """Return poses (F, nq) with quaternion signs chosen so that neighbours in time agree."""
     qpos = np.array(qpos, dtype=np.float64)
     quats = qpos[:, 3:].reshape(len(qpos), -1, 4)
@@ -105,7 +106,7 @@ def filter_in_time(values: Array, sigma_frames: float) -> Array:
     return gaussian_filter1d(padded, sigma_frames, axis=0)[reach : reach + len(values)]
 
 
-def steady_qpos(qpos: NDArray[Any], sigma_frames: float) -> Array:
+def steady_qpos(qpos: NDArray[np.floating], sigma_frames: float) -> Array:
     """Return poses (F, nq) without what shakes at the frame rate; see `filter_in_time`."""
     steady = filter_in_time(same_hemisphere(qpos), sigma_frames)
     quats = steady[:, 3:].reshape(len(steady), -1, 4)
@@ -113,7 +114,7 @@ def steady_qpos(qpos: NDArray[Any], sigma_frames: float) -> Array:
     return steady
 
 
-def smooth_qpos(qpos: NDArray[Any], sigma_frames: float) -> Array:
+def smooth_qpos(qpos: NDArray[np.floating], sigma_frames: float) -> Array:
     """Return poses (F, nq) filtered in time by a Gaussian of `sigma_frames` frames."""
     smooth = gaussian_filter1d(same_hemisphere(qpos), sigma_frames, axis=0, mode="nearest")
     quats = smooth[:, 3:].reshape(len(smooth), -1, 4)

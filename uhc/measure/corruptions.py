@@ -6,16 +6,15 @@ Motions are joints (F, 22, 3), metres, y up, at 20 fps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from body_models.arrays import Array
 from loop.errors import InvalidOptionError
 from translation.humanml import FPS
 
-Array = NDArray[np.float64]
 UP = np.array([0.0, 1.0, 0.0])
 LEVEL = np.array([1.0, 0.0, 1.0])
 
@@ -94,7 +93,7 @@ WITHOUT_DRAWS = (CLEAN, travel.__name__)
 """Kinds that are the same whatever the seed."""
 
 
-def corrupt(joints: NDArray[Any], kind: str, seed: int) -> Array:
+def corrupt(joints: NDArray[np.floating], kind: str, seed: int) -> Array:
     """Corrupt a motion (F, 22, 3) in a known way; the same seed gives the same fault.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Physical plausibility of motions, measured on joints; every metric names its variant.
+"""Physical plausibility of motions, measured on joints.
 
 Joints are (F, 22, 3) metres, y up, at 20 fps. Without a mesh the body's lowest *joint* stands for
 its lowest point, as in CLoSD. The floor is where `floor` says; HumanML3D's own convention, which
@@ -8,7 +8,7 @@ it when a foot rests, so that no sole has to be subtracted.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,43 +16,31 @@ from scipy.ndimage import uniform_filter1d
 
 from body_models.skeleton import PARENTS, check_joints
 from loop.errors import InvalidOptionError
+from translation.humanml import FPS
 
 TOES = (10, 11)
 TOLERANCE_M = 0.005
-HeightVariant = Literal["plain", "closd", "scsc"]
 SkateVariant = Literal["closd", "toe_15mm"]
-RatioVariant = Literal["gmd", "kimodo"]
 
 
-def penetrate_mm(
-    joints: NDArray[Any], floor: float = 0.0, *, variant: HeightVariant = "closd"
-) -> float:
+def penetrate_mm(joints: NDArray[np.floating], floor: float = 0.0) -> float:
     """Measure the mean depth over frames of the lowest joint below the floor, mm.
 
-    Variants: `plain` as PhysDiff words it; `closd` subtracts a tolerance of 5 mm; `scsc` counts the
-    whole depth, but only where it exceeds 5 mm.
+    As in CLoSD, a tolerance of 5 mm is subtracted.
     """
-    depth = floor - _lowest(joints)
-    return _beyond_tolerance(depth, variant)
+    return _beyond_tolerance_mm(floor - _lowest(joints))
 
 
-def float_mm(
-    joints: NDArray[Any], floor: float = 0.0, *, variant: HeightVariant = "closd"
-) -> float:
+def float_mm(joints: NDArray[np.floating], floor: float = 0.0) -> float:
     """Measure the mean height over frames of the lowest joint above the floor, mm.
 
-    Variants as in `penetrate_mm`, but `scsc` takes the lowest joint among those above the floor, so
-    that a frame can both float and penetrate. A jump floats by definition.
+    As in CLoSD, a tolerance of 5 mm is subtracted. A jump floats by definition.
     """
-    if variant == "scsc":
-        heights = _heights(joints) - floor
-        above = np.where(heights > 0.0, heights, np.inf).min(axis=1)
-        return _beyond_tolerance(np.where(np.isfinite(above), above, 0.0), variant)
-    return _beyond_tolerance(_lowest(joints) - floor, variant)
+    return _beyond_tolerance_mm(_lowest(joints) - floor)
 
 
 def skate_mm(
-    joints: NDArray[Any], floor: float = 0.0, *, variant: SkateVariant = "toe_15mm"
+    joints: NDArray[np.floating], floor: float = 0.0, *, variant: SkateVariant = "toe_15mm"
 ) -> float:
     """Measure the horizontal slide of what touches the floor, mm per frame.
 
@@ -71,7 +59,9 @@ def skate_mm(
         moved = np.linalg.norm((second - first)[:, [0, 2]], axis=-1)
         return float(1000.0 * np.where(touching, moved, 0.0).mean())
     if variant != "toe_15mm":
-        raise _unknown(variant, ("closd", "toe_15mm"))
+        raise InvalidOptionError(
+            "Unknown variant of a metric.", found=variant, expected=("closd", "toe_15mm")
+        )
     toes = positions[:, TOES]
     low = toes[..., 1] - floor < 0.015
     both = low[1:] & low[:-1]
@@ -79,37 +69,21 @@ def skate_mm(
     return float(1000.0 * moved[both].mean()) if both.any() else 0.0
 
 
-def foot_skating_ratio(
-    joints: NDArray[Any],
-    floor: float = 0.0,
-    *,
-    variant: RatioVariant = "gmd",
-    fps: float = 20.0,
-) -> float:
-    """Measure the share of frames in which a foot skates, 0 to 1.
+def foot_skating_ratio(joints: NDArray[np.floating], floor: float = 0.0) -> float:
+    """Measure the share of frames in which a foot skates, 0 to 1 (GMD, OmniControl, CLoSD).
 
-    `gmd` (GMD, OmniControl, MotionLCM, CLoSD): a toe joint is under 5 cm in two adjacent frames and
-    moves horizontally faster than 0.5 m/s, both now and on average over 5 frames; over all frames,
-    either foot. Real data have about 0.05. `kimodo`: toe under 5 cm, faster than 0.2 m/s in three
-    dimensions, over the frames of contact.
+    A toe joint is under 5 cm in two adjacent frames and moves horizontally faster than 0.5 m/s,
+    both now and on average over 5 frames; over all frames, either foot. Real data have about 0.05.
     """
-    positions = check_joints(joints, minimum_frames=2)
-    toes = positions[:, TOES]
+    toes = check_joints(joints, minimum_frames=2)[:, TOES]
     low = toes[..., 1] - floor < 0.05
-    contact = low[1:] & low[:-1]
-    steps = np.diff(toes, axis=0)
-    if variant == "gmd":
-        speed = np.linalg.norm(steps[..., [0, 2]], axis=-1) * fps
-        mean_speed = uniform_filter1d(speed, 5, axis=0, mode="constant")
-        skating = contact & (speed > 0.5) & (mean_speed > 0.5)
-        return float(skating.any(axis=1).mean())
-    if variant != "kimodo":
-        raise _unknown(variant, ("gmd", "kimodo"))
-    skating = contact & (np.linalg.norm(steps, axis=-1) * fps > 0.2)
-    return float(skating.sum() / max(int(contact.sum()), 1))
+    speed = np.linalg.norm(np.diff(toes, axis=0)[..., [0, 2]], axis=-1) * FPS
+    mean_speed = uniform_filter1d(speed, 5, axis=0, mode="constant")
+    skating = low[1:] & low[:-1] & (speed > 0.5) & (mean_speed > 0.5)
+    return float(skating.any(axis=1).mean())
 
 
-def jitter_mm(joints: NDArray[Any]) -> float:
+def jitter_mm(joints: NDArray[np.floating]) -> float:
     """Average the third difference of all joints, mm per frame cubed; 0 under 4 frames."""
     positions = check_joints(joints)
     if len(positions) < 4:
@@ -117,26 +91,28 @@ def jitter_mm(joints: NDArray[Any]) -> float:
     return float(1000.0 * np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean())
 
 
-def bone_length_error_mm(joints: NDArray[Any]) -> float:
+def bone_length_error_mm(joints: NDArray[np.floating]) -> float:
     """Average over frames and bones how far a bone's length is from its median over the motion."""
     positions = check_joints(joints)
     lengths = np.linalg.norm(positions[:, 1:] - positions[:, PARENTS[1:]], axis=-1)
     return float(1000.0 * np.abs(lengths - np.median(lengths, axis=0)).mean())
 
 
-def plausibility(joints: NDArray[Any], floor: float = 0.0) -> dict[str, float]:
+def plausibility(joints: NDArray[np.floating], floor: float = 0.0) -> dict[str, float]:
     """Measure the columns that tables of this project show for a motion (F >= 2 frames)."""
     return {
-        "penetrate_mm": penetrate_mm(joints, floor, variant="closd"),
-        "float_mm": float_mm(joints, floor, variant="closd"),
+        "penetrate_mm": penetrate_mm(joints, floor),
+        "float_mm": float_mm(joints, floor),
         "skate_mm": skate_mm(joints, floor, variant="closd"),
         "slide_mm_per_frame": skate_mm(joints, floor, variant="toe_15mm"),
-        "skating_ratio": foot_skating_ratio(joints, floor, variant="gmd"),
+        "skating_ratio": foot_skating_ratio(joints, floor),
         "jitter": jitter_mm(joints),
     }
 
 
-def mpjpe_mm(joints: NDArray[Any], target: NDArray[Any], *, root_aligned: bool = False) -> float:
+def mpjpe_mm(
+    joints: NDArray[np.floating], target: NDArray[np.floating], *, root_aligned: bool = False
+) -> float:
     """Average the distance of joints (F, 22, 3) to a target, mm; `root_aligned`: pelvises at 0."""
     first, second = check_joints(joints), check_joints(target)
     if root_aligned:
@@ -144,26 +120,10 @@ def mpjpe_mm(joints: NDArray[Any], target: NDArray[Any], *, root_aligned: bool =
     return float(1000.0 * np.linalg.norm(first - second, axis=-1).mean())
 
 
-def _heights(joints: NDArray[Any]) -> NDArray[np.float64]:
-    return check_joints(joints)[..., 1]
+def _lowest(joints: NDArray[np.floating]) -> NDArray[np.float64]:
+    return check_joints(joints)[..., 1].min(axis=1)
 
 
-def _lowest(joints: NDArray[Any]) -> NDArray[np.float64]:
-    return _heights(joints).min(axis=1)
-
-
-def _beyond_tolerance(distance: NDArray[np.float64], variant: HeightVariant) -> float:
-    """Average the positive part of `distance` (metres) over frames, in mm, by variant."""
-    if variant == "plain":
-        counted = np.maximum(distance, 0.0)
-    elif variant == "closd":
-        counted = np.maximum(distance - TOLERANCE_M, 0.0)
-    elif variant == "scsc":
-        counted = np.where(distance > TOLERANCE_M, distance, 0.0)
-    else:
-        raise _unknown(variant, ("plain", "closd", "scsc"))
-    return float(1000.0 * counted.mean())
-
-
-def _unknown(variant: object, known: tuple[str, ...]) -> InvalidOptionError:
-    return InvalidOptionError("Unknown variant of a metric.", found=variant, expected=known)
+def _beyond_tolerance_mm(distance: NDArray[np.float64]) -> float:
+    """Average over frames how far `distance` (metres) is beyond the tolerance, mm."""
+    return float(1000.0 * np.maximum(distance - TOLERANCE_M, 0.0).mean())

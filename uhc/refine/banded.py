@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from body_models.arrays import Array
 from translation.compiled import jit
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

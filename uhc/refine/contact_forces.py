@@ -21,13 +21,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import SimulationError
 from translation.compiled import factorise, jit, substitute
 from translation.rotations import cross
 
-Array = NDArray[np.float64]
 _MAX_NEWTON = 60
 _TOLERANCE = 1e-9
 _ARMIJO = 1e-4

@@ -7,11 +7,10 @@
                   + smoothness/2 |dd deviation/dt^2|^2 + pull/2 |deviation|^2
 
 phi is the optimal value of `uhc.refine.contact_forces`, where the effort of a contact point rises
-with its
-height and speed, and its load pays for slip and height. Forces are eliminated, so by the envelope
-theorem the gradient of phi holds them fixed, and its curvature in the wrench is known exactly
-(variable projection, Golub and Pereyra 1973; Kaufman's approximation for the rest). Which feet bear
-no load is a label a frame, held while J is lowered and renewed between steps.
+with its height and speed, and its load pays for slip and height. Forces are eliminated, so by the
+envelope theorem the gradient of phi holds them fixed, and its curvature in the wrench is known
+exactly (variable projection, Golub and Pereyra 1973; Kaufman's approximation for the rest). Which
+feet bear no load is a label a frame, held while J is lowered and renewed between steps.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from uhc.humanoid.kinematics import (
     CONTACTS,
     JOINTS,
@@ -36,8 +36,6 @@ from uhc.refine.contact_forces import ContactForces, solve_contact_forces
 from uhc.refine.rolling import rolling_torque, slip
 from uhc.refine.tree_sums import couple, point_stiffness, point_wrenches, sum_subtrees
 from uhc.refine.wrench import Demand, demand_jacobian, demanded_wrench
-
-Array = NDArray[np.float64]
 
 JOINT_WEIGHT = np.ones(22)
 JOINT_WEIGHT[[7, 8, 10, 11]] = 1.5  # ankles and toes

@@ -13,12 +13,10 @@ that rolls without slipping has none.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from translation.rotations import cross
 from uhc.humanoid.kinematics import CONTACTS, BodyTree, ClipState
-
-Array = NDArray[np.float64]
 
 
 def slip(tree: BodyTree, state: ClipState) -> Array:

@@ -12,24 +12,19 @@ weights (BW), frame by frame.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError, SimulationError
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.kinematics import BodyTree, checked_qpos
 from uhc.humanoid.poses import qpos_integrate, steady_qpos
 from uhc.refine.banded import PentadiagonalBlocks
 from uhc.refine.objective import Evaluation, Objective, Weights
-
-Array = NDArray[np.float64]
-logger = logging.getLogger(__name__)
-
 
 SOFT_START = {"effort": 4.0, "slip": 0.1, "height": 0.3}
 """Factors on the weights of the soft iterations: forces spread, contacts are still negotiable."""
@@ -103,7 +98,7 @@ class RefinedMotion:
 
 def refine(
     humanoid: Humanoid,
-    qpos: NDArray[Any],
+    qpos: NDArray[np.floating],
     fps: float = 20.0,
     options: RefineOptions | None = None,
 ) -> RefinedMotion:
@@ -141,7 +136,9 @@ def refine(
     )
 
 
-def refine_firmly(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> RefinedMotion:
+def refine_firmly(
+    humanoid: Humanoid, qpos: NDArray[np.floating], fps: float = 20.0
+) -> RefinedMotion:
     """Refine a motion (F, nq), steadied by `STEADY_S`, by `FIRM`: less like it, easier to track.
 
     Agile motions need a quarter less residual force than refined by the defaults. Raises as
@@ -151,7 +148,7 @@ def refine_firmly(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> 
     return refine(humanoid, steady, fps, FIRM)
 
 
-def unexplained_force(humanoid: Humanoid, qpos: NDArray[Any], fps: float = 20.0) -> Array:
+def unexplained_force(humanoid: Humanoid, qpos: NDArray[np.floating], fps: float = 20.0) -> Array:
     """Return the root force (F,) in BW that friction at contacts leaves, of any motion (F, nq).
 
     The motion is smoothed by `STEADY_S` first: capture shakes at the frame rate. The best forces

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from translation.compiled import jit
 
-Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from translation.compiled import jit
 from translation.rotations import cross
 from uhc.humanoid.kinematics import BodyTree, ClipState
 from uhc.refine.tree_sums import project, sum_subtrees
 
-Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 GRAVITY = 9.81
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
-import mujoco as _mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError
 from translation.humanml import FPS
 from uhc.control.computed_torque import LEG_BODIES, Gains
@@ -27,10 +27,8 @@ from uhc.control.simulation import Simulation
 from uhc.humanoid.body import Humanoid
 from uhc.humanoid.poses import forward_kinematics, qpos_difference
 from uhc.humanoid.segments import TIMESTEP_S
+from uhc.humanoid.untyped import mujoco
 from uhc.rl.observation import LOOKAHEAD, SIZE, heading, observe
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
 
 CONTROL_STEPS = 12
 """Physics steps of 1/240 s a control step: one decision a frame (UHC: 30 Hz, around a PD loop)."""
@@ -158,7 +156,7 @@ class TrackingEnv(gymnasium.Env):
         self._place_bodies()
         return self.observation(), {}
 
-    def advance(self, action: NDArray[Any]) -> float:
+    def advance(self, action: NDArray[np.floating]) -> float:
         """Play one control step (1/20 s); return the mean distance of the bodies, metres.
 
         Infinite where the simulation diverged.
@@ -176,7 +174,7 @@ class TrackingEnv(gymnasium.Env):
         self._place_bodies()
         return self.distance()
 
-    def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Play one control step (1/20 s)."""
         distance = self.advance(action)
         if not np.isfinite(distance):  # nor is the state: the last observation that is

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from uhc.rl.environment import ACTION, DECISION_STEPS, TrackingEnv
 from uhc.rl.policy import Network, Policy
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from translation.compiled import jit, rotate
 from uhc.control.computed_torque import rotation_error
-
-Array = NDArray[np.float64]
 
 BODIES = 17
 OWN = 1 + 6 + 6 + 3 * (BODIES - 1) * 3 + 6

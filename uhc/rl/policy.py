@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from body_models.arrays import Array
 from loop.errors import CorruptFileError, MissingAssetError
 from loop.rundir.files import storage, write_bytes
 from uhc.rl.environment import ACTION, DECISION_STEPS
 from uhc.rl.observation import SIZE
-
-Array = NDArray[np.float64]
 
 CLIP = 5.0
 """Bound of a normalised observation."""
@@ -40,7 +39,7 @@ class Network:
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
 
-    def __call__(self, observation: NDArray[Any]) -> Array:
+    def __call__(self, observation: NDArray[np.floating]) -> Array:
         """Map observations (SIZE,) to (OUT,), or (N, SIZE) to (N, OUT)."""
         last = len(self.weights) - 1
         # Weights out of bounds give numbers that are not finite: a failure of the clip.
@@ -58,7 +57,7 @@ class Policy(Network):
 
     hold: ClassVar[int] = DECISION_STEPS
 
-    def act(self, observation: NDArray[Any]) -> Array:
+    def act(self, observation: NDArray[np.floating]) -> Array:
         """Return the mean action (ACTION,) for an observation (SIZE,), or (N, ACTION) for many."""
         return self(observation)
 

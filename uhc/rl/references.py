@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +51,8 @@ class Body:
         return build_humanoid(self.skeleton, self.foot_drop)
 
 
-@dataclass(frozen=True)
-class _Task:
-    joints: NDArray[np.float64]
-    noise: int | None
+Task: TypeAlias = tuple[NDArray[np.float64], int | None]
+"""Joints (F, 22, 3), and the number of their noisy copy; None for themselves."""
 
 
 def shared_body(clips: Sequence[MotionClip]) -> Body:
@@ -72,7 +70,7 @@ def build_references(
     out and named in the log.
     """
     draws = [None, *range(noisy)]
-    tasks = [_Task(clip.joints.astype(np.float64), draw) for clip in clips for draw in draws]
+    tasks: list[Task] = [(c.joints.astype(np.float64), draw) for c in clips for draw in draws]
     names = [f"{clip.name}~{CLEAN if d is None else d}" for clip in clips for d in draws]
     found: dict[int, NDArray[np.float64]] = {}
     limits = [SECONDS_A_CLIP] * len(tasks)
@@ -85,8 +83,9 @@ def build_references(
     return [ReferenceClip(names[i], found[i]) for i in sorted(found)]
 
 
-def _refined(task: _Task, body: Body) -> NDArray[np.float64] | Exception:
-    joints = task.joints if task.noise is None else corrupt(task.joints, "noise", task.noise)
+def _refined(task: Task, body: Body) -> NDArray[np.float64] | Exception:
+    joints, noise = task
+    joints = joints if noise is None else corrupt(joints, "noise", noise)
     try:
         solution = solve_ik([joints], body.skeleton, threads=1)[0]
         humanoid = body.humanoid()

@@ -68,7 +68,6 @@ GENERATION_0, GENERATION_0_LABEL = "#D55E00", "Generation-0"
 REAL, REAL_LABEL = "#444444", "Real data"
 HALVES_LABEL = "Real test data, one half against the other"
 TRAIN, TRAIN_LABEL = "#999999", "Real training data in the model's place"
-REFERENCES = (GENERATION_0_LABEL, REAL_LABEL, HALVES_LABEL, TRAIN_LABEL)
 
 
 def select(records: Iterable[Record], panel: Panel) -> list[Record]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,6 +218,6 @@ def _ring(camera: Camera, point: NDArray[np.float64], frame: int) -> NDArray[np.
     return camera.project(circle + point * [1.0, 0.0, 1.0], frame)[0]
 
 
-def _unit(vector: NDArray[Any]) -> NDArray[np.float64]:
+def _unit(vector: NDArray[np.floating]) -> NDArray[np.float64]:
     length = np.linalg.norm(vector)
     return vector / length if length > 1e-9 else np.zeros(3)

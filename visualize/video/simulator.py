@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -18,6 +17,7 @@ from uhc.humanoid.body import Contacts, Humanoid
 from uhc.humanoid.fitting import MAX_REST_TOE_M, inverse_kinematics
 from uhc.humanoid.model import qpos_to_joints
 from uhc.humanoid.segments import SOLE_BELOW_TOE_M
+from uhc.humanoid.untyped import mujoco
 from uhc.options import CorrectionOptions
 from uhc.recording import Recording, record
 from visualize.arms import BODY_COLOURS, Colour
@@ -26,7 +26,6 @@ from visualize.video.labels import legend_strip
 from visualize.video.sheet import Clip, Painter, Sheet, hold, prepare
 from visualize.video.stage import Arrow, Shape, Stage
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 CONTACT: Colour = (204, 32, 32)
@@ -54,7 +53,7 @@ class Performance:
     recording: Recording | None = None
 
 
-def perform(joints: NDArray[Any]) -> Performance:
+def perform(joints: NDArray[np.floating]) -> Performance:
     """Pose the humanoid by inverse kinematics of joints (F, 22, 3), metres; no simulation.
 
     Faults stay in sight: who floats or sinks does so here. Only the whole motion is raised by the
@@ -65,7 +64,7 @@ def perform(joints: NDArray[Any]) -> Performance:
     return Performance(humanoid, qpos)
 
 
-def resting_toe(joints: NDArray[Any]) -> float:
+def resting_toe(joints: NDArray[np.floating]) -> float:
     """Estimate the height of resting toe joints, metres: 0 to 1 cm in a sound motion."""
     lowest = np.percentile(joints[:, [10, 11], 1].min(axis=1), 40)
     return float(np.clip(lowest, 0.0, MAX_REST_TOE_M))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from loop.progress import track
 from visualize.arms import Colour
 from visualize.video.body import BELOW, FLOATING, TRUNK, draw_body
 from visualize.video.camera import VIEWS, Camera, View, follow, follow_each
 from visualize.video.contact import Cues, find_cues
-from visualize.video.encode import write_video
 from visualize.video.floor import Floor
 from visualize.video.labels import INK, legend_strip, readout
 from visualize.video.sheet import Clip, Painter, Sheet, prepare
@@ -22,27 +19,16 @@ from visualize.video.sheet import Clip, Painter, Sheet, prepare
 PANEL_PX = 480
 
 
-def render_side_by_side(
-    panels: Sequence[tuple[str, ArrayLike]], out: Path, fps: float = 20.0
-) -> None:
-    """Write a video (.mp4 or .gif, by the ending of `out`) with one titled panel a motion.
+def render_frames(
+    panels: Sequence[tuple[str, ArrayLike]], fps: float = 20.0, size: int = PANEL_PX
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw pictures (H, W, 3) with one titled panel a motion, of `size` pixels, H and W even.
 
     panels: (title, joints (F, 22, 3) in metres, y up, at `fps`). All panels share one camera,
     which follows the middle of all of them, so that what differs is the motion; a shorter motion
     holds its last frame.
-    Raises InvalidMotionError on bad joints, InvalidOptionError without panels or for another
-    file ending, StorageError when `out` cannot be written.
-    """
-    frames = max((len(np.asarray(joints)) for _, joints in panels), default=0)
-    write_video(track(render_frames(panels, fps), f"drawing {out.name}", frames), out, fps)
-
-
-def render_frames(
-    panels: Sequence[tuple[str, ArrayLike]], fps: float = 20.0, size: int = PANEL_PX
-) -> Iterator[NDArray[np.uint8]]:
-    """Draw the pictures (H, W, 3) of `render_side_by_side`, panels of `size` pixels, H and W even.
-
-    Raises InvalidMotionError or InvalidOptionError before the first picture.
+    Raises InvalidMotionError on bad joints, InvalidOptionError without panels, before the first
+    picture.
     """
     clips = [Clip(title, joints) for title, joints in panels]
     return skeleton_frames(clips, fps, size, together=True)

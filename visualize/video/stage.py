@@ -10,19 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.sparse import csr_array
 
 from uhc.humanoid.model import yup_to_zup
+from uhc.humanoid.untyped import mujoco
 from visualize.arms import Colour
 from visualize.video.camera import FIELD_OF_VIEW, Camera
 from visualize.video.floor import DARK, LIGHT, SKY, TILE_M
 from visualize.video.offscreen import open_context
 
-mujoco: Any = _mujoco  # its compiled parts carry no types
 Array = NDArray[np.float64]
 
 SAMPLES, SHADOW_MAP = 4, 2048

@@ -23,7 +23,7 @@ import io
 import logging
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +52,7 @@ from domains.motion.evaluator.train import (
     train_or_load_evaluator,
 )
 from domains.motion.presets import MotionPreset, Protocol
+from domains.motion.recorded import RecordedArm
 from domains.motion.training_loss import Losses, read_losses, write_losses
 from loop.cli import command
 from loop.errors import RunStateError
@@ -193,9 +194,9 @@ def ship_start(generation: Path, out: Path, half: bool = False) -> None:
             written.
     """
     ship(generation, out, half=half)
-    config = read_json(out / CONFIG)
-    preset = MotionPreset(**config["preset"] | {"generation_0_steps": config["steps"]})
-    dataset = Path(config["dataset"])
+    config, recorded = read_json(out / CONFIG), RecordedArm.read(out / CONFIG)
+    preset = replace(recorded.preset, generation_0_steps=config["steps"])
+    dataset = recorded.dataset
     train, pool = load_split(dataset, "train"), load_pool(dataset)
     cache = shared_evaluators()
     evaluator = train_or_load_evaluator(dataset, cache, preset.evaluator, EVALUATOR_SEED, pool=pool)
@@ -208,26 +209,25 @@ def ship_start(generation: Path, out: Path, half: bool = False) -> None:
     clips = {name: torch.from_numpy(_moments(s)) for name, s in ((DATA, train), (POOL, pool))}
     write_bytes(out / EVALUATOR, safetensors.torch.save(network))
     write_bytes(out / CLIPS, safetensors.torch.save(clips))
-    encoder = config["text_encoder"]["weights"]
-    start = _description(preset, Protocol(**config["protocol"]), encoder) | _names(train, pool)
+    encoder = recorded.text_encoder["weights"]
+    start = _description(preset, recorded.protocol, encoder) | _names(train, pool)
     write_json(out / CONFIG, config | {"start": start, "evaluator report": evaluator.report})
     if config["generation"]:
-        _write_curve(generation, config, out)
-    losses = _all_losses(generation, config["preset"])
+        _write_curve(generation, config["generation"], recorded.preset, out)
+    losses = _all_losses(generation, recorded.preset)
     write_losses(losses, out)
     if losses:
         _draw_losses(losses, out / "training_loss.png")
-    _write_card(generation, config, out, bool(losses))
+    _write_card(generation, config, recorded, out, bool(losses))
 
 
-def _write_curve(generation: Path, config: Mapping[str, Any], out: Path) -> None:
+def _write_curve(generation: Path, last: int, preset: MotionPreset, out: Path) -> None:
     """Write what every generation up to this one measured, against its optimiser steps."""
-    preset, layout, rows = config["preset"], Layout(), []
-    for number in range(config["generation"] + 1):
+    layout, rows = Layout(), []
+    for number in range(last + 1):
         metrics = read_metrics(generation.parent / layout.name(number))
         numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)}
-        steps = preset["generation_0_steps"] + number * preset["steps_per_generation"]
-        rows.append({"steps": steps, **numbers})
+        rows.append({"steps": preset.steps_until(number), **numbers})
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
@@ -236,12 +236,12 @@ def _write_curve(generation: Path, config: Mapping[str, Any], out: Path) -> None
     _draw(rows, out / "curve.png")
 
 
-def _all_losses(generation: Path, preset: Mapping[str, Any]) -> Losses:
+def _all_losses(generation: Path, preset: MotionPreset) -> Losses:
     """Join the losses of a run up to a generation, by the steps since its beginning."""
-    layout, first = Layout(), preset["generation_0_steps"]
+    layout = Layout()
     number = layout.number(generation.name) or 0
     each = {n: read_losses(generation.parent / layout.name(n)) for n in range(number + 1)}
-    starts = {n: (first + (n - 1) * preset["steps_per_generation"]) * (n > 0) for n in each}
+    starts = {n: preset.steps_until(n - 1) if n else 0 for n in each}
     return [(starts[n] + step, loss) for n, losses in each.items() for step, loss in losses]
 
 
@@ -274,30 +274,32 @@ def _write_picture(figure: Figure, path: Path) -> None:
     write_bytes(path, picture.getvalue())
 
 
-def _write_card(generation: Path, config: Mapping[str, Any], out: Path, losses: bool) -> None:
-    numbers, name = config["preset"], config["preset"]["name"]
+def _write_card(
+    generation: Path, config: Mapping[str, Any], recorded: RecordedArm, out: Path, losses: bool
+) -> None:
+    preset, name = recorded.preset, recorded.preset.name
     train = [
         *("python", "-m", "train.train_mdm_iterative_finetuning", "--preset", name),
-        *("--mini_dataset_dir", config["dataset"], "--save_dir", str(generation.parent)),
+        *("--mini_dataset_dir", str(recorded.dataset), "--save_dir", str(generation.parent)),
         *("--seed", str(config["seed"]), "--num_generations", str(config["generation"])),
-        *("--generation_0_steps", str(numbers["generation_0_steps"])),
-        *("--num_steps", str(numbers["steps_per_generation"])),
-        *("--layers", str(numbers["layers"]), "--latent_dim", str(numbers["latent_dim"])),
-        *("--lr", str(numbers["learning_rate"]), "--batch_size", str(numbers["batch_size"])),
+        *("--generation_0_steps", str(preset.generation_0_steps)),
+        *("--num_steps", str(preset.steps_per_generation)),
+        *("--layers", str(preset.layers), "--latent_dim", str(preset.latent_dim)),
+        *("--lr", str(preset.learning_rate), "--batch_size", str(preset.batch_size)),
     ]
     made = ["python", "-m", "domains.motion.checkpoints.generation_0", str(generation)]
     measured = read_metrics(generation)
     course = "A curve of its course was not made: its run measured at the end only."
     if config["generation"]:
         course = "`curve.csv` and `curve.png`: what the run measured every "
-        course += f"{numbers['steps_per_generation']} steps."
+        course += f"{preset.steps_per_generation} steps."
     if losses:
         course += " `training_loss.csv` and `training_loss.png`: the mean loss over its steps."
     else:
         course += " Its training loss was not recorded."
     lines = (
         f"# Generation 0 of `{name}`",
-        f"The first model of experiment `{name}`, {config['steps']} steps on {config['dataset']}, "
+        f"The first model of experiment `{name}`, {config['steps']} steps on {recorded.dataset}, "
         "and the evaluator of its pool; made by",
         "```bash",
         shlex.join(train),

@@ -25,10 +25,11 @@ from dataset.humanml3d import read_statistics
 from domains.motion.checkpoints.stored import denoiser_from, read_weights
 from domains.motion.denoiser import Denoiser
 from domains.motion.generator import model_file
+from domains.motion.recorded import RecordedArm
 from loop.cli import command
 from loop.errors import CorruptFileError, MissingAssetError
-from loop.rundir.directory import EVALUATION
 from loop.rundir.files import read_json, storage, write_bytes, write_json
+from loop.rundir.layout import ARGUMENTS, EVALUATION
 from model.checkpoint import load_checkpoint
 
 logger = logging.getLogger("scsc")
@@ -100,20 +101,20 @@ def ship(generation: Path, out: Path, dataset: Path | None = None, half: bool = 
         MissingAssetError, CorruptFileError, StorageError: a file is missing, damaged, or cannot be
             written.
     """
-    settings = read_json(generation.parent / "args.json")
+    path = generation.parent / ARGUMENTS
+    settings, recorded = read_json(path), RecordedArm.read(path)
     source = model_file(generation)
     arrays = dict(load_checkpoint(source))
     if half:
         arrays = {name: array.half() for name, array in arrays.items()}
-    statistics = read_statistics(Path(settings["dataset"]) if dataset is None else dataset)
+    statistics = read_statistics(recorded.dataset if dataset is None else dataset)
     for name, array in zip(STATISTICS, statistics, strict=True):
         arrays[name] = torch.from_numpy(np.ascontiguousarray(array))
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
     write_bytes(out / WEIGHTS, safetensors.torch.save(arrays))
     number = int(generation.name.rpartition("_")[2])
-    preset = settings["preset"]
-    steps = preset["generation_0_steps"] + number * preset["steps_per_generation"]
+    steps = recorded.preset.steps_until(number)
     kept = ("dataset", "preset", "protocol", "text_encoder", "seed")
     config = {name: settings[name] for name in kept if name in settings}
     config |= {"generation": number, "steps": steps, "sha256": digest(out / WEIGHTS)}

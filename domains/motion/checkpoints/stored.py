@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 from dataset.humanml3d import read_statistics
 from domains.motion.denoiser import Denoiser, new_denoiser
 from domains.motion.generator import model_file
-from domains.motion.presets import MotionPreset, Protocol, check_guidance
+from domains.motion.presets import check_guidance
+from domains.motion.recorded import RecordedArm
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
-from loop.rundir.files import read_json
+from loop.rundir.layout import ARGUMENTS
 from model.checkpoint import load_checkpoint, load_state
 from model.clip_encoder import text_encoder_named
 from model.text_encoder import CachedTextEncoder, TextEncoder
@@ -43,7 +44,7 @@ def load_denoiser(
             weights than the arm's.
         InvalidOptionError: guidance of a network that was never trained without a text.
     """
-    settings = generation.parent / "args.json"
+    settings = generation.parent / ARGUMENTS
     return denoiser_from(settings, model_file(generation), device, guidance, text_encoder)
 
 
@@ -62,24 +63,17 @@ def denoiser_from(
     `state` are the weights, where they were read already; the rest, and what is raised, as in
     `load_denoiser`.
     """
-    stored = read_json(settings)
-    try:
-        preset, protocol = MotionPreset(**stored["preset"]), Protocol(**stored["protocol"])
-        dataset = Path(stored["dataset"])
-    except (KeyError, TypeError) as error:
-        raise RunStateError(
-            "these are not the settings of a motion arm",
-            path=settings,
-            found=error,
-            expected="args.json as train.train_mdm_iterative_finetuning writes it",
-        ) from error
+    recorded = RecordedArm.read(settings)
+    preset = recorded.preset
     if guidance is not None:
         check_guidance(guidance, preset.condition_dropout, weights)
     denoiser = new_denoiser(
         preset,
-        replace(protocol, ema_decay=None),  # the model file holds the averaged weights already
-        _encoder(stored.get("text_encoder", {}), device, text_encoder, settings),
-        read_statistics(dataset) if statistics is None else statistics,
+        replace(
+            recorded.protocol, ema_decay=None
+        ),  # the model file holds the averaged weights already
+        _encoder(recorded.text_encoder, device, text_encoder, settings),
+        read_statistics(recorded.dataset) if statistics is None else statistics,
         seed=0,
         device=device,
     )

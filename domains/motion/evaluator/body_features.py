@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from body_models.skeleton import PARENTS
 from translation.humanml import vectors_to_joints
 
-Array = NDArray[np.float64]
 FEET = (7, 8, 10, 11)
 LIMBS = (4, 5, 7, 8, 18, 19, 20, 21)
 """Far ends of thighs, shins, upper arms and forearms."""

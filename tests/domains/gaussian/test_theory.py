@@ -13,7 +13,6 @@ from domains.gaussian.theory import (
     measure_contraction,
     rho,
     stability_map,
-    theorem_constant,
     well_apart,
     whiten,
 )
@@ -44,13 +43,6 @@ def test_stronger_correction_contracts_more(ratio: float, gamma: float, more: fl
 
 def test_where_c_reaches_one_the_bound_says_nothing() -> None:
     assert np.isinf(rho([1.0, 3.0], [0.0, 1e9])).all()
-
-
-def test_the_constant_grows_with_what_the_assumptions_cost() -> None:
-    assert theorem_constant(0.3) == 0.3
-    assert float(theorem_constant(0.3, epsilon=0.5, lipschitz=2.0, alpha=4.0)) == pytest.approx(
-        0.375
-    )
 
 
 def test_measured_contraction_is_the_gaussians_own() -> None:

@@ -178,5 +178,3 @@ def test_a_lone_process_waits_for_nobody() -> None:
     distributed = TorchDistributed()
     assert distributed.leads and distributed.share(5) == slice(0, 5)
     distributed.wait()
-    with distributed.leader_first():
-        pass

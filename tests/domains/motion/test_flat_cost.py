@@ -125,7 +125,7 @@ def test_a_generation_opens_no_more_files_than_the_ones_before(
 
 
 def test_motions_of_older_sets_take_next_to_no_memory(tmp_path: Path) -> None:
-    """A hundredth of a motion of 5 s: fifty generations of 5,588 take no more than 600 MB."""
+    """A fiftieth of a motion of 5 s: fifty generations of 5,588 take some 590 MB."""
     caption = (Caption("a person walks forward", ("a/DET", "person/NOUN", "walk/VERB")),)
     motion = np.zeros((100, 263), np.float32)
     items = tuple(MotionItem(n, n, motion, caption) for n in (f"{i:06d}" for i in range(100)))

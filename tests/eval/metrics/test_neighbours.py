@@ -10,11 +10,10 @@ from sklearn.neighbors import NearestNeighbors
 
 import eval.metrics.neighbours as neighbours
 from eval.metrics.neighbours import (
-    density_coverage,
     image_memorisation,
     memorisation,
     nearest_distances,
-    precision_recall,
+    verdicts,
 )
 from loop.errors import InvalidSamplesError
 
@@ -36,41 +35,41 @@ def test_against_sklearn_in_any_chunks(seed: int, k: int, chunk: int) -> None:
     real, fake = rng.normal(size=(30, 3)), rng.normal(size=(25, 3)) * 0.8 + 0.4
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "_CHUNK_ENTRIES", chunk)
-        pr, dc = precision_recall(real, fake, k=k), density_coverage(real, fake, k=k)
-    assert pr.precision == pytest.approx(inside(fake, real, k).any(axis=1).mean())
-    assert pr.recall == pytest.approx(inside(real, fake, k).any(axis=1).mean())
-    assert dc.density == pytest.approx(inside(fake, real, k).sum() / (k * len(fake)))
-    assert dc.coverage == pytest.approx(inside(fake, real, k).any(axis=0).mean())
+        found = verdicts(real, fake, k=k, coverage_k=k)
+    assert found.precision.mean() == pytest.approx(inside(fake, real, k).any(axis=1).mean())
+    assert found.recall.mean() == pytest.approx(inside(real, fake, k).any(axis=1).mean())
+    assert found.density.mean() == pytest.approx(inside(fake, real, k).sum() / (k * len(fake)))
+    assert found.coverage.mean() == pytest.approx(inside(fake, real, k).any(axis=0).mean())
 
 
 def test_equal_sets_and_sets_far_apart() -> None:
     real = np.random.default_rng(0).normal(size=(50, 4))
-    assert precision_recall(real, real) == neighbours.PrecisionRecall(1.0, 1.0)
-    assert density_coverage(real, real).coverage == 1.0
-    assert precision_recall(real, real + 1000) == neighbours.PrecisionRecall(0.0, 0.0)
-    assert density_coverage(real, real + 1000) == neighbours.DensityCoverage(0.0, 0.0)
+    equal, far = verdicts(real, real), verdicts(real, real + 1000)
+    assert equal.precision.all() and equal.recall.all() and equal.coverage.all()
+    assert not any(table.any() for table in (far.precision, far.recall, far.density, far.coverage))
 
 
 def test_same_distribution_gives_the_expected_density_and_coverage() -> None:
     rng = np.random.default_rng(1)
-    found = density_coverage(rng.normal(size=(1500, 4)), rng.normal(size=(1500, 4)))
-    assert found.density == pytest.approx(1.0, abs=0.05)
-    assert found.coverage == pytest.approx(1 - 2**-5, abs=0.02)
+    found = verdicts(rng.normal(size=(1500, 4)), rng.normal(size=(1500, 4)))
+    assert found.density.mean() == pytest.approx(1.0, abs=0.05)
+    assert found.coverage.mean() == pytest.approx(1 - 2**-5, abs=0.02)
 
 
 def test_lost_mode_lowers_recall_and_coverage_not_precision() -> None:
     rng = np.random.default_rng(2)
     real = np.concatenate([rng.normal(size=(100, 3)), rng.normal(size=(100, 3)) + 50])
     fake = rng.normal(size=(200, 3))
-    pr, dc = precision_recall(real, fake), density_coverage(real, fake)
-    assert pr.precision > 0.9 and pr.recall < 0.55
-    assert dc.density > 0.5 and dc.coverage < 0.55
+    found = verdicts(real, fake)
+    assert found.precision.mean() > 0.9 and found.recall.mean() < 0.55
+    assert found.density.mean() > 0.5 and found.coverage.mean() < 0.55
 
 
 def test_duplicates_sit_in_balls_of_radius_zero() -> None:
     points = np.repeat(np.random.default_rng(3).normal(size=(5, 3)), 4, axis=0)
-    assert precision_recall(points, points) == neighbours.PrecisionRecall(1.0, 1.0)
-    assert precision_recall(points, points + 1e-9).precision == 0.0
+    same = verdicts(points, points)
+    assert same.precision.all() and same.recall.all()
+    assert not verdicts(points, points + 1e-9).precision.any()
 
 
 def test_nearest_distances_against_sklearn() -> None:
@@ -94,11 +93,11 @@ def test_copying_is_told_from_learning() -> None:
 def test_bad_input_is_refused() -> None:
     good = np.random.default_rng(6).normal(size=(8, 3))
     with pytest.raises(InvalidSamplesError, match="generated features: too few"):
-        precision_recall(good, good[:3])
+        verdicts(good, good[:3])
     with pytest.raises(InvalidSamplesError, match="real features: too few"):
-        density_coverage(good[:5], good)
+        verdicts(good[:5], good)
     with pytest.raises(InvalidSamplesError, match="different width"):
-        precision_recall(good, good[:, :2])
+        verdicts(good, good[:, :2])
     with pytest.raises(InvalidSamplesError, match="held-out features: values that are not finite"):
         memorisation(good, good, good * np.nan)
     with pytest.raises(InvalidSamplesError, match="different width"):

@@ -8,7 +8,7 @@ import pytest
 from prdc import compute_prdc
 
 from eval.metrics.frechet import fid
-from eval.metrics.neighbours import density_coverage, precision_recall
+from eval.metrics.neighbours import verdicts
 from eval.metrics.reference import Reference
 from loop.errors import InvalidSamplesError
 
@@ -34,16 +34,16 @@ def test_fidelity_against_prdc_and_the_single_metrics(scale: float) -> None:
     three, five = (compute_prdc(real, generated, nearest_k=k) for k in (3, 5))
     assert (found.precision, found.recall) == pytest.approx((three["precision"], three["recall"]))
     assert (found.density, found.coverage) == pytest.approx((five["density"], five["coverage"]))
-    single, dense = precision_recall(real, generated), density_coverage(real, generated)
-    assert (found.precision, found.recall) == (single.precision, single.recall)
-    assert found.density == pytest.approx(dense.density, rel=1e-12)
-    assert found.coverage == dense.coverage
+    single = verdicts(real, generated)
+    assert (found.precision, found.recall) == (single.precision.mean(), single.recall.mean())
+    assert found.density == pytest.approx(single.density.mean(), rel=1e-12)
+    assert found.coverage == single.coverage.mean()
 
 
 def test_neighbour_metrics_can_see_fewer_rows_than_fid() -> None:
     real, generated = _two_sets()
     reference = Reference(real, neighbours=50)
-    assert reference.fidelity(generated).recall == precision_recall(real[:50], generated).recall
+    assert reference.fidelity(generated).recall == verdicts(real[:50], generated).recall.mean()
     assert reference.fid(generated) == pytest.approx(fid(generated, real), rel=1e-12)
 
 

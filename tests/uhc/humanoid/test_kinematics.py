@@ -36,7 +36,8 @@ def test_positions_agree_with_mujoco(humanoid: Humanoid) -> None:
     tree = BodyTree.from_humanoid(humanoid)
     state = forward(tree, ReferencePose.from_qpos(qpos), deviation)
     data = mujoco.MjData(humanoid.model)
-    sites = [*humanoid.joint_sites, *humanoid.corner_sites]
+    joints = [humanoid.model.site(f"joint_{joint}").id for joint in range(22)]
+    sites = [*joints, *humanoid.corner_sites]
     for frame, pose in enumerate(qpos_integrate(qpos, deviation)):
         data.qpos[:] = pose
         mujoco.mj_kinematics(humanoid.model, data)

@@ -13,11 +13,12 @@ import pytest
 from body_models.skeleton import DEFAULT_SKELETON
 from dataset.captions import Caption
 from dataset.humanml3d import MotionItem, load_split
-from dataset.writer import DatasetClip, write_dataset
+from dataset.writer import DatasetClip
 from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.files import CORRECTED, FOLDER, SAMPLED, MotionBatch
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from loop.rng import Stream
+from tests.dataset.writing import write_dataset
 from tests.runs import write_settings
 from tests.uhc.test_recording import delivered, faint_policy, swaying
 from translation.humanml import joints_to_vectors, vectors_to_joints

@@ -11,8 +11,9 @@ import pytest
 
 from body_models.skeleton import DEFAULT_SKELETON
 from loop.errors import InvalidMotionError, InvalidOptionError
+from visualize.video.encode import write_video
 from visualize.video.labels import legend_strip
-from visualize.video.skeleton import render_frames, render_side_by_side
+from visualize.video.skeleton import render_frames
 
 
 def marching(frames: int) -> np.ndarray:
@@ -27,7 +28,7 @@ def marching(frames: int) -> np.ndarray:
 def test_video_decodes_to_the_frames_that_were_drawn(tmp_path: Path, suffix: str) -> None:
     panels = [("before", marching(12)), ("after", marching(9))]
     out = tmp_path / "new" / f"video{suffix}"
-    render_side_by_side(panels, out)
+    write_video(render_frames(panels), out, 20.0)
     decoded = iio.imread(out)[..., :3]
     drawn = np.stack(list(render_frames(panels)))
     assert decoded.shape == drawn.shape == (12, 548, 964, 3)
@@ -85,15 +86,17 @@ def test_bad_joints_are_refused_and_leave_no_file(
     tmp_path: Path, joints: np.ndarray, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        render_side_by_side([("good", marching(3)), ("bad", joints)], tmp_path / "x.mp4")
+        write_video(
+            render_frames([("good", marching(3)), ("bad", joints)]), tmp_path / "x.mp4", 20.0
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_bad_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="nothing to draw"):
-        render_side_by_side([], tmp_path / "x.mp4")
+        render_frames([])
     with pytest.raises(InvalidOptionError, match="unknown video format"):
-        render_side_by_side([("a", marching(2))], tmp_path / "x.avi")
+        write_video(render_frames([("a", marching(2))]), tmp_path / "x.avi", 20.0)
     for fps, size in ((0.0, 480), (20.0, 481), (20.0, 10)):
         with pytest.raises(InvalidOptionError):
             render_frames([("a", marching(2))], fps, size)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 
+from body_models.arrays import Array
 from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints
 from body_models.smpl import FOLDER, BodyModel, find_body_model, load_body_model, skin
 from loop.errors import InvalidMotionError, InvalidOptionError
@@ -35,9 +35,7 @@ from uhc.controllers.faithful.humanoid import SmplHumanoid, build_smpl_humanoid,
 from uhc.controllers.faithful.weights import PublishedPolicy, load_published_policy
 from uhc.humanoid.model import yup_to_zup, zup_to_yup
 from uhc.humanoid.segments import GRAVITY
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
+from uhc.humanoid.untyped import mujoco
 
 WEIGHTS = Path("UniversalHumanoidControl/results/motion_im/uhc_explicit/models/iter_5000.p")
 """Where `prepare/download_uhc.sh` puts them."""
@@ -82,7 +80,7 @@ class Faithful(Controller):
 
 
 def track_published(
-    joints: NDArray[Any],
+    joints: NDArray[np.floating],
     faithful: Faithful,
     playback_rate: float = 1.0,
     teleport: bool = False,
@@ -120,54 +118,34 @@ def track_published(
         raise InvalidOptionError("motions play forwards", found=playback_rate, expected="> 0")
     robot = faithful.robot
     reference = reference_qpos(positions, faithful, playback_rate, ik)
-    env = FaithfulEnv(robot, expert_of(robot, reference))
-    states = _Recorded(env)
-    failures, reason, help_n, contact = [], "", [], []
-    observation, _ = env.reset()
-    states.record()
-    ended = False
-    while not ended:
-        action = faithful.policy.act(observation)
-        observation, _, failed, _, info = env.step(action)
-        ended = info["ended"]
-        if np.isfinite(info["distance"]):
-            wrench = FORCE_SCALE * action[69:285].reshape(24, 3, 3)[:, 1:]
-            help_n.append(np.linalg.norm(wrench, axis=-1).sum(axis=0))
-            contact.append(float(env.data.qfrc_constraint[2]))
-        # Published: what fails in the very last step has reached the end.
-        if failed and not (teleport and ended):
-            failures.append(len(states.places))
-            reason = reason or (FELL_BEHIND if np.isfinite(info["distance"]) else DIVERGED)
-            if not teleport:
-                break
-            states.record()
-            env.teleport()  # the policy goes on with what it saw before, as published
-        states.record()
+    run = _Rollout(FaithfulEnv(robot, expert_of(robot, reference)))
+    run.play(faithful.policy, teleport)
     weight = GRAVITY * float(robot.model.body_mass.sum())
-    force, torque = np.mean(help_n or [[0.0, 0.0]], axis=0) / weight
-    places = np.array(states.places)
+    force, torque = np.mean(run.help_n or [[0.0, 0.0]], axis=0) / weight
+    places = np.array(run.places)
     found = _joints(robot, places, CONTROL_HZ / playback_rate)
-    if not failures and len(found) < len(positions):  # control steps ended before the last frame
+    # Control steps may have ended before the last frame.
+    if not run.failures and len(found) < len(positions):
         found = np.concatenate([found, found[-1:]])
     if skeleton is not None:
         found = uniform_skeleton(found, skeleton)
     return Tracking(
-        qpos=np.array(states.qpos),
+        qpos=np.array(run.qpos),
         joints=put_on_floor(found).astype(np.float32),
-        success=not failures,
-        reason=reason,
-        failed_frame=failures[0] if failures else -1,
-        teleports=len(failures) if teleport else 0,
+        success=not run.failures,
+        reason=run.reason,
+        failed_frame=run.failures[0] if run.failures else -1,
+        teleports=len(run.failures) if teleport else 0,
         clamp_n=float("inf"),
         force_bw=float(force),
         torque_bwm=float(torque),
-        contact_bw=float(np.mean(contact or [0.0])) / weight,
-        error_m=float(np.linalg.norm(places - np.array(states.goals), axis=-1).mean()),
+        contact_bw=float(np.mean(run.contact_n or [0.0])) / weight,
+        error_m=float(np.linalg.norm(places - np.array(run.goals), axis=-1).mean()),
     )
 
 
-class _Recorded:
-    """The states of a rollout: poses (76,), places of the bodies (24, 3), those of the reference.
+class _Rollout:
+    """A run along a reference: poses (76,), places of the bodies (24, 3), those of the reference.
 
     Places are those of the recorded pose: the simulation's own are a physics step old.
     """
@@ -178,8 +156,36 @@ class _Recorded:
         self.qpos: list[Array] = []
         self.places: list[Array] = []
         self.goals: list[Array] = []
+        self.failures: list[int] = []
+        self.reason = ""
+        self.help_n: list[Array] = []
+        self.contact_n: list[float] = []
 
-    def record(self) -> None:
+    def play(self, policy: PublishedPolicy, teleport: bool) -> None:
+        """Let the policy track the reference to its end; `teleport`: see `track_published`."""
+        env = self._env
+        observation, _ = env.reset()
+        self._record()
+        ended = False
+        while not ended:
+            action = policy.act(observation)
+            observation, _, failed, _, info = env.step(action)
+            ended, alive = info["ended"], np.isfinite(info["distance"])
+            if alive:
+                wrench = FORCE_SCALE * action[69:285].reshape(24, 3, 3)[:, 1:]
+                self.help_n.append(np.linalg.norm(wrench, axis=-1).sum(axis=0))
+                self.contact_n.append(float(env.data.qfrc_constraint[2]))
+            # Published: what fails in the very last step has reached the end.
+            if failed and not (teleport and ended):
+                self.failures.append(len(self.places))
+                self.reason = self.reason or (FELL_BEHIND if alive else DIVERGED)
+                if not teleport:
+                    return
+                self._record()
+                env.teleport()  # the policy goes on with what it saw before, as published
+            self._record()
+
+    def _record(self) -> None:
         """Add the present state."""
         self._data.qpos[:] = self._env.data.qpos
         mujoco.mj_kinematics(self._model, self._data)

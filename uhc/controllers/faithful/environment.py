@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
-import mujoco as _mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from body_models.arrays import Array
 from loop.errors import InvalidMotionError
 from translation.rotations import qmul
 from uhc.control.simulation import quieten_mujoco
@@ -29,9 +29,7 @@ from uhc.controllers.faithful.quaternions import (
     rates,
     rotate_back,
 )
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
+from uhc.humanoid.untyped import mujoco
 
 CONTROL_S = SUBSTEPS * TIMESTEP_S
 OBSERVATION, ACTION = 657, 315
@@ -129,7 +127,7 @@ class FaithfulEnv(gymnasium.Env):
         self.data.qpos[:], self.data.qvel[:] = qpos, qvel
         mujoco.mj_forward(self.humanoid.model, self.data)
 
-    def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: NDArray[np.floating]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Play 1/30 s; `info` has `distance`, the mean of the weighted bodies, metres.
 
         Nothing is recomputed afterwards, as published: in observation, reward and failure, the

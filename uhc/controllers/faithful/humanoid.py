@@ -9,17 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.arrays import Array
 from body_models.smpl import BodyModel
 from loop.errors import InvalidMotionError, InvalidOptionError
 from uhc.controllers.faithful.quaternions import root_quats
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
+from uhc.humanoid.untyped import mujoco
 
 BODIES = (
     "Pelvis", "L_Hip", "R_Hip", "Torso", "L_Knee", "R_Knee", "Spine", "L_Ankle", "R_Ankle", "Chest",
@@ -71,21 +69,20 @@ class SmplHumanoid:
     """(3,) pelvis of SMPL's rest pose, rounded: `trans` of SMPL plus this is the root's place."""
 
 
-def build_smpl_humanoid(body: BodyModel, betas: ArrayLike | None = None) -> SmplHumanoid:
-    """Compile the robot of a SMPL body (24 joints) and shape.
+def build_smpl_humanoid(body: BodyModel) -> SmplHumanoid:
+    """Compile the robot of a SMPL body (24 joints) of the mean shape.
 
     Joints are where the published model file puts them, rounded to `DECIMALS`; the soles are flat,
     all vertices near the lowest one of the whole body being put at their mean height.
 
     Raises:
         InvalidOptionError: the body is not SMPL's.
-        InvalidMotionError: betas that do not fit.
     """
     if body.kind != "smpl":
         raise InvalidOptionError(
             "the published robot is made of SMPL", found=body.kind, expected="smpl, 24 joints"
         )
-    vertices, joints = body.shaped(betas)
+    vertices, joints = body.shaped()
     joints, vertices = np.round(joints, DECIMALS), vertices.copy()
     soles = vertices[:, 1] < vertices[:, 1].min() + SOLE_M
     vertices[soles, 1] = vertices[soles, 1].mean()
@@ -131,16 +128,6 @@ def poses_to_qpos(humanoid: SmplHumanoid, poses: ArrayLike, trans: ArrayLike) ->
     rest = angles[:, humanoid.smpl_joints[1:]].reshape(-1, 3)
     turns = Rotation.from_rotvec(rest).as_euler("ZYX").reshape(len(angles), -1)
     return np.concatenate([shift + humanoid.pelvis, root_quats(angles[:, 0]), turns], axis=1)
-
-
-def qpos_to_poses(humanoid: SmplHumanoid, qpos: ArrayLike) -> tuple[Array, Array]:
-    """Invert `poses_to_qpos`: poses (F, 24, 3) axis-angle and trans (F, 3), world z up."""
-    qpos = np.asarray(qpos, np.float64)
-    poses = np.empty((len(qpos), 24, 3))
-    poses[:, 0] = Rotation.from_quat(qpos[:, 3:7], scalar_first=True).as_rotvec()
-    turns = Rotation.from_euler("ZYX", qpos[:, 7:].reshape(-1, 3)).as_rotvec()
-    poses[:, humanoid.smpl_joints[1:]] = turns.reshape(len(qpos), 23, 3)
-    return poses, qpos[:, :3] - humanoid.pelvis
 
 
 def _spec() -> Any:

@@ -7,12 +7,10 @@ published network.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from body_models.arrays import Array
 from translation.rotations import qinv, qmul, qrot
-
-Array = NDArray[np.float64]
 
 
 def inverse(quat: Array) -> Array:

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mujoco as _mujoco
 import numpy as np
-from numpy.typing import NDArray
 
+from body_models.arrays import Array
 from loop.errors import CorruptFileError, MissingAssetError
 from uhc.control.simulation import quieten_mujoco
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION, Expert, FaithfulEnv
 from uhc.controllers.faithful.humanoid import BODIES, SmplHumanoid
-
-mujoco: Any = _mujoco  # its compiled parts carry no types
-Array = NDArray[np.float64]
+from uhc.humanoid.untyped import mujoco
 
 MODEL, VECTORS = "model.mjb", "vectors.npz"
 _SHAPES: dict[str, tuple[str | int, ...]] = {

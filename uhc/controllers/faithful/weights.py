@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
+from body_models.arrays import Array
 from body_models.restricted_pickle import DAMAGE, Stub, Unpickler
 from loop.errors import CorruptFileError, MissingAssetError
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION
-
-Array = NDArray[np.float64]
 
 CLIP = 5.0
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

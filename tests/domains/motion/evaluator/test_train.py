@@ -15,7 +15,7 @@ import torch
 from dataset.captions import Caption
 from dataset.humanml3d import load_split
 from dataset.subsets import write_small
-from dataset.writer import DatasetClip, write_dataset
+from dataset.writer import DatasetClip
 from domains.motion.evaluator import train as train_evaluator
 from domains.motion.evaluator.body_features import BODY
 from domains.motion.evaluator.train import _fingerprint, train_or_load_evaluator
@@ -27,6 +27,7 @@ from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.motion_evaluator import MotionEvaluator
 from model.seeding import seeded
+from tests.dataset.writing import write_dataset
 
 ACTIONS = ("waves slowly", "waves quickly", "leans over")
 TINY = replace(

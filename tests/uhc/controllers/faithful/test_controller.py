@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from body_models.skeleton import DEFAULT_SKELETON, PARENTS
 from body_models.smpl import skin
@@ -18,7 +19,7 @@ from uhc.controllers.faithful.controller import (
     track_published,
 )
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION, expert_of
-from uhc.controllers.faithful.humanoid import build_smpl_humanoid, qpos_to_poses
+from uhc.controllers.faithful.humanoid import build_smpl_humanoid
 from uhc.controllers.faithful.weights import PublishedPolicy
 
 
@@ -81,8 +82,13 @@ def test_the_first_mesh_stands_on_the_floor(faithful, waving):
     """The clip is lowered by what its mesh says, not its joints; its height in the input goes."""
     qpos = [reference_qpos(waving + np.array([0.0, up, 0.0]), faithful) for up in (0.0, 2.0)]
     np.testing.assert_allclose(qpos[0], qpos[1], atol=1e-6)
-    poses, trans = qpos_to_poses(faithful.robot, qpos[0][:1])
-    vertices, _ = skin(faithful.body, poses, trans=trans)
+    first, robot = qpos[0][0], faithful.robot
+    poses = np.empty((1, 24, 3))
+    poses[0, 0] = Rotation.from_quat(first[3:7], scalar_first=True).as_rotvec()
+    poses[0, robot.smpl_joints[1:]] = Rotation.from_euler(
+        "ZYX", first[7:].reshape(23, 3)
+    ).as_rotvec()
+    vertices, _ = skin(faithful.body, poses, trans=first[None, :3] - robot.pelvis)
     assert vertices[..., 2].min() == pytest.approx(0.0, abs=1e-4)
 
 
