@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from body_models.arrays import Array
-from body_models.skeleton import JOINT_COUNT, Skeleton
+from body_models.skeleton import JOINT_COUNT, JOINT_NAMES, Skeleton
 from loop.errors import InvalidOptionError
 from loop.rundir.files import write_bytes
 from translation.ik import IKResult
@@ -69,7 +69,7 @@ def _joint_lines(skeleton: Skeleton, joint: int, indent: str) -> list[str]:
     offset, children = skeleton.offsets[joint], _children(skeleton, joint)
     position = "Xposition Yposition Zposition " if joint == 0 else ""
     lines = [
-        f"{indent}{'JOINT' if joint else 'ROOT'} {skeleton.names[joint]}",
+        f"{indent}{'JOINT' if joint else 'ROOT'} {JOINT_NAMES[joint]}",
         f"{indent}{{",
         inner + _offset(offset),
         f"{inner}CHANNELS {6 if joint == 0 else 3} {position}Zrotation Yrotation Xrotation",

@@ -51,7 +51,7 @@ class Search(Controller):
 
     def track(self, request: TrackingRequest) -> Tracking:
         """Search, then play the winner from the start; the same clip gives the same result."""
-        clip = ReferenceClip("", np.asarray(request.qpos))
+        clip = ReferenceClip("", np.asarray(request.qpos, dtype=np.float64))
         env = TrackingEnv(request.humanoid, [clip], EnvOptions(failure_m=FAILURE_M))
         env.reset(options={"clip": 0, "fraction": 0.0, "whole": True})
         rng = np.random.default_rng(self.seed)
