@@ -138,8 +138,10 @@ def test_the_fixed_point_names_band_and_joints(tmp_path: Path) -> None:
     row = {"measure": "speed", "floor": "", "low": "", "high": "", "kinematic": 22, "refined": 22,
            "simulated": 18, "inside": "kinematic refined", "simulated outside": "12 13",
            "kinematic ratio": 0.5, "refined ratio": 0.25, "simulated ratio": 0.125}  # fmt: skip
-    kid: dict[str, object] = dict.fromkeys(row, "") | {"measure": "KID", "floor": 0.5, "low": -0.25, "high": 1,
-                                    "kinematic": -0.0001, "refined": 0, "simulated": 2}  # fmt: skip
+    kid: dict[str, object] = {
+        **dict.fromkeys(row, ""), "measure": "KID", "floor": 0.5, "low": -0.25, "high": 1,
+        "kinematic": -0.0001, "refined": 0, "simulated": 2,
+    }  # fmt: skip
     table = lines(tables.fixed_point(read(tmp_path, row, kid)))
     assert table["speed"] == ["", "", "22", "22", "18", "simulated: 12 13", "0.5, 0.25, 0.125"]
     assert table["KID"] == ["0.5", "-0.25 to 1", "-0.0001", "0", "2", "", ""]
