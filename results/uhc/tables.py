@@ -85,8 +85,13 @@ def distances(rows: Sequence[Row]) -> str:
     """
     lines = []
     for kind, some in _by_kind(rows).items():
-        cells = [kind, f"{sum(row['success'] == 1 for row in some)} of {len(some)}",
-                 f"{sum(row['success'] == 1 and row['clamp_n'] == 0 for row in some)}"]  # fmt: skip
+        done = tracked(some)
+        cells = [
+            kind,
+            f"{len(done)} of {len(some)}",
+            f"{sum(row['clamp_n'] == 0 for row in done)}",
+            shown(float(np.mean(by_clip(some, "simulated_force_bw")))),
+        ]
         for column in ("global", "aligned"):
             ratio, low, high = ratio_of_medians(some, column)
             rule = "yes" if high <= RULE else "no" if low > RULE else "open"
@@ -99,8 +104,8 @@ def distances(rows: Sequence[Row]) -> str:
     clips = len({row["id"] for row in rows})
     ratios = ["simulated / kinematic (95 %)", f"at most {RULE:g}"]
     stages = f"({' / '.join(MOTIONS)})"
-    headings = [f"{clips} clips", "tracked", "without force", f"global {stages}", *ratios,
-                f"root-aligned {stages}", *ratios]  # fmt: skip
+    headings = [f"{clips} clips", "tracked", "without force", "mean force",
+                f"global {stages}", *ratios, f"root-aligned {stages}", *ratios]  # fmt: skip
     return markdown(headings, lines)
 
 

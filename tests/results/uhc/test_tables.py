@@ -83,12 +83,12 @@ def test_the_rule_of_ten_percent_has_three_verdicts(tmp_path: Path) -> None:
         tmp_path, *(row for kind, ratios in kinds.items() for row in corrupted(kind, ratios))
     )
     table = lines(tables.distances(rows))
-    assert table["9 clips"][:2] == ["tracked", "without force"]
+    assert table["9 clips"][:3] == ["tracked", "without force", "mean force"]
     off = [2.0 * number + 2 for number in range(9)]
     for kind, verdict in (("noise", "yes"), ("clean", "no"), ("shake", "open")):
         simulated = [ratio * far for ratio, far in zip(kinds[kind], off, strict=True)]
-        tracked, unaided, far, interval, rule = table[kind][:5]
-        assert (tracked, unaided, rule) == ("18 of 18", "16", verdict)
+        tracked, unaided, force, far, interval, rule = table[kind][:6]
+        assert (tracked, unaided, force, rule) == ("18 of 18", "16", "0.5", verdict)
         medians = [100.0, statistics.median(off), 5.0, statistics.median(simulated)]
         assert [float(cell) for cell in far.split(" / ")] == pytest.approx(medians)
         expected = statistics.median(simulated) / statistics.median(off)
