@@ -157,6 +157,7 @@ WAYS: dict[str, Callable[[list[str]], None]] = {
     "bash exp_scripts/quickstart.sh": syntax,
     "bash exp_scripts/mnist/evidence.sh": syntax,
     "bash exp_scripts/motion_evidence.sh": syntax,
+    "bash exp_scripts/correction_evidence.sh": syntax,
     "bash tests/run.sh": syntax,
     "bash get_smpl_data.sh": explain,
     "bash prepare/": explain,

@@ -100,6 +100,7 @@ MESSAGES = WAYS | {
     "pip install": pip,
     "hf download": hub,
     "bash exp_scripts/motion_evidence.sh": syntax,
+    "bash exp_scripts/correction_evidence.sh": syntax,
 }
 
 

@@ -1,0 +1,1 @@
+"""What does the correction do to real, corrupted and floor-work motions? Numbers and tables."""
