@@ -197,8 +197,9 @@ def unaided(arms: Mapping[str, Sequence[Row]]) -> str:
 
 
 def in_pairs(arms: Mapping[str, Sequence[Row]]) -> str:
-    """Write for each two how many clips only one brings to the end, and which is nearer on those
-    that both do: median of the differences, bootstrap over clips.
+    """Write for each two how many clips only one brings to the end, and which is nearer.
+
+    Nearer on clips that both bring there: median of the differences, bootstrap over clips.
     """
     lines = []
     for (name, rows), (other, theirs) in combinations(arms.items(), 2):
