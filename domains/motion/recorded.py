@@ -40,6 +40,7 @@ class RecordedArm:
         """
         stored = read_json(path)
         try:
+            stored["preset"]["evaluator"]  # no default may stand in for the one that judged it
             return cls(
                 MotionPreset(**stored["preset"]),
                 Protocol(**stored["protocol"]),
