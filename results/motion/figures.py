@@ -139,7 +139,7 @@ def _draw_response(
     last = last_common(list(found.values()))
     points = [(dose, over_seeds(at(curve, last))) for dose, curve in found.items()]
     points = [(dose, value) for dose, value in points if value is not None and last]
-    if points:
+    if len(points) > 1:  # one dose is no response
         strength = label.startswith("lambda")
         x = [1.0 if math.isinf(d) else d / (1 + d) if strength else d for d, _ in points]
         half = [v.high - v.value for _, v in points]

@@ -104,7 +104,7 @@ def differences(table: Table, arms: Sequence[EvidenceArm], kind: str) -> str:
 
     Each is averaged over the later half of the generations that both reached: single ones scatter.
     """
-    metrics = (*DISTANCES, *SHARES[:2])
+    metrics = (*DISTANCES, *SHARES, TEXT[0], *PHYSICS[:3])
     lines = [f"| minus {kind} | seeds | generations | {' | '.join(map(shown, metrics))} |"]
     lines.append("|---" * (3 + len(metrics)) + "|")
     for arm in arms:

@@ -149,6 +149,9 @@ def test_the_table_grows_and_newer_rows_replace_older_ones(tmp_path: Path) -> No
     _finish(root, EvidenceArm("cmu_0064", 1, "raw"), [2.5, 4.0])
     _finish(root, EvidenceArm("cmu_0064", 0, "raw"), [2.0, *np.linspace(3, 9, HORIZON + 1)])
     main(root=root, out=out, seeds=(0, 1))
+    assert not (out / "cmu_0064_response.png").exists()  # one lambda is no response
+    _finish(root, EvidenceArm("cmu_0064", 0, "raw", ratio=2.0), [2.0] * (HORIZON + 1))
+    main(root=root, out=out, seeds=(0, 1))
     table = read_table(out / "arms.csv")
     assert table[RAW, 0]["FID_test"] == 2.0  # not 7: the run that is here is newer
     assert table[gamma, 3] == earlier[gamma, 3]  # whose run is elsewhere
