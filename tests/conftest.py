@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,16 @@ def evaluators(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.getbasetemp() / "evaluators"
     os.environ["SCSC_EVALUATORS"] = str(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """Loggers as quiet as before: commands that run inside a test's process may silence some."""
+    loggers = [logging.getLogger(name) for name in ("scsc", "scsc.loop")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
