@@ -21,6 +21,10 @@ from loop.state import load_state, save_state
 Rows = slice | np.ndarray
 Metric = float | list[float]
 Metrics = Mapping[str, Metric]
+"""Figures of a generation by name; see `INTERVAL` and `RESAMPLES` for what stands beside one."""
+INTERVAL, RESAMPLES = " interval", " resamples"
+"""Ends of names: the bounds [low, high] of a figure, and the bootstrap behind them, less its mean,
+of which the run directory keeps a file of its own."""
 
 
 class Batch(Protocol):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from loop.errors import MissingAssetError
-from loop.interfaces import Metrics
+from loop.interfaces import RESAMPLES, Metrics
 from loop.rundir.directory import RunDirectory
 from loop.rundir.layout import read_metrics
 from loop.rundir.read import read_settings
@@ -151,9 +151,11 @@ def _guarded(name: LoggerName, arm: Path) -> Generator[Report]:
 
 
 def _numbers(metrics: Metrics) -> dict[str, float]:
-    """Flatten lists to one number an entry: `R_precision_test/1` is its first."""
+    """Flatten lists to one number an entry: `R_precision_test/1` is its first; no resamples."""
     flat: dict[str, float] = {}
     for name, value in metrics.items():
+        if name.endswith(RESAMPLES):
+            continue
         if isinstance(value, list):
             flat |= {f"{name}/{place}": entry for place, entry in enumerate(value, start=1)}
         else:

@@ -1,32 +1,36 @@
 """What became of every arm, in words that its intervals decide.
 
-A measure is better or worse where its 95 % interval lies beyond that of generation 0: intervals
-that overlap say nothing, and are called so. Whether a worse arm collapsed or only went on training,
-the baseline of real data decides.
+A measure is better or worse than in generation 0 where the 95 % interval of the difference leaves
+out 0. The difference is paired: over seeds that both have, else over resamples of the same prompts
+and real samples; where neither is at hand, their own intervals have to lie apart. What is not
+beyond the intervals says nothing, and is called so. Whether a worse arm collapsed or only went on
+training, the baseline of real data decides.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from rich import box
 from rich.table import Table
 
-from eval.metrics.statistics import mean_interval
+from eval.metrics.statistics import Interval, mean_interval, paired_difference
+from loop.interfaces import INTERVAL
 from loop.rundir.files import read_json
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from loop.rundir.read import find_arms
 from visualize.arms import arm_title
-from visualize.curves.records import Record, arms_in_order
+from visualize.curves.records import Record, arms_in_order, seed_of
 
 FAILED, ATTEMPTED = "Failed imitations_correction", "Attempted imitations_correction"
 REASON = "Failed: "
 """How the metric of a reason begins; it ends in `_correction`."""
-OVERLAP = "intervals overlap"
+UNRESOLVED = "nothing beyond the intervals"
+Resamples = Mapping[tuple[str, int, int, int], Mapping[str, Sequence[float]]]
+"""(kind of arm, percent, seed, generation) -> metric -> bootstrap resamples, less their mean."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +53,27 @@ class Measure:
 MEASURES = (
     Measure("KID", ("KID_test", "KID"), -1),
     Measure("FID", ("FID_test", "FID_all"), -1),
+    Measure("kinetic FID", ("FID kinetic_test",), -1),
     Measure("recall", ("Recall_test", "Recall"), 1),
     Measure("physics error", ("Phys-Err_test",), -1, collapse=False),
 )
 
 
-class Bounds(NamedTuple):
-    """A value and its interval."""
+@dataclass(frozen=True)
+class Figure:
+    """A measure of one arm and generation.
 
-    value: float
-    low: float
-    high: float
+    Attributes:
+        interval: over seeds, else of the bootstrap.
+        seeds: seed -> value.
+    """
+
+    interval: Interval
+    seeds: Mapping[int, float] = field(default_factory=dict[int, float])
 
     def __str__(self) -> str:
-        low, high = (f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}" for x in (self.low, self.high))
-        return f"{self.value:.3g} [{low} {high}]"
+        ends = (f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}" for x in self.interval.bounds)
+        return f"{self.interval.value:.3g} [{' '.join(ends)}]"
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ class Outcome:
     Attributes:
         arm, percent: which.
         last: its newest generation.
-        first_values, last_values: title of a measure -> its bounds, where it has an interval.
+        first_values, last_values: title of a measure -> its figure, where it has an interval.
         words: what happened.
         failed: failed of attempted corrections of all generations; empty where none was tried.
     """
@@ -81,44 +91,72 @@ class Outcome:
     arm: str
     percent: int
     last: int
-    first_values: dict[str, Bounds]
-    last_values: dict[str, Bounds]
+    first_values: dict[str, Figure]
+    last_values: dict[str, Figure]
     words: str
     failed: str
 
 
-def bounds(records: Sequence[Record], metric: str) -> Bounds | None:
+def figure(
+    records: Sequence[Record], metric: str, resamples: Mapping[str, Sequence[float]]
+) -> Figure | None:
     """Return a metric of one arm and generation: over seeds, else with the interval it came with.
 
-    None where it was not measured, or has no interval.
+    `resamples`: of this arm and generation. None where it was not measured, or has no interval.
     """
-    values = [record.value for record in records if record.metric == metric]
-    if len(values) > 1:
-        found = mean_interval(values)
-        return Bounds(found.value, found.low, found.high)
+    seeds = {record.seed: record.value for record in records if record.metric == metric}
+    if len(seeds) > 1:
+        return Figure(mean_interval(list(seeds.values())), seeds)
     stored = {record.metric: record.value for record in records}
-    ends = [stored.get(f"{metric} interval {end}") for end in ("low", "high")]
-    if not values or ends[0] is None or ends[1] is None:
+    ends = [stored.get(f"{metric}{INTERVAL} {end}") for end in ("low", "high")]
+    if not seeds or ends[0] is None or ends[1] is None:
         return None
-    return Bounds(values[0], ends[0], ends[1])
+    drawn = tuple(resamples.get(metric, ()))
+    (value,) = seeds.values()
+    return Figure(Interval(value, ends[0], ends[1], 0.95, len(drawn), drawn), seeds)
 
 
-def change(before: Bounds, after: Bounds, sign: int) -> int:
-    """Return 1 for better, -1 for worse, 0 where the intervals overlap."""
-    return sign * ((after.low > before.high) - (after.high < before.low))
+def change(before: Figure, after: Figure, sign: int) -> int:
+    """Return 1 for better, -1 for worse, 0 where the difference is not beyond its interval."""
+    shared = before.seeds.keys() & after.seeds.keys()
+    resampled = before.interval.resamples and after.interval.resamples
+    if len(shared) > 1:
+        moved = mean_interval([after.seeds[seed] - before.seeds[seed] for seed in sorted(shared)])
+    elif resampled and len(resampled) == len(before.interval.resamples):
+        moved = paired_difference(before.interval, after.interval)
+    else:
+        low, high = before.interval.bounds
+        return sign * ((after.interval.low > high) - (after.interval.high < low))
+    return sign * ((moved.low > 0) - (moved.high < 0))
 
 
-def outcomes(records: Sequence[Record]) -> list[Outcome]:
+def read_resamples(folders: Sequence[Path]) -> Resamples:
+    """Read the resamples of all arms in folders of runs that differ in the seed.
+
+    Raises:
+        CorruptFileError: a file of them does not read as one.
+    """
+    return {
+        (arm.name.kind, arm.name.percent, seed_of(folder, place), generation): found
+        for place, folder in enumerate(folders)
+        for arm in find_arms(folder)
+        if arm.name is not None
+        for generation in arm.generations
+        if (found := arm.resamples(generation))
+    }
+
+
+def outcomes(records: Sequence[Record], resamples: Resamples | None = None) -> list[Outcome]:
     """Judge every arm, in the usual order."""
     arms = {
         (arm, percent): [r for r in records if (r.arm, r.percent) == (arm, percent)]
         for arm, percent in arms_in_order(records)
     }
     baseline = next((mine for (arm, _), mine in arms.items() if arm == BASELINE), [])
-    trained = _values(baseline, _last(baseline)) if baseline else {}
+    trained = _values(baseline, _last(baseline), resamples) if baseline else {}
     found: list[Outcome] = []
     for (arm, percent), mine in arms.items():
-        first, last = _values(mine, 0), _values(mine, _last(mine))
+        first, last = (_values(mine, end, resamples) for end in (0, _last(mine)))
         compared = {} if arm == BASELINE else trained
         words = _words(first, last, compared) if _last(mine) else "generation 0 only"
         found.append(Outcome(arm, percent, _last(mine), first, last, words, _failures(mine)))
@@ -129,17 +167,20 @@ def _last(records: Sequence[Record]) -> int:
     return max(record.generation for record in records)
 
 
-def _values(records: Sequence[Record], generation: int) -> dict[str, Bounds]:
+def _values(
+    records: Sequence[Record], generation: int, resamples: Resamples | None
+) -> dict[str, Figure]:
     here = [record for record in records if record.generation == generation]
-    found: dict[str, Bounds] = {}
+    known = (resamples or {}).get(here[0][:2] + here[0][3:5], {}) if here else {}
+    found: dict[str, Figure] = {}
     for measure in MEASURES:
-        values = (bounds(here, metric) for metric in measure.metrics)
+        values = (figure(here, metric, known) for metric in measure.metrics)
         if (value := next(filter(None, values), None)) is not None:
             found[measure.title] = value
     return found
 
 
-def _words(first: dict[str, Bounds], last: dict[str, Bounds], baseline: dict[str, Bounds]) -> str:
+def _words(first: dict[str, Figure], last: dict[str, Figure], baseline: dict[str, Figure]) -> str:
     """Say what happened, with the measures that changed beyond the intervals."""
     judged = [m for m in MEASURES if m.title in first and m.title in last]
     if not any(measure.collapse for measure in judged):
@@ -162,7 +203,7 @@ def _words(first: dict[str, Bounds], last: dict[str, Bounds], baseline: dict[str
         word = "no collapse seen"
     parts = [f"{', '.join(m.title for m in group)} {name}" for group, name in
              ((worse, "worse"), (better, "better")) if group]  # fmt: skip
-    return f"{word}: {'; '.join(parts) or OVERLAP}"
+    return f"{word}: {'; '.join(parts) or UNRESOLVED}"
 
 
 def _failures(records: Sequence[Record]) -> str:
@@ -183,7 +224,7 @@ def reasons(records: Sequence[Record]) -> dict[tuple[str, int], Counter[str]]:
     return found
 
 
-def comparisons(records: Sequence[Record]) -> list[str]:
+def comparisons(records: Sequence[Record], resamples: Resamples | None = None) -> list[str]:
     """Compare each corrected arm with the raw one of its share, in their last common generation."""
     lines: list[str] = []
     arms = arms_in_order(records)
@@ -195,7 +236,7 @@ def comparisons(records: Sequence[Record]) -> list[str]:
             for kind in (FINETUNING, WITH_CORRECTION)
         )
         generation = min(_last(raw), _last(corrected))
-        before, after = (_values(mine, generation) for mine in (raw, corrected))
+        before, after = (_values(mine, generation, resamples) for mine in (raw, corrected))
         shared = [m for m in MEASURES if m.title in before and m.title in after]
         if generation and shared:
             lines.append(_compared(percent, generation, shared, before, after))
@@ -206,8 +247,8 @@ def _compared(
     percent: int,
     generation: int,
     shared: Sequence[Measure],
-    raw: dict[str, Bounds],
-    corrected: dict[str, Bounds],
+    raw: dict[str, Figure],
+    corrected: dict[str, Figure],
 ) -> str:
     ways = {m: change(raw[m.title], corrected[m.title], m.sign) for m in shared}
     parts = [
@@ -217,19 +258,21 @@ def _compared(
     ]
     alike = [m.title for m, way in ways.items() if not way]
     if alike:
-        parts.append(f"{', '.join(alike)}: {OVERLAP}")
+        parts.append(f"{', '.join(alike)}: {UNRESOLVED}")
     told = f"{percent} % corrected against raw, generation {generation}: {'; '.join(parts)}."
     if not any(way > 0 for m, way in ways.items() if m.collapse):
         told += " That corrected samples keep the model better, this run does not show."
     return told
 
 
-def outcome_rows(records: Sequence[Record]) -> tuple[list[str], list[list[object]]]:
+def outcome_rows(
+    records: Sequence[Record], resamples: Resamples | None = None
+) -> tuple[list[str], list[list[object]]]:
     """Make headings and rows: an arm, what happened, measures of first and last generation.
 
     A cell of a measure is a pair (first, last).
     """
-    found = outcomes(records)
+    found = outcomes(records, resamples)
     shown = [m for m in MEASURES if any(m.title in each.last_values for each in found)]
     failed = any(each.failed for each in found)
     rows: list[list[object]] = []
@@ -255,9 +298,11 @@ def tried_in(folders: Sequence[Path]) -> dict[tuple[str, int], str]:
     return found
 
 
-def outcome_table(records: Sequence[Record], title: str) -> Table:
+def outcome_table(
+    records: Sequence[Record], title: str, resamples: Resamples | None = None
+) -> Table:
     """Tabulate the arms for a terminal, at most eight columns; `notes` belong below it."""
-    headings, rows = outcome_rows(records)
+    headings, rows = outcome_rows(records, resamples)
     table = Table(
         title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0), show_lines=True,
@@ -273,14 +318,16 @@ def outcome_table(records: Sequence[Record], title: str) -> Table:
 
 
 def notes(
-    records: Sequence[Record], tried: Mapping[tuple[str, int], str] | None = None
+    records: Sequence[Record],
+    tried: Mapping[tuple[str, int], str] | None = None,
+    resamples: Resamples | None = None,
 ) -> list[str]:
     """Say how to read the table, how arms compare, and why corrections failed."""
     lines = [
-        "Above generation 0, below the last one, each with its 95 % interval; words stand on these "
-        "intervals alone."
+        "Above generation 0, below the last one, each with its 95 % interval; words stand on the "
+        "intervals of their differences, over the same prompts and real samples."
     ]
-    lines += comparisons(records)
+    lines += comparisons(records, resamples)
     for (arm, percent), counts in reasons(records).items():
         told = "; ".join(f"{count} {reason}" for reason, count in counts.most_common() if count)
         if told:

@@ -26,7 +26,7 @@ from visualize.curves.records import (
     size_name,
     write_csv,
 )
-from visualize.outcome import notes, outcome_table, tried_in
+from visualize.outcome import notes, outcome_table, read_resamples, tried_in
 
 logger = logging.getLogger("scsc")
 
@@ -152,8 +152,9 @@ def main(
         Console().print(summary_table(records, title))
     else:
         console = Console(highlight=False)
-        console.print(outcome_table(records, title))
-        for line in notes(records, tried_in(runs_dirs)):
+        resamples = read_resamples(runs_dirs)
+        console.print(outcome_table(records, title, resamples))
+        for line in notes(records, tried_in(runs_dirs), resamples):
             console.print(line, markup=False)
     if (page := runs_dirs[0] / "report.html").is_file():
         logger.info("the page: %s", page)

@@ -2,6 +2,8 @@
 
 <name>_test                  of motions that the model draws, for the captions of the test split
 <name>_test interval         its 95 % bounds, where motions of this sample size would vary
+<name>_test resamples        the bootstrap behind them: the same prompts and real motions are drawn
+                             for every generation and arm, so that differences are paired
 <name>_ground truth          what real motions read: FID, Diversity and matching as published; the
                              other distances between two halves of the test split
 <name> train_ground truth    of the real training motions in the model's place
@@ -89,7 +91,7 @@ class MotionEvaluation:
         scratch: Path | None = None,
     ) -> Metrics:
         """Measure the current model, and add what the correction of this generation reported."""
-        captions, noise, resampling = stream.spawn(3)
+        captions, noise = stream.spawn(2)
         rng = np.random.default_rng(captions)
         # The same captions judge the model and the real motions; shuffled, because matching ranks
         # a caption against its neighbours.
@@ -101,11 +103,15 @@ class MotionEvaluation:
         real = self._evaluator.embed_motions(self._cut(prompts))
         embedded_texts = self._evaluator.embed_texts(texts)
         values = self._reference.values(drawn)
-        intervals = self._reference.intervals(drawn, np.random.default_rng(resampling))
+        intervals = self._reference.intervals(drawn, np.random.default_rng(0))
         copying = memorisation(drawn.features, self._train.features, self._real.features)
         metrics = {
             **{f"{name}_test": value for name, value in values.items()},
-            **{f"{name}_test interval": found.bounds for name, found in intervals.items()},
+            **{
+                key: entry
+                for name, interval in intervals.items()
+                for key, entry in interval.entries(f"{name}_test").items()
+            },
             "Memorisation_test": copying.closer_to_train,
             "Memorisation_ground truth": copying.expected,
             **_matching(texts, embedded_texts, drawn.features, "test"),

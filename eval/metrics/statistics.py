@@ -10,24 +10,35 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from loop.errors import InvalidSamplesError
+from loop.interfaces import INTERVAL, RESAMPLES
 
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and the bounds of its confidence interval; `count` draws or runs stand behind it."""
+    """A value and the bounds of its confidence interval; `count` draws or runs stand behind it.
+
+    `resamples` are those of a bootstrap, less their mean: the differences of two statistics over
+    the same resamples of the same blocks are the resamples of the difference.
+    """
 
     value: float
     low: float
     high: float
     level: float
     count: int
+    resamples: tuple[float, ...] = ()
 
     @property
     def bounds(self) -> list[float]:
         """Return [low, high], as they are stored beside the value."""
         return [self.low, self.high]
+
+    def entries(self, name: str) -> dict[str, list[float]]:
+        """Return what an evaluation stores beside the figure `name`; resamples to six digits."""
+        resamples = [float(f"{each:.6g}") for each in self.resamples]
+        return {f"{name}{INTERVAL}": self.bounds, f"{name}{RESAMPLES}": resamples}
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
@@ -112,9 +123,32 @@ def bootstrap_interval(
     value = statistic(*(np.arange(part.size) for part in blocks))
     draws = [statistic(*(part.resample(rng) for part in blocks)) for _ in range(resamples)]
     tail = (1 - level) / 2
-    bounds = value + np.quantile(np.subtract(draws, np.mean(draws)), [tail, 1 - tail])
-    low, high = np.clip(bounds, lowest, highest)
-    return Interval(float(value), float(low), float(high), level, resamples)
+    centred = np.subtract(draws, np.mean(draws))
+    low, high = np.clip(value + np.quantile(centred, [tail, 1 - tail]), lowest, highest)
+    return Interval(float(value), float(low), float(high), level, resamples, tuple(centred))
+
+
+def paired_difference(before: Interval, after: Interval) -> Interval:
+    """Subtract one bootstrapped statistic from another, over the same resamples.
+
+    What both owe to the choice of prompts and of real samples goes out of the difference, which
+    makes its interval narrower than those of its parts. Resamples are the same where generators of
+    equal seeds drew them of equal blocks; where they are not, the interval is that of independent
+    statistics.
+    Raises InvalidSamplesError where one of them has no resamples, or another number of them.
+    """
+    if not before.resamples or len(before.resamples) != len(after.resamples):
+        raise InvalidSamplesError(
+            "difference: need as many resamples of either statistic",
+            found=(len(before.resamples), len(after.resamples)),
+        )
+    value = after.value - before.value
+    centred = np.subtract(after.resamples, before.resamples)
+    tail = (1 - after.level) / 2
+    low, high = value + np.quantile(centred, [tail, 1 - tail])
+    return Interval(
+        value, float(low), float(high), after.level, after.count, tuple(centred.tolist())
+    )
 
 
 def spread(draws: Sequence[float]) -> Interval:

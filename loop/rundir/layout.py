@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import cast
 
 from loop.errors import CorruptFileError
-from loop.interfaces import Metrics
+from loop.interfaces import RESAMPLES, Metrics
 from loop.rundir.files import Json, read_json, write_json
 
 ARGUMENTS = "args.json"
 """Settings of an arm."""
 EVALUATION = "eval_dict.json"
 """Metrics of a generation."""
+RESAMPLES_FILE = "eval_resamples.json"
+"""{metric: its bootstrap resamples, less their mean} beside `EVALUATION`, of what has intervals."""
 TIMES = "times.csv"
 """Seconds of each stage of an arm, see `loop.rundir.stage`."""
 EARLIER = "eval_earlier.json"
@@ -107,7 +109,10 @@ def parse_arm(name: str) -> ArmName | None:
 
 
 class EvaluationFile:
-    """Codec of a generation's metrics, which lie under `keys` in `eval_dict.json`."""
+    """Codec of a generation's metrics, which lie under `keys` in `eval_dict.json`.
+
+    Lists of resamples are no figures to read: they get a file of their own, and `load` leaves them.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = keys
@@ -116,9 +121,16 @@ class EvaluationFile:
         *outer, own = self._keys
         path = folder / EARLIER
         content: dict[str, object] = read_json(path) if path.is_file() else {}
-        content[own] = dict(value)
+        content[own] = {key: item for key, item in value.items() if not key.endswith(RESAMPLES)}
         for key in reversed(outer):
             content = {key: content}
+        resamples = {
+            key.removesuffix(RESAMPLES): item
+            for key, item in value.items()
+            if key.endswith(RESAMPLES)
+        }
+        if resamples:
+            write_json(folder / RESAMPLES_FILE, resamples)
         write_json(folder / EVALUATION, content)
 
     def load(self, folder: Path) -> Metrics:

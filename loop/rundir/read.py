@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from loop.errors import CorruptFileError, MissingAssetError
+from loop.interfaces import INTERVAL
 from loop.rundir.files import Json, read_json
 from loop.rundir.layout import (
     ARGUMENTS,
     EVALUATION,
+    RESAMPLES_FILE,
     TIMES,
     ArmName,
     Layout,
@@ -86,7 +88,7 @@ class ArmRecord:
         for name, value in cast(Mapping[str, Json], read_metrics(folder)).items():
             if isinstance(value, list):
                 ranks = [f"top-{k}" for k in range(1, len(value) + 1)]
-                names = ["low", "high"] if name.endswith(" interval") else ranks
+                names = ["low", "high"] if name.endswith(INTERVAL) else ranks
                 entries = {f"{name} {n}": entry for n, entry in zip(names, value, strict=True)}
             else:
                 entries = {} if value is None else {name: value}
@@ -105,6 +107,28 @@ class ArmRecord:
                     )
                 found[metric] = float(entry)
         return found
+
+    def resamples(self, generation: int) -> dict[str, list[float]]:
+        """Read {metric: its bootstrap resamples, less their mean} of a finished generation.
+
+        Empty where none were kept, as by older versions and by evaluations without intervals.
+
+        Raises:
+            CorruptFileError: the file does not read as one, or holds something else.
+        """
+        path = self.generation(generation) / RESAMPLES_FILE
+        if not path.is_file():
+            return {}
+        found: Json = read_json(path)
+        lists: list[Json] = list(found.values()) if isinstance(found, dict) else [found]
+        if not all(isinstance(v, list) and all(isinstance(x, float) for x in v) for v in lists):
+            raise CorruptFileError(
+                "not lists of resamples",
+                path=path,
+                expected="{metric: [number, ...]}",
+                remedy="remove the file: figures are then judged by their own intervals",
+            )
+        return cast(dict[str, list[float]], found)
 
 
 def read_arm(folder: Path, layout: Layout | None = None) -> ArmRecord:

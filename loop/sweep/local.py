@@ -229,7 +229,8 @@ def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
     Args:
         plan: the jobs.
         machine: what they may use.
-        only: names of jobs to run, whether or not what they wait for was run here; () for all.
+        only: names of jobs to run, whether or not what they wait for was run here; () for all. They
+            share the cores among themselves.
 
     Raises:
         JobFailedError: not every job succeeded; raised when all that could be done is done.
@@ -240,7 +241,8 @@ def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
     if only:
         named = {plan.job(name).name for name in only}
         chosen = {job.name: job for job in plan.jobs if job.name in named}
-        _Sweep(chosen, dict.fromkeys(chosen, 1), machine).run()
+        waves = [[job for job in wave if job.name in named] for wave in plan.waves()]
+        _Sweep(chosen, {job.name: len(wave) for wave in waves for job in wave}, machine).run()
         return
     together = {job.name: len(wave) for wave in plan.waves() for job in wave}
     with storage(plan.folder):

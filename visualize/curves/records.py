@@ -43,9 +43,6 @@ class Record(NamedTuple):
 def read_runs(folders: Sequence[Path]) -> list[Record]:
     """Read folders of arms that differ in the seed.
 
-    The seed is taken from a folder name that ends in `_seed_<n>`, else it is the folder's place
-    in the list.
-
     Raises:
         InvalidOptionError: there is no folder in the list.
         ScscError: as `read_folder`.
@@ -56,9 +53,14 @@ def read_runs(folders: Sequence[Path]) -> list[Record]:
         )
     records: list[Record] = []
     for place, folder in enumerate(folders):
-        named = _SEED.search(folder.name)
-        records += read_folder(folder, seed=int(named[1]) if named else place)
+        records += read_folder(folder, seed=seed_of(folder, place))
     return records
+
+
+def seed_of(folder: Path, place: int) -> int:
+    """Return the seed of a folder name that ends in `_seed_<n>`, else the folder's place."""
+    named = _SEED.search(folder.name)
+    return int(named[1]) if named else place
 
 
 def read_folder(folder: Path, seed: int = 0) -> list[Record]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visualize.curves.motion import DISTANCE_PANELS, PLAUSIBILITY_PANELS, PUBLISHED_PANELS
 from visualize.curves.records import size_name
-from visualize.outcome import notes, outcome_rows, tried_in
+from visualize.outcome import notes, outcome_rows, read_resamples, tried_in
 from visualize.report.curves import every_value, measured_sections
 from visualize.report.page import Page, Section, details, paragraph, table, widget
 from visualize.report.player import player_data
@@ -50,8 +50,9 @@ def motion_report(folders: Sequence[Path], motions: int, budget: float) -> Page:
     sections = measured_sections(records, TEXTS, GROUPS)
     if sections:
         every = table(*every_value(records), LEGEND.replace("\n", "; "))
-        happened = table(*outcome_rows(records), text=True)
-        happened += "".join(map(paragraph, notes(records, tried_in(folders))))
+        resamples = read_resamples(folders)
+        happened = table(*outcome_rows(records, resamples), text=True)
+        happened += "".join(map(paragraph, notes(records, tried_in(folders), resamples)))
         sections[0] = replace(sections[0], html=happened + sections[0].html)
         html = sections[-1].html + details("Every generation", every)
         sections[-1] = replace(sections[-1], html=html)

@@ -114,6 +114,11 @@ def test_the_cores_are_shared_out_by_the_plan(tmp_path: Path) -> None:
     run(tmp_path, first, *arms, team, cores=4)
     said = [job.log.read_text().splitlines()[-1] for job in (first, *arms, team)]
     assert said == ["4", *["2 2 cpu"] * 3, "1 2 cpu"]
+    # Of chosen jobs, those that could run at the same time; a single one, as under Slurm, gets all.
+    for chosen, cores in (("a", "b"), "2"), (("c",), "4"):
+        run_plan(Plan(tmp_path, (first, *arms, team)), Machine(2, 4, (), "cpu"), only=chosen)
+        logs = [job.log.read_text().splitlines()[-1] for job in arms if job.name in chosen]
+        assert logs == [f"{cores} {cores} cpu"] * len(chosen)
 
 
 def test_every_job_sees_a_gpu_of_its_own(tmp_path: Path) -> None:
