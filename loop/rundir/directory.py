@@ -3,6 +3,7 @@
 <arm>/args.json                        the settings of the arm; a run resumes only with the same
 <arm>/generation_<g>/                  a finished generation (it appears by one rename)
     eval_dict.json                     {checkpoint file: metrics}, published layout
+    eval_resamples.json                {metric: bootstrap resamples} of those with an interval
     model*.pt, synthetic_motions/, ... whatever the domain saved
 beside them, what `loop.rundir.stage` keeps of the generation in progress
 """
