@@ -49,10 +49,13 @@ class Line:
 
     @classmethod
     def through(cls, points: Mapping[int, float]) -> Line:
-        """Lay the line through {n: seconds}."""
-        n, seconds = np.array(list(points)), np.array(list(points.values()))
-        slope, start = np.polyfit(n, seconds, 1, w=1 / seconds)
-        apart = np.abs(start + slope * n - seconds) / seconds
+        """Lay the line through {n: seconds}; of a single point, through it and the origin."""
+        if len(points) == 1:
+            ((n, seconds),) = points.items()
+            return cls(0.0, seconds / n, 0.0)
+        sizes, spent = np.array(list(points)), np.array(list(points.values()))
+        slope, start = np.polyfit(sizes, spent, 1, w=1 / spent)
+        apart = np.abs(start + slope * sizes - spent) / spent
         return cls(float(start), float(slope), float(apart.max()))
 
     def at(self, n: int) -> float:

@@ -22,20 +22,23 @@ logger = logging.getLogger("scsc")
 def main(
     root: Path = Path("exp_outputs") / NAME,
     out: Path = Path("results/motion"),
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    seeds: tuple[int, ...] = tuple(range(10)),
 ) -> None:
-    """Write arms.csv, tables.md, and figures.
+    """Write arms.csv, tables.md, the losses of generation 0, and figures.
 
     Args:
         root: folder of the runs.
         out: where results go.
         seeds: repetitions to read.
     """
+    from results.motion.convergence import NAME as LOSSES
+    from results.motion.convergence import read_starts, write_starts
     from results.motion.figures import draw_headline, draw_response
     from results.motion.runs import read_runs, read_table, write_table
 
     path = out / "arms.csv"
-    table = read_table(path) | read_runs(root, arms(DATASETS, seeds))
+    planned = [arm for seed in seeds for arm in arms(DATASETS, (seed,))]
+    table = read_table(path) | read_runs(root, planned)
     if not table:
         raise MissingAssetError(
             "no arm of the evidence has begun",
@@ -53,7 +56,8 @@ def main(
         )
         for figure in files
     ]
-    for written in (path, out / "tables.md", *figures):
+    starts = read_starts(root, planned, out / f"{LOSSES}.csv")
+    for written in (path, out / "tables.md", *figures, *write_starts(starts, out)):
         logger.info("wrote %s", written)
 
 

@@ -50,7 +50,7 @@ def _draw_arms(table: Table, dataset: str, mixing: str, stem: Path) -> list[Path
     arms.append(EvidenceArm(dataset, 0, BASELINE))
     if not any(curves(table, arm, PANELS[0]) for arm in arms[:-1]):
         return []
-    figure = _figure(len(PANELS))
+    figure = new_figure(len(PANELS))
     for axes, metric in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
         for arm in arms:
             _draw_curve(axes, table, arm, metric)
@@ -73,7 +73,7 @@ def draw_response(table: Table, dataset: str, out: Path) -> list[Path]:
         kind: [(r, EvidenceArm(dataset, 0, kind, ratio=r)) for r in sorted((*RATIOS, 1.0))]
         for kind in ("raw", "corrected")
     }
-    figure = _figure(4)
+    figure = new_figure(4)
     panels = figure.subplots(1, 4)
     inside = {"raw": float(border(0)), "corrected": float(border(math.inf))}
     for axes, metric in zip(panels[:2], ("FID_test", "Recall_test"), strict=True):
@@ -91,7 +91,8 @@ def draw_response(table: Table, dataset: str, out: Path) -> list[Path]:
     return save_figure(figure, out / f"{dataset}_response") if panels[0].containers else []
 
 
-def _figure(panels: int) -> Figure:
+def new_figure(panels: int) -> Figure:
+    """Make a figure that is wide enough for a row of panels."""
     figure = Figure(figsize=(3.6 * panels, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from domains.motion.experiments import BASELINE
+from domains.motion.training_loss import Losses, write_losses
 from loop.errors import CorruptFileError, MissingAssetError
 from loop.sweep.plan import Job, Request
 from results.motion.__main__ import main
@@ -137,6 +138,13 @@ def _finish(root: Path, arm: EvidenceArm, fid: list[float]) -> None:
         finish_generation(arm.folder(root), generation, metrics)
 
 
+def _record(root: Path, seed: int, losses: Losses) -> None:
+    start = EvidenceArm("cmu_0064", seed, "generation_0")
+    folder = start.folder(root) / "generation_0"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_losses(losses, folder)
+
+
 def test_the_table_grows_and_newer_rows_replace_older_ones(tmp_path: Path) -> None:
     out, root = tmp_path / "out", tmp_path / "runs"
     out.mkdir()
@@ -150,6 +158,9 @@ def test_the_table_grows_and_newer_rows_replace_older_ones(tmp_path: Path) -> No
     _finish(root, EvidenceArm("cmu_0064", 0, "raw"), [2.0, *np.linspace(3, 9, HORIZON + 1)])
     main(root=root, out=out, seeds=(0, 1))
     assert not (out / "cmu_0064_response.png").exists()  # one lambda is no response
+    assert not (out / "generation_0_loss.csv").exists()  # none was recorded
+    for seed, losses in ((0, [(10, 0.5), (20, 0.25)]), (1, [(10, 0.75)])):
+        _record(root, seed, losses)
     _finish(root, EvidenceArm("cmu_0064", 0, "raw", ratio=2.0), [2.0] * (HORIZON + 1))
     main(root=root, out=out, seeds=(0, 1))
     table = read_table(out / "arms.csv")
@@ -161,7 +172,15 @@ def test_the_table_grows_and_newer_rows_replace_older_ones(tmp_path: Path) -> No
     text = (out / "tables.md").read_text()
     assert "| raw latest 1 | 2 | 1 |" in text or "| raw latest 1 | 1 | 12 |" in text
     stems = {path.stem for path in out.glob("*.png")}
-    assert stems == {"cmu_0064_latest", "cmu_0064_latest_long", "cmu_0064_response"}
+    assert stems == {
+        *("cmu_0064_latest", "cmu_0064_latest_long", "cmu_0064_response", "generation_0_loss")
+    }
+    _record(root, 1, [(10, 0.875)])
+    main(root=root, out=out, seeds=(1,))  # seed 0 stays, as in arms.csv
+    assert (out / "generation_0_loss.csv").read_text().splitlines() == [
+        *("dataset,seed,step,loss", "cmu_0064,0,10,0.5", "cmu_0064,0,20,0.25"),
+        "cmu_0064,1,10,0.875",
+    ]
 
 
 def test_no_runs_and_no_table_are_named(tmp_path: Path) -> None:
