@@ -70,9 +70,14 @@ def skeleton_frames(
 
 
 def _stamp_height(picture: Image.Image, cues: Cues, frame: int) -> None:
-    """Write the height of the lowest joint, at the lower right."""
+    """Write the height of the lowest joint, at the lower right; a small panel has the number only.
+
+    The other half of the line belongs to the time.
+    """
     colour: Colour = BELOW if cues.below[frame] else FLOATING if cues.floating[frame] else INK
     # A minus of typography is as wide as a plus, so the text does not jump.
-    words = f"lowest joint {100 * cues.height[frame]:+.1f} cm".replace("-", "−")  # noqa: RUF001
-    height = readout(words, colour)
+    words = f"{100 * cues.height[frame]:+.1f} cm".replace("-", "−")  # noqa: RUF001
+    height = readout(f"lowest joint {words}", colour)
+    if height.width > 0.6 * picture.width:
+        height = readout(words, colour)
     picture.paste(height, (picture.width - height.width - 8, picture.height - height.height - 8))
