@@ -33,6 +33,10 @@ _THREADS = {
 }
 
 
+PATIENCE = 20
+"""Times its limit of processor time that an item may take by the clock: then it hangs."""
+
+
 class WorkerLostError(ScscError):
     """A worker process crashed or ran out of time."""
 
@@ -48,9 +52,10 @@ def run_batch(
     """Yield (index, function(item, shared)) for every item, as they finish.
 
     `function` is a module-level function. With one worker everything runs in this process, on one
-    BLAS thread, and time limits do not apply. With more, item i has `time_limits[i]` seconds, and
-    an item whose process dies or overruns yields a WorkerLostError in place of a result. Closing
-    the generator, Ctrl-C included, ends the workers.
+    BLAS thread, and time limits do not apply. With more, item i has `time_limits[i]` seconds of
+    processor time, so that results do not depend on what else a machine does, and PATIENCE times
+    as long by the clock. An item whose process dies or overruns yields a WorkerLostError in place
+    of a result. Closing the generator, Ctrl-C included, ends the workers.
     """
     crew_size = min(workers, len(items))
     if crew_size <= 1:
@@ -96,18 +101,19 @@ class _Worker:
 
     def run(self, item: Any, time_limit: float) -> Any:
         """Return the result for one item. Raises WorkerLostError if the process is lost."""
-        overran = threading.Event()
+        hung = threading.Event()
         process = self._start()
-        alarm = threading.Timer(time_limit, lambda: (overran.set(), process.kill()))
+        alarm = threading.Timer(PATIENCE * time_limit, lambda: (hung.set(), process.kill()))
         alarm.start()
         try:
-            _send(process.stdin, item)
+            _send(process.stdin, (item, time_limit))
             return pickle.load(_stream(process.stdout))
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             code = self._stop()
+            overran = hung.is_set() or code == -signal.SIGPROF
             raise WorkerLostError(
-                "ran out of time" if overran.is_set() else "the worker process crashed",
-                found=f"{time_limit:.0f} s" if overran.is_set() else f"exit status {code}",
+                "ran out of time" if overran else "the worker process crashed",
+                found=f"{time_limit:g} s of a processor" if overran else f"exit status {code}",
             ) from error
         finally:
             alarm.cancel()
@@ -170,10 +176,14 @@ def main() -> None:
     with threadpool_limits(1):
         while True:
             try:
-                item = pickle.load(tasks)
+                item, seconds = pickle.load(tasks)
             except EOFError:  # the caller is gone
                 return
-            _send(answers, function(item, shared))
+            # The kernel ends the process, also in the midst of compiled code.
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            result = function(item, shared)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            _send(answers, result)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,11 @@ def double(item, shared):
 def moody(item, shared):
     if item == "crash":
         os._exit(3)
+    if item == "compute":
+        while True:
+            pass
     if item == "hang":
-        time.sleep(60)
+        time.sleep(600)
     if item == "talk":
         print("words on the wrong channel")
     return item
@@ -79,12 +82,25 @@ def test_one_worker_is_this_process(functions: ModuleType) -> None:
 
 
 def test_a_crash_and_a_time_out_cost_one_item_each(functions: ModuleType) -> None:
-    items = ["a", "crash", "b", "hang", "talk", "c"]
-    results = dict(run_batch(functions.moody, items, None, workers=2, time_limits=[2.0] * 6))
+    items = ["a", "crash", "b", "compute", "talk", "c"]
+    results = dict(run_batch(functions.moody, items, None, workers=2, time_limits=[1.0] * 6))
     assert [results[index] for index in (0, 2, 4, 5)] == ["a", "b", "talk", "c"]
     assert isinstance(results[1], WorkerLostError) and "crashed" in str(results[1])
     assert "exit status 3" in str(results[1])
     assert isinstance(results[3], WorkerLostError) and "out of time" in str(results[3])
+
+
+def test_the_limit_is_of_processor_time(
+    functions: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item that waits for a busy machine is not lost; one that hangs is, in the end."""
+    pids, limits = str(tmp_path / "pids"), [0.5] * 2
+    monkeypatch.setattr("uhc.workers.PATIENCE", 1000)
+    napped = dict(run_batch(functions.nap, [0.7, 0.7], pids, workers=2, time_limits=limits))
+    assert napped == {0: None, 1: None}
+    monkeypatch.setattr("uhc.workers.PATIENCE", 2)
+    for _, lost in run_batch(functions.moody, ["hang"] * 2, None, workers=2, time_limits=limits):
+        assert isinstance(lost, WorkerLostError) and "out of time" in str(lost)
 
 
 def test_stopping_early_ends_the_workers(functions: ModuleType, tmp_path: Path) -> None:
