@@ -9,6 +9,8 @@ training, the baseline of real data decides.
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,8 +74,13 @@ class Figure:
     seeds: Mapping[int, float] = field(default_factory=dict[int, float])
 
     def __str__(self) -> str:
-        ends = (f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}" for x in self.interval.bounds)
-        return f"{self.interval.value:.3g} [{' '.join(ends)}]"
+        """Write the value, and its bounds to two digits of the width of the interval."""
+        low, high = self.interval.bounds
+        width = high - low
+        digits = max(0, 1 - math.floor(math.log10(width))) if width > 0 else 2
+        ends = (f"{round(x, digits) + 0.0:.{digits}f}" for x in (low, high))  # no negative zero
+        text = f"{self.interval.value:.3g} [{' '.join(ends)}]"
+        return re.sub(r"\b0\.", ".", text)
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,7 @@ def _words(first: dict[str, Figure], last: dict[str, Figure], baseline: dict[str
         word = "no collapse seen"
     parts = [f"{', '.join(m.title for m in group)} {name}" for group, name in
              ((worse, "worse"), (better, "better")) if group]  # fmt: skip
-    return f"{word}: {'; '.join(parts) or UNRESOLVED}"
+    return f"{word}: {'; '.join(parts)}" if parts else word
 
 
 def _failures(records: Sequence[Record]) -> str:
@@ -307,13 +314,14 @@ def outcome_table(
         title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0), show_lines=True,
     )  # fmt: skip
-    for heading in headings:
-        # No least width: rich would draw beyond the terminal to keep it.
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(
-            *("\n".join(c).replace(" [", "\n[") if isinstance(c, tuple) else str(c) for c in row)
-        )
+    # Arm and words share a column, which a terminal of 80 columns has room for; and no least
+    # width: rich would draw beyond the terminal to keep it.
+    table.add_column("arm, and what\nhappened", overflow="fold")
+    for heading in headings[2:]:
+        table.add_column(heading.replace(" ", "\n"), no_wrap=True)
+    for arm, words, *measured in rows:
+        cells = ("\n".join(one) if isinstance(one, tuple) else str(one) for one in measured)
+        table.add_row(f"{arm}\n{words}", *(cell.replace(" [", "\n[") for cell in cells))
     return table
 
 

@@ -168,6 +168,7 @@ class Arguments:
             steps_per_generation=later,
             batch_size=self.batch_size,
             learning_rate=self.lr,
+            generation_0_rate=self.lr,
             lr_anneal_steps=self.lr_anneal_steps,
             weight_decay=self.weight_decay,
             layers=self.layers,

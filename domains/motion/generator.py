@@ -64,7 +64,7 @@ class MotionGenerator(Generator[MotionBatch]):
     def _new_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
             self.denoiser.network.parameters(),
-            lr=self._preset.learning_rate,
+            lr=self._preset.rate_of(0),
             weight_decay=self._preset.weight_decay,
             fused=True,
         )
@@ -174,7 +174,7 @@ class MotionGenerator(Generator[MotionBatch]):
         if generation > 0 and not self._protocol.carry_optimizer:
             self._optimizer = self._new_optimizer()
         for group in self._optimizer.param_groups:  # a stored optimiser brings those of its run
-            group["lr"], group["weight_decay"] = preset.learning_rate, preset.weight_decay
+            group["lr"], group["weight_decay"] = preset.rate_of(generation), preset.weight_decay
         self._steps = preset.steps_per_generation if generation else preset.generation_0_steps
         items = [item for part in training_set.parts() for item in part.items]
         if self._protocol.first_caption_only:

@@ -110,6 +110,7 @@ class MotionPreset:
         diffusion_steps: length of the noising chain.
         noise_schedule: betas of the chain, `cosine` or `linear`.
         batch_size, learning_rate, weight_decay: AdamW.
+        generation_0_rate: learning rate of generation 0; None: that of all others.
         lr_anneal_steps: the rate falls linearly to 0 at this step of a generation; 0: constant.
         generation_0_steps: optimiser steps of generation 0.
         steps_per_generation: optimiser steps of every later generation.
@@ -139,6 +140,7 @@ class MotionPreset:
     noise_schedule: NoiseSchedule = "cosine"  # [P]
     batch_size: int = 64  # [P]
     learning_rate: float = 1e-4  # [P]
+    generation_0_rate: float | None = None
     weight_decay: float = 0.0  # [P]
     lr_anneal_steps: int = 0  # [P]
     condition_dropout: float = 0.1  # [P] cond_mask_prob
@@ -152,6 +154,11 @@ class MotionPreset:
     def steps_until(self, generation: int) -> int:
         """Count the optimiser steps that a model of this generation has behind it."""
         return self.generation_0_steps + generation * self.steps_per_generation
+
+    def rate_of(self, generation: int) -> float:
+        """Return the learning rate at which a generation begins."""
+        first = self.learning_rate if self.generation_0_rate is None else self.generation_0_rate
+        return self.learning_rate if generation else first
 
 
 SMALL_RATIOS = (0.25, 0.50, 0.75, 1.00)  # [P] copy_generation_0.py
@@ -194,7 +201,8 @@ PRESETS: dict[str, MotionPreset] = {
             dropout=0.0,
             max_frames=60,
             diffusion_steps=50,
-            learning_rate=5e-4,
+            learning_rate=1e-3,  # at which five generations tell a raw loop from a corrected one
+            generation_0_rate=5e-4,
             lr_anneal_steps=10_000,
             evaluator="demo",
             keep="all",

@@ -285,7 +285,7 @@ def _write_card(
         *("--generation_0_steps", str(preset.generation_0_steps)),
         *("--num_steps", str(preset.steps_per_generation)),
         *("--layers", str(preset.layers), "--latent_dim", str(preset.latent_dim)),
-        *("--lr", str(preset.learning_rate), "--batch_size", str(preset.batch_size)),
+        *("--lr", str(preset.rate_of(0)), "--batch_size", str(preset.batch_size)),
     ]
     made = ["python", "-m", "domains.motion.checkpoints.generation_0", str(generation)]
     measured = read_metrics(generation)
