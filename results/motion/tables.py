@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from domains.motion.experiments import BASELINE
+from domains.motion.experiments import BASELINE, RAW
 from eval.metrics.statistics import Interval
 from results.markdown import markdown, minus, over_seeds, written
 from results.motion.plan import CONTROLS, HEADLINE, EvidenceArm
@@ -62,8 +62,8 @@ def before_training(table: Table, dataset: str) -> str:
 
     Also, in pairs, how far it moves them in every distance.
     """
-    kinds = [kind for kind in (*HEADLINE[:3], *CONTROLS) if kind != "raw"]
-    samples = [_of_set(table, EvidenceArm(dataset, 0, "raw"), m, "sampled") for m in SETS]
+    kinds = [kind for kind in (*HEADLINE[:3], *CONTROLS) if kind != RAW]
+    samples = [_of_set(table, EvidenceArm(dataset, 0, RAW), m, "sampled") for m in SETS]
     rows = {"samples, as drawn": samples}
     for kind in kinds:
         arm = EvidenceArm(dataset, 0, kind)
@@ -138,7 +138,7 @@ def courses(table: Table, arms: Sequence[EvidenceArm], metric: str) -> str:
     """
     lines = []
     for arm in arms:
-        found, raw = (curves(table, one, metric) for one in (arm, same_but(arm, "raw")))
+        found, raw = (curves(table, one, metric) for one in (arm, same_but(arm, RAW)))
         last = last_common([found, raw])
         found, raw = (
             {s: c.until(last) for s, c in some.items() if c.generations[-1] >= last}
@@ -149,7 +149,7 @@ def courses(table: Table, arms: Sequence[EvidenceArm], metric: str) -> str:
         cells: list[str] = []
         for measure in COURSES.values():
             ours, theirs = ({s: measure(c) for s, c in some.items()} for some in (found, raw))
-            both = cell(over_seeds(minus(ours, theirs))) if arm.kind != "raw" else ""
+            both = cell(over_seeds(minus(ours, theirs))) if arm.kind != RAW else ""
             cells += [cell(over_seeds(ours)), both]
         doubled = [curve.doubling() for curve in found.values()]
         when = ", ".join("never" if math.isinf(g) else f"{g:.0f}" for g in doubled)
