@@ -50,18 +50,15 @@ def gaussian_rows(turns: int) -> Iterator[Row]:
 def mnist_rows(turns: int) -> Iterator[Row]:
     """Measure the published U-Net: a guided step of 10 images, a training step of 16."""
     half, compiled = bfloat16_pays("cpu"), can_compile()
-    guided = mnist_ddpm.sampling(128, 10, compiled)
-    training = mnist_ddpm.training(128, 16)
-    drawing = "shared way down"
-    if half:
-        drawing = "  + bfloat16, compiled" if compiled else "  + bfloat16, channels last"
-    trained = "ours, bfloat16, channels last" if half else "ours, float32"
-    for kind, every, name, counted, goal in (
-        ("guided sampling, 10 images", guided, drawing, "shared way down", 7.0),
-        ("training, batch 16", training, trained, "ours, float32", 3.5),
+    guided = mnist_ddpm.sampling(128, 10, half, compiled)
+    training = mnist_ddpm.training(128, 16, half)
+    way = "bfloat16, channels last" if half else "float32"
+    for kind, steps, name, goal in (
+        ("guided sampling, 10 images", guided, way + ", compiled" * (half and compiled), 7.0),
+        ("training, batch 16", training, way, 3.5),
     ):
-        found = timed({"plain": every["plain"], "ours": every[name]}, turns)
-        note = f"{name.strip(' +')}; {roofline(every[counted], found, half)}"
+        found = timed({"plain": steps["plain"], "ours": steps["ours"]}, turns)
+        note = f"{name}; {roofline(steps['float32'], found, half)}"
         yield Row(f"MNIST {kind}", found["plain"], found["ours"], goal=goal, note=note)
 
 
@@ -83,15 +80,9 @@ def roofline(step: Callable[[], object], found: dict[str, list[float]], half: bo
 
 def mdm_rows(turns: int) -> Iterator[Row]:
     """Measure the demo network: a training step, a step of sampling, and a whole draw."""
-    kinds = mdm_step.variants(mdm_step.DEMO, 64, 64)
-    (train, training), (guided, sampling) = kinds.items()
-    pairs = {"plain": training["plain, dropout .1"], "ours": training["ours, fused AdamW"]}
-    found = timed(pairs, turns)
-    yield Row(f"MDM {train}", found["plain"], found["ours"])
-    found = timed(
-        {"plain": sampling["plain, two passes"], "ours": sampling["ours, one pass"]}, turns
-    )
-    yield Row(f"MDM {guided}", found["plain"], found["ours"])
+    for kind, ways in mdm_step.pairs(mdm_step.DEMO, 64).items():
+        found = timed(ways, turns)
+        yield Row(f"MDM {kind}", found["plain"], found["ours"])
     from sample.models import SHIPPED, load_model
 
     plain = load_model(SHIPPED, DEVICE, guidance=2.5).with_sampling("ddpm", 50)
@@ -173,6 +164,15 @@ def correction_rows(turns: int) -> Iterator[Row]:
         yield Row(f"correction: {method}, {kind}", [], [spent], length, "s of motion", goal, note)
 
 
+def loop_rows(turns: int) -> Iterator[Row]:
+    """Measure the inner loops of the correction beside plain versions that give the same."""
+    from benchmarks.correction import loops
+
+    for part, ways in loops().items():
+        found = timed(ways, turns)
+        yield Row(part, found["plain"], found["ours"])
+
+
 def load_rows(turns: int) -> Iterator[Row]:
     """Measure loading of random numbers in the size of HumanML3D with its mirror images."""
     with tempfile.TemporaryDirectory() as folder:
@@ -194,6 +194,13 @@ def scale_rows(turns: int) -> Iterator[Row]:
             f"mixing {policy}, n = 256, 20 batches", [], [row[-1][1]], 20, "batches",
             note=f"after 1/10/50 generations {spent} CPU ms; {note}",
         )  # fmt: skip
+
+
+def generation_rows(turns: int) -> Iterator[Row]:
+    """Measure a corrected generation by stage, for sizes up to the paper's largest."""
+    from benchmarks import generation_cost
+
+    yield from generation_cost.rows()
 
 
 def film_rows(turns: int) -> Iterator[Row]:
@@ -219,21 +226,23 @@ PARTS: dict[str, Part] = {
     "mdm": mdm_rows,
     "geometry": geometry_rows,
     "correction": correction_rows,
+    "loops": loop_rows,
     "film": film_rows,
     "scale": scale_rows,
+    "generations": generation_rows,
     "load": load_rows,
 }
 
 
 def main(
-    out: Path = Path("results/performance.md"),
+    out: Path | None = None,
     turns: int = 5,
     parts: tuple[str, ...] = tuple(PARTS),
 ) -> None:
     """Measure all parts and write the table.
 
     Args:
-        out: the table.
+        out: the table; default: results/performance.md, of some parts none.
         turns: how often each way runs.
         parts: which of them.
     """
@@ -262,6 +271,9 @@ def main(
         *(row.markdown() for row in rows),
         "",
     ]
+    if out is None and set(parts) < set(PARTS):
+        return
+    out = out or Path("results/performance.md")
     out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(out, "\n".join(text).encode())
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from benchmarks.bodies import body_content, write_npz
 from body_models.smpl import load_body_model
 from dataset.build_humanml3d import Task, make
 from dataset.cmu import build
@@ -23,7 +24,6 @@ from dataset.cmu_captions import Take
 from dataset.cmu_takes import read_take
 from dataset.humanml3d_index import IndexRow
 from dataset.humanml3d_takes import Sources
-from tests.body_models.bodies import body_content, write_npz
 from translation.amass import write_amass
 from translation.humanml import joints_to_vectors
 from translation.ik import IKResult, solve_ik

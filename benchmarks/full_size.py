@@ -81,7 +81,7 @@ def motion_costs(device: torch.device) -> tuple[float, float]:
     data = _to(Data.random(PAPER, part, 50), device)
     model = seeded(lambda: MDM(PAPER), 0).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
-    train = seconds_of(train_step(model, optimizer, data, half=False), device)
+    train = seconds_of(train_step(model, optimizer, data), device)
     condition = (data.text, data.lengths, data.dropped)
     draw = seconds_of(_without_gradients(model, data.x, data.t, *condition), device)
     return train * 64 / part, draw * 64 / part

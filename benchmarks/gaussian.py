@@ -1,22 +1,19 @@
-"""How fast is the Gaussian experiment? `python -m benchmarks.gaussian` beside a plain loop.
+"""The published Gaussian algorithm written down plainly, as protocol and paper describe it.
 
-The reference below is the published algorithm written down plainly, as protocol and paper describe
-it: scipy's pdf for every candidate, one candidate at a time, scikit-learn's GaussianMixture on the
+scipy's pdf for every candidate, one candidate at a time, scikit-learn's GaussianMixture on the
 whole pool in every generation. The tests compare its curves with ours.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
-import tyro
 from scipy.linalg import sqrtm
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 
-from domains.gaussian.domain import PUBLISHED_GAMMAS, GaussianSettings, run_gaussian
+from domains.gaussian.domain import GaussianSettings
 
 
 def reference_curve(settings: GaussianSettings, gamma: float, seed: int) -> list[float]:
@@ -82,34 +79,3 @@ def distance_to_standard(mean: np.ndarray, cov: np.ndarray) -> float:
     """Return W₂ of N(mean, cov) to N(0, I) by the formula with matrix roots, as published."""
     root = np.real(sqrtm(cov))
     return float(np.sqrt(np.sum(mean**2) + np.trace(cov + np.eye(len(cov)) - 2 * root)))
-
-
-def main(generations: int = 500, repeats: int = 1) -> None:
-    """Time both on one seed and the published correction strengths, in this process.
-
-    Args:
-        generations: of both; the published number takes the reference a minute or two.
-        repeats: of the whole comparison.
-    """
-    settings = GaussianSettings(generations=generations, seeds=1)
-    many = GaussianSettings(generations=generations)
-    for repeat in range(repeats):
-        start = time.process_time()
-        for gamma in PUBLISHED_GAMMAS:
-            reference_curve(settings, gamma, repeat)
-        reference = time.process_time() - start
-        ours = []
-        for each in (settings, many):
-            start = time.process_time()
-            run_gaussian(each)
-            ours.append((time.process_time() - start) / each.seeds)
-        print(
-            f"{generations} generations, {len(PUBLISHED_GAMMAS)} gammas; CPU seconds a seed: "
-            f"reference {reference:.2f}; ours {ours[0]:.3f} ({reference / ours[0]:.0f} times "
-            f"faster); ours with {many.seeds} seeds at once {ours[1]:.3f} "
-            f"({reference / ours[1]:.0f} times faster)"
-        )
-
-
-if __name__ == "__main__":
-    tyro.cli(main)

@@ -1,4 +1,4 @@
-"""What a generation costs against its motions: `python -m benchmarks.generation_cost`.
+"""What a generation costs against its motions, a part of `python -m benchmarks`.
 
 Processor seconds of one thread, by stage, with lambda = 1: n motions of 3 s are drawn from the
 weights that come along, corrected in the simulator, and put into a training set with n real ones.
@@ -9,16 +9,15 @@ laid through what was measured; where correcting would take too long, it stands 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import tyro
 
-from benchmarks.correction_turns import TEXTS
 from benchmarks.mdm_step import DEMO, Data, train_step
 from benchmarks.scale import batch
+from benchmarks.turns import Row
 from dataset.batches import TrainingBatches
 from domains.motion.denoiser import Denoiser
 from domains.motion.presets import CORRECTED, preset_named
@@ -32,6 +31,11 @@ SIZES = (64, 128, 256, 1_000, 5_588)
 """The last is the paper's largest, with its mirror images."""
 FRAMES = 60
 STAGES = ("synthesise", "correct", "mix")
+CORRECTED_SIZE = 256
+"""Larger sets are not corrected, because that takes many minutes."""
+TEXTS = ("a person walks", "a person jumps", "a person dances", "a person boxes")
+PRESET = "evidence"
+"""Whose optimiser steps a generation has; with the network of the demo, which is also its own."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,8 @@ class Line:
         return self.start + self.slope * n
 
 
-def measure(sizes: Sequence[int], corrected: int) -> dict[str, dict[int, float]]:
-    """Measure each stage at each size: stage -> n -> processor seconds.
-
-    `corrected`: sizes beyond it are not corrected.
-    """
+def measure() -> dict[str, dict[int, float]]:
+    """Measure each stage at each size: stage -> n -> processor seconds."""
     from sample.models import SHIPPED, load_model
 
     denoiser = load_model(SHIPPED, torch.device("cpu"), 1.0).with_sampling(
@@ -76,10 +77,10 @@ def measure(sizes: Sequence[int], corrected: int) -> dict[str, dict[int, float]]
     motions = _draw(denoiser, 1)
     correct_motions(motions, workers=1)  # compiles
     found: dict[str, dict[int, float]] = {stage: {} for stage in STAGES}
-    for n in sizes:
+    for n in SIZES:
         drawn: list[list[np.ndarray]] = []
         found["synthesise"][n] = _spent(lambda n=n, drawn=drawn: drawn.append(_draw(denoiser, n)))
-        if n <= corrected:
+        if n <= CORRECTED_SIZE:
             found["correct"][n] = _spent(
                 lambda drawn=drawn: correct_motions(drawn[0], CorrectionOptions(), workers=1)
             )
@@ -87,14 +88,36 @@ def measure(sizes: Sequence[int], corrected: int) -> dict[str, dict[int, float]]
     return found
 
 
-def seconds_of_fit(preset_name: str) -> float:
-    """Measure the optimiser steps of a generation, with the network of the preset demo."""
-    preset = preset_named(preset_name)
+def seconds_of_fit() -> float:
+    """Measure the optimiser steps of a generation."""
+    preset = preset_named(PRESET)
     data, model = Data.random(DEMO, preset.batch_size, 50), seeded(lambda: MDM(DEMO), 0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
-    step = train_step(model, optimizer, data, half=False)
+    step = train_step(model, optimizer, data)
     step()
     return preset.steps_per_generation / 10 * _spent(lambda: [step() for _ in range(10)])
+
+
+def rows() -> Iterator[Row]:
+    """Yield a row for each size, whose note has its stages, and one for the lines.
+
+    `*` marks a value that is that of its line.
+    """
+    found, fit = measure(), seconds_of_fit()
+    lines = {stage: Line.through(points) for stage, points in found.items()}
+    for n in SIZES:
+        seconds = {stage: found[stage].get(n, lines[stage].at(n)) for stage in STAGES}
+        told = [
+            f"{stage} {spent:.3g}{'' if n in found[stage] else ' *'}"
+            for stage, spent in seconds.items()
+        ]
+        note = f"{', '.join(told)}, fit {fit:.3g} s; without evaluation"
+        yield Row(f"corrected generation, n = {n}", [], [sum(seconds.values()) + fit], note=note)
+    ends = ", ".join(f"{stage} {1e3 * line.slope:.3g} ms" for stage, line in lines.items())
+    far = ", ".join(f"{stage} {line.largest:.0%}" for stage, line in lines.items())
+    slope = sum(line.slope for line in lines.values())
+    note = f"slopes of the lines: {ends}; farthest measured point from its line: {far}"
+    yield Row("the same, each motion more", [], [slope], note=note)
 
 
 def _draw(denoiser: Denoiser, count: int) -> list[np.ndarray]:
@@ -114,37 +137,3 @@ def _spent(action: Callable[[], object]) -> float:
     begin = time.process_time()
     action()
     return time.process_time() - begin
-
-
-def table(found: Mapping[str, Mapping[int, float]], fit: float) -> list[str]:
-    """Write Markdown: sizes down, stages across, the lines below; `*` marks a line's value."""
-    lines = {stage: Line.through(points) for stage, points in found.items()}
-    text = [f"| n | {' | '.join(STAGES)} | fit | CPU s a generation |", "|---|---|---|---|---|---|"]
-    for n in found["synthesise"]:
-        seconds = [found[stage].get(n, lines[stage].at(n)) for stage in STAGES]
-        cells = [
-            f"{value:.3g}{'' if n in found[stage] else ' *'}"
-            for stage, value in zip(STAGES, seconds, strict=True)
-        ]
-        text.append(f"| {n:,} | {' | '.join(cells)} | {fit:.3g} | {sum(seconds) + fit:.3g} |")
-    ends = [f"{1e3 * line.slope:.3g} ms" for line in lines.values()]
-    text.append(f"| each more | {' | '.join(ends)} | 0 | |")
-    worst = [f"{line.largest:.0%}" for line in lines.values()]
-    text.append(f"| farthest from its line | {' | '.join(worst)} | | |")
-    return text
-
-
-def main(sizes: tuple[int, ...] = SIZES, corrected: int = 256, preset: str = "evidence") -> None:
-    """Print a table in Markdown.
-
-    Args:
-        sizes: numbers of motions n.
-        corrected: sizes beyond it are not corrected, because that takes minutes.
-        preset: whose optimiser steps a generation has.
-    """
-    torch.set_num_threads(1)
-    print("\n".join(table(measure(sizes, corrected), seconds_of_fit(preset))))
-
-
-if __name__ == "__main__":
-    tyro.cli(main, prog="python -m benchmarks.generation_cost")

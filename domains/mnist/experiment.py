@@ -14,8 +14,8 @@ from domains.mnist.presets import (
     MnistPreset,
     MnistProtocol,
     preset_named,
-    with_changes,
 )
+from loop.presets import with_changes
 from loop.strength import recorded_gamma
 
 

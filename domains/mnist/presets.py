@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from loop.errors import InvalidOptionError
+from loop.presets import Presets
 
 Normalisation = Literal["batch", "group"]
 TrainType = Literal[
@@ -146,71 +146,45 @@ class MnistPreset:
         return self.learning_rate / (self.lr_divisor * self.epochs)
 
 
-PRESETS: dict[str, MnistPreset] = {
-    preset.name: preset
-    for preset in (
-        MnistPreset("published"),
-        MnistPreset(  # [D] several seeds, mixings and ratios in three hours of two cores
-            "evidence",
-            real_images=2_000,
-            epochs=128,
-            batch_size=64,
-            learning_rate=2e-3,
-            fine_tune_rate=1e-4,
-            generation_epochs=2,
-            generations=6,
-            ratios=(1.0, 1.5),
-            ddim_steps=10,
-            n_feat=16,
-            patch=2,
-        ),
-        MnistPreset(  # [D] the whole figure in minutes
-            "demo",
-            real_images=1_000,
-            epochs=96,
-            batch_size=64,
-            learning_rate=2e-3,
-            fine_tune_rate=1e-4,
-            generation_epochs=2,
-            generations=4,
-            ratios=(1.0,),
-            ddim_steps=10,
-            n_feat=16,
-            patch=2,
-            eval_samples=1_000,
-            classifier_epochs=2,
-        ),
-        MnistPreset(  # [D] as small as it goes: does the whole pipeline work here?
-            "smoke",
-            real_images=100,
-            epochs=1,
-            batch_size=50,
-            learning_rate=1e-3,
-            generations=2,
-            ratios=(1.0,),
-            diffusion_steps=8,
-            ddim_steps=2,
-            n_feat=8,
-            patch=2,
-            clusters=2,
-            eval_samples=100,
-            classifier_epochs=1,
-        ),
-    )
-}
-
-
-def preset_named(name: str) -> MnistPreset:
-    """Look a preset up by name.
-
-    Raises:
-        InvalidOptionError: there is no preset of that name.
-    """
-    if name not in PRESETS:
-        raise InvalidOptionError("unknown preset", found=name, expected=" | ".join(PRESETS))
-    return PRESETS[name]
-
-
-def with_changes(preset: MnistPreset, **changes: object) -> MnistPreset:
-    """Return a preset with some numbers replaced; None leaves a number as it is."""
-    return replace(preset, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+EVIDENCE = MnistPreset(  # [D] several seeds, mixings and ratios in three hours of two cores
+    "evidence",
+    real_images=2_000,
+    epochs=128,
+    batch_size=64,
+    learning_rate=2e-3,
+    fine_tune_rate=1e-4,
+    generation_epochs=2,
+    generations=6,
+    ratios=(1.0, 1.5),
+    ddim_steps=10,
+    n_feat=16,
+    patch=2,
+)
+DEMO = replace(  # [D] the whole figure in minutes
+    EVIDENCE,
+    name="demo",
+    real_images=1_000,
+    epochs=96,
+    generations=4,
+    ratios=(1.0,),
+    eval_samples=1_000,
+    classifier_epochs=2,
+)
+SMOKE = MnistPreset(  # [D] as small as it goes: does the whole pipeline work here?
+    "smoke",
+    real_images=100,
+    epochs=1,
+    batch_size=50,
+    learning_rate=1e-3,
+    generations=2,
+    ratios=(1.0,),
+    diffusion_steps=8,
+    ddim_steps=2,
+    n_feat=8,
+    patch=2,
+    clusters=2,
+    eval_samples=100,
+    classifier_epochs=1,
+)
+PRESETS = Presets({row.name: row for row in (MnistPreset("published"), EVIDENCE, DEMO, SMOKE)})
+preset_named = PRESETS.named

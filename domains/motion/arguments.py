@@ -21,12 +21,12 @@ from domains.motion.presets import (
     Protocol,
     check_guidance,
     preset_named,
-    with_changes,
 )
 from domains.motion.registries import CORRECTIONS, EVALUATORS
 from loop.errors import InvalidOptionError
 from loop.loggers import LoggerName
 from loop.mixing import POLICIES
+from loop.presets import with_changes
 from loop.registry import Registry
 from loop.rundir.layout import ARGUMENTS
 from loop.rundir.read import read_settings

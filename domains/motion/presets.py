@@ -12,6 +12,7 @@ from typing import Literal
 
 from diffusion import SamplerName
 from loop.errors import InvalidOptionError
+from loop.presets import Presets
 
 OnFailure = Literal["drop", "keep", "teleport"]
 NoiseSchedule = Literal["cosine", "linear"]
@@ -162,102 +163,79 @@ class MotionPreset:
 
 
 SMALL_RATIOS = (0.25, 0.50, 0.75, 1.00)  # [P] copy_generation_0.py
-PRESETS: dict[str, MotionPreset] = {
-    preset.name: preset
-    for preset in (
-        MotionPreset("0064", 5_000, 1_000, SMALL_RATIOS),  # [P]
-        MotionPreset("0128", 10_000, 1_000, SMALL_RATIOS),  # [P]
-        MotionPreset("0256", 20_000, 1_000, SMALL_RATIOS),  # [P]
-        MotionPreset("2794", 200_000, 40_000, (0.05, 0.10, 0.15, 0.20, 0.25)),  # [P]
-        MotionPreset(  # [D] as small as it goes: does the whole pipeline work here?
-            "smoke",
-            generation_0_steps=6,
-            steps_per_generation=3,
-            ratios=(1.00,),
-            generations=2,
-            latent_dim=16,
-            layers=1,
-            heads=2,
-            ff_size=16,
-            dropout=0.1,
-            max_frames=60,
-            diffusion_steps=5,
-            batch_size=8,
-            eval_samples=32,
-            evaluator="smoke",
-            keep="all",
-            keep_samples="all",
-        ),
-        MotionPreset(  # [D]
-            "demo",
-            generation_0_steps=10_000,
-            steps_per_generation=100,
-            ratios=(1.00,),
-            generations=5,
-            latent_dim=128,
-            layers=4,
-            heads=4,
-            ff_size=256,
-            dropout=0.0,
-            max_frames=60,
-            diffusion_steps=50,
-            learning_rate=1e-3,  # at which five generations tell a raw loop from a corrected one
-            generation_0_rate=5e-4,
-            lr_anneal_steps=10_000,
-            evaluator="demo",
-            keep="all",
-            keep_samples="all",
-        ),
-        MotionPreset(  # [D] results/motion: 64 or 128 windows of 3 s, until a raw loop collapses
-            "evidence",
-            generation_0_steps=3_000,
-            steps_per_generation=100,
-            ratios=(0.25, 0.50, 1.00, 2.00),
-            generations=12,
-            latent_dim=128,
-            layers=4,
-            heads=4,
-            ff_size=256,
-            dropout=0.0,
-            max_frames=60,
-            diffusion_steps=50,
-            learning_rate=5e-4,
-            eval_samples=104,
-            evaluator="cmu",
-            keep_samples="last",
-        ),
-        MotionPreset(  # [D] the weights we ship (weights/README.md): CMU, one core, about an hour
-            "cmu",
-            generation_0_steps=4_000,
-            steps_per_generation=1_000,
-            ratios=(1.00,),
-            generations=10,
-            latent_dim=128,
-            layers=4,
-            heads=4,
-            ff_size=256,
-            dropout=0.0,
-            max_frames=100,
-            diffusion_steps=50,
-            batch_size=32,
-            learning_rate=5e-4,
-            evaluator="cmu",
-            keep="all",
-            keep_samples="all",
-        ),
-    )
-}
-
-
-def preset_named(name: str) -> MotionPreset:
-    """Look a preset up by name.
-
-    Raises:
-        InvalidOptionError: there is no preset of that name.
-    """
-    if name not in PRESETS:
-        raise InvalidOptionError("unknown preset", found=name, expected=" | ".join(PRESETS))
-    return PRESETS[name]
+DEMO = MotionPreset(  # [D]
+    "demo",
+    generation_0_steps=10_000,
+    steps_per_generation=100,
+    ratios=(1.00,),
+    generations=5,
+    latent_dim=128,
+    layers=4,
+    heads=4,
+    ff_size=256,
+    dropout=0.0,
+    max_frames=60,
+    diffusion_steps=50,
+    learning_rate=1e-3,  # at which five generations tell a raw loop from a corrected one
+    generation_0_rate=5e-4,
+    lr_anneal_steps=10_000,
+    evaluator="demo",
+    keep="all",
+    keep_samples="all",
+)
+EVIDENCE = replace(  # [D] results/motion: 64 or 128 windows of 3 s, until a raw loop collapses
+    DEMO,
+    name="evidence",
+    generation_0_steps=3_000,
+    ratios=(0.25, 0.50, 1.00, 2.00),
+    generations=12,
+    learning_rate=5e-4,
+    generation_0_rate=None,
+    lr_anneal_steps=0,
+    eval_samples=104,
+    evaluator="cmu",
+    keep="last",
+    keep_samples="last",
+)
+CMU = replace(  # [D] the weights we ship (weights/README.md): CMU, one core, about an hour
+    DEMO,
+    name="cmu",
+    generation_0_steps=4_000,
+    steps_per_generation=1_000,
+    generations=10,
+    max_frames=100,
+    batch_size=32,
+    learning_rate=5e-4,
+    generation_0_rate=None,
+    lr_anneal_steps=0,
+    evaluator="cmu",
+)
+SMOKE = MotionPreset(  # [D] as small as it goes: does the whole pipeline work here?
+    "smoke",
+    generation_0_steps=6,
+    steps_per_generation=3,
+    ratios=(1.00,),
+    generations=2,
+    latent_dim=16,
+    layers=1,
+    heads=2,
+    ff_size=16,
+    max_frames=60,
+    diffusion_steps=5,
+    batch_size=8,
+    eval_samples=32,
+    evaluator="smoke",
+    keep="all",
+    keep_samples="all",
+)
+PUBLISHED = (  # [P]
+    MotionPreset("0064", 5_000, 1_000, SMALL_RATIOS),
+    MotionPreset("0128", 10_000, 1_000, SMALL_RATIOS),
+    MotionPreset("0256", 20_000, 1_000, SMALL_RATIOS),
+    MotionPreset("2794", 200_000, 40_000, (0.05, 0.10, 0.15, 0.20, 0.25)),
+)
+PRESETS = Presets({row.name: row for row in (*PUBLISHED, SMOKE, DEMO, EVIDENCE, CMU)})
+preset_named = PRESETS.named
 
 
 def check_guidance(scale: float, condition_dropout: float, path: Path | None = None) -> None:
@@ -279,8 +257,3 @@ def check_guidance(scale: float, condition_dropout: float, path: Path | None = N
             expected="--cond_mask_prob above 0 (published: 0.1), or no guidance",
             remedy="add --guidance_param 1, or train with --cond_mask_prob 0.1",
         )
-
-
-def with_changes(preset: MotionPreset, **changes: object) -> MotionPreset:
-    """Return a preset with some numbers replaced; None leaves a number as it is."""
-    return replace(preset, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ def main(
     seeds: tuple[int, ...] = (0, 1, 2),
     preset: str = "evidence",
 ) -> None:
-    """Write arms.csv, rates.csv, tables.md, and figures.
+    """Write arms.csv, tables.md, and figures.
 
     Args:
         root: folder of the evidence.
@@ -29,7 +29,6 @@ def main(
     """
     from domains.mnist.presets import preset_named
     from results.mnist.figures import draw_curves, draw_sheets
-    from results.mnist.rates import read_rates, write_rates
     from results.mnist.tables import read_evidence, write_points
     from results.mnist.text import write_tables
 
@@ -37,9 +36,7 @@ def main(
     row = preset_named(preset)
     points = read_evidence(root, seeds, row)
     write_points(points, out / "arms.csv")
-    rates = read_rates(root, seeds)
-    write_rates(rates, out / "rates.csv")
-    write_tables(points, rates, row, out)
+    write_tables(points, row, out)
     for path in (*draw_curves(points, out), *draw_sheets(points, root, row, out)):
         print(f"wrote {path}")
 

@@ -8,15 +8,14 @@ mixed in. Each folder holds a baseline; its generation 0 and its settings are re
 
 from __future__ import annotations
 
+import csv
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import tyro
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from dataset.mnist import Digits, load_mnist
 from domains.mnist.classifier import classifier_settings, train_or_load_classifier
@@ -34,6 +33,7 @@ from loop.interfaces import Correction, NoCorrection
 from loop.rng import Stream
 from loop.rundir.layout import BASELINE, NUMBERED
 from loop.rundir.read import find_arms, read_settings
+from results.markdown import markdown, written
 from visualize.curves.records import write_csv
 
 METRICS = ("FID", "Precision", "Recall", "Coverage", "Accuracy", "Memorisation", "Copies")
@@ -99,23 +99,27 @@ def measure(parent: Path, data_dir: Path | None, classifier_dir: Path) -> list[R
     return rows
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """Tabulate means over seeds; of FID with the 95 % interval where there are several."""
-    shown = Table(box=box.SIMPLE_HEAD, header_style="bold")
-    shown.add_column("corrected set")
-    for metric in METRICS:
-        shown.add_column(metric, justify="right")
-    for name in dict.fromkeys(row.correction for row in rows):
-        shown.add_row(name, *(cell(rows, name, metric) for metric in METRICS))
-    return shown
+def table(rows: Sequence[Row]) -> str:
+    """Write in Markdown the means over seeds, with their 95 % intervals where there are several."""
+    names = dict.fromkeys(row.correction for row in rows)
+    lines = [[name, *(_cell(rows, name, metric) for metric in METRICS)] for name in names]
+    return markdown(["corrected set", *METRICS], lines)
 
 
-def cell(rows: Sequence[Row], name: str, metric: str) -> str:
-    """Write the mean over seeds, of FID with half the width of its 95 % interval."""
-    found = mean_interval([r.value for r in rows if (r.correction, r.metric) == (name, metric)])
-    if metric != "FID":
-        return f"{found.value:.2f}"
-    return f"{found.value:.1f}" + (f" ± {found.high - found.value:.1f}" if found.count > 1 else "")
+def _cell(rows: Sequence[Row], name: str, metric: str) -> str:
+    found = [row.value for row in rows if (row.correction, row.metric) == (name, metric)]
+    return written(mean_interval(found), 1 if metric == "FID" else 2)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read what `write_rows` wrote."""
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    return [
+        Row(line["correction"], int(line["seed"]), metric, float(line[metric]))
+        for line in lines
+        for metric in METRICS
+    ]
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
@@ -168,7 +172,7 @@ def main(
     ]
     path = out or parents[0] / "corrected_sets.csv"
     write_rows(rows, path)
-    Console(width=110).print(table(rows))
+    sys.stdout.write(f"{table(rows)}\n")
     logger.info("wrote %s", path)
 
 

@@ -8,7 +8,7 @@ given as many hours as there are. `python exp_scripts/mnist/evidence.py` makes t
 whatever is there.
 
 The arms lie in exp_outputs/mnist_evidence/seed_<s>/, in folders <mixing>_raw, <mixing>_<correction>
-and rate_<lr> (learning rates) but for the baseline; see `ArmKey.folder` and `rate_folder`.
+and rate_<lr> (learning rates) but for the baseline; see `ArmKey.folder`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LATER = ("grey_values", "local_convex")
 MIXINGS = ("replace", "latest")
 PUBLISHED_RATE = 2.5e-7
 """lr / (lr_divisor epochs) of the published run."""
-RATES = (PUBLISHED_RATE, 0.0)
-"""Of the arms that ask whether the published rate moves anything: a rate of zero, which leaves the
-weights as they are, shows what drawing other samples does."""
+RATES = {f"rate_{rate:g}": rate for rate in (PUBLISHED_RATE, 0.0)}
+"""Of raw arms, mixing `latest` and lambda = 1, that ask whether the published rate moves anything:
+a rate of zero, which leaves the weights as they are, shows what drawing other samples does."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ArmKey:
 
     Attributes:
         seed: of the repetition.
-        mixing: "replace" or "latest"; "" for the baseline.
+        mixing: "replace" or "latest", or one of `RATES`; "" for the baseline.
         correction: its name, "raw" without one, "baseline".
         ratio: lambda; 0 for the baseline.
     """
@@ -55,7 +55,8 @@ class ArmKey:
         if self.correction == "baseline":
             return parent / numbered_arm(BASELINE, fraction)
         kind = FINETUNING if self.correction == "raw" else WITH_CORRECTION
-        return parent / f"{self.mixing}_{self.correction}" / numbered_arm(kind, self.ratio)
+        group = self.mixing if self.mixing in RATES else f"{self.mixing}_{self.correction}"
+        return parent / group / numbered_arm(kind, self.ratio)
 
 
 def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
@@ -67,6 +68,8 @@ def arms(seeds: tuple[int, ...], ratios: tuple[float, ...]) -> Iterator[ArmKey]:
             for mixing in MIXINGS:
                 for name in corrections:
                     yield from (ArmKey(seed, mixing, name, ratio) for seed in seeds)
+    for rate in RATES:
+        yield from (ArmKey(seed, rate, "raw", 1.0) for seed in seeds)
 
 
 def plan(request: Request) -> Plan:
@@ -83,17 +86,7 @@ def plan(request: Request) -> Plan:
         _arm(root, preset, key, last, request, start[key.seed].name)
         for key in arms(request.seeds, preset.ratios)
     ]
-    rates = [
-        _rate(root, preset, seed, rate, last, request, start[seed].name)
-        for seed in request.seeds
-        for rate in RATES
-    ]
-    return Plan(root, (*start.values(), *made, *rates))
-
-
-def rate_folder(root: Path, seed: int, rate: float) -> Path:
-    """Return the run directory of the raw arm that trains at `rate`."""
-    return root / f"seed_{seed}" / f"rate_{rate:g}" / numbered_arm(FINETUNING, 1.0)
+    return Plan(root, (*start.values(), *made))
 
 
 def _generation_0(root: Path, preset: MnistPreset, seed: int, request: Request) -> Job:
@@ -114,7 +107,15 @@ def _arm(
             name=f"seed_{key.seed}_baseline", last=last, after=(start,),
         )  # fmt: skip
     train_type, _, _ = folder.name.rpartition("_")
-    options += ["--mixing", key.mixing, *_from_generation_0(root, preset, key.seed)]
+    generation_0 = ArmKey(key.seed, "", "baseline", 0.0).folder(root, preset.fraction)
+    options += ["--start_from", str(generation_0 / NUMBERED.name(0))]
+    if key.mixing in RATES:
+        return arm_job(
+            folder.parent, train_type, key.ratio, preset,
+            [*options, "--fine_tune_rate", str(RATES[key.mixing])],
+            name=f"seed_{key.seed}_{key.mixing}", last=last, after=(start,), kind="rate",
+        )  # fmt: skip
+    options += ["--mixing", key.mixing]
     if key.correction != "raw":
         options += ["--correction", key.correction]
     return arm_job(
@@ -122,28 +123,6 @@ def _arm(
         name=f"seed_{key.seed}_{key.mixing}_{key.ratio}_{key.correction}", last=last,
         after=(start,), kind=f"{key.mixing}_{key.ratio}",
     )  # fmt: skip
-
-
-def _rate(
-    root: Path,
-    preset: MnistPreset,
-    seed: int,
-    rate: float,
-    last: int,
-    request: Request,
-    start: str,
-) -> Job:
-    options = [*_options(root, seed, request), *_from_generation_0(root, preset, seed)]
-    return arm_job(
-        rate_folder(root, seed, rate).parent, FINETUNING, 1.0, preset,
-        [*options, "--fine_tune_rate", str(rate)],
-        name=f"seed_{seed}_rate_{rate:g}", last=last, after=(start,), kind="rate",
-    )  # fmt: skip
-
-
-def _from_generation_0(root: Path, preset: MnistPreset, seed: int) -> list[str]:
-    folder = ArmKey(seed, "", "baseline", 0.0).folder(root, preset.fraction)
-    return ["--start_from", str(folder / NUMBERED.name(0))]
 
 
 def _options(root: Path, seed: int, request: Request) -> list[str]:

@@ -14,7 +14,8 @@ from domains.mnist.presets import MnistPreset
 from eval.metrics.statistics import Interval, mean_interval
 from loop.errors import MissingAssetError
 from loop.rundir.read import read_arm
-from results.mnist.plan import CORRECTIONS, LATER, MIXINGS, ArmKey, arms
+from results.markdown import markdown, minus, over_seeds, written
+from results.mnist.plan import CORRECTIONS, LATER, MIXINGS, RATES, ArmKey, arms
 from visualize.curves.records import write_csv
 
 METRICS = (
@@ -27,6 +28,7 @@ SHOWN = ("FID_all", "Recall", "Precision", "Coverage", "Accuracy", "Memorisation
 TITLES = {"FID_all": "FID"}
 OTHERS = ("raw", "baseline", "grey_values")
 """Arms that corrected ones are compared with: no correction, no loop, the control."""
+RATE_DIFFERENCES = {"FID": "FID_all", "recall": "Recall", "FID of 100 samples": "FID_published"}
 ORDER = ("baseline", "raw", *CORRECTIONS, *LATER)
 
 
@@ -124,12 +126,12 @@ def overview(points: Sequence[Point], metric: str, over: str | None = None) -> s
     """
     places = comparisons(points)
     titles = [f"{mixing}, lambda = {ratio:g}" for mixing, ratio in places]
-    lines = [f"| arm | {' | '.join(titles)} |", "|---" * (1 + len(places)) + "|"]
+    lines = []
     for arm in ORDER:
         cells = [_seen(points, mixing, ratio, arm, metric, over) for mixing, ratio in places]
         if any(cells) and arm != over:
-            lines.append(f"| {arm} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            lines.append([arm, *cells])
+    return markdown(["arm", *titles], lines)
 
 
 def _seen(
@@ -142,7 +144,7 @@ def _seen(
     if not found:
         return ""
     if over is None:
-        shown, seeds = cell(seed_interval(found)), len(found)
+        shown, seeds = cell(over_seeds(found)), len(found)
     else:
         other = values(points, mixing, ratio, over, metric, generation)
         quotients = {seed: found[seed] / other[seed] for seed in found.keys() & other.keys()}
@@ -157,61 +159,56 @@ def _seen(
 
 def outcome_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
     """Write in Markdown each arm at the last generation that it and the raw arm reached."""
-    lines = [
-        "| arm | seeds | generation | " + " | ".join(TITLES.get(m, m) for m in SHOWN) + " |",
-        "|---" * (3 + len(SHOWN)) + "|",
-    ]
     raw_last = last_reached(points, mixing, ratio, "raw")
-    start = [seed_interval(values(points, "", 0.0, "baseline", m, 0)) for m in SHOWN]
-    lines.append(_row("generation 0", 0, start))
-    for correction in ORDER:
-        generation = min(raw_last, last_reached(points, mixing, ratio, correction))
-        found = [
-            seed_interval(values(points, mixing, ratio, correction, m, generation)) for m in SHOWN
-        ]
+    start = [over_seeds(values(points, "", 0.0, "baseline", metric, 0)) for metric in SHOWN]
+    lines = [_row("generation 0", 0, start)]
+    for arm in ORDER:
+        generation = min(raw_last, last_reached(points, mixing, ratio, arm))
+        found = [over_seeds(values(points, mixing, ratio, arm, m, generation)) for m in SHOWN]
         if found[0] is not None and generation:
-            lines.append(_row(correction, generation, found))
-    return "\n".join(lines)
+            lines.append(_row(arm, generation, found))
+    titles = [TITLES.get(metric, metric) for metric in SHOWN]
+    return markdown(["arm", "seeds", "generation", *titles], lines)
 
 
 def difference_table(points: Sequence[Point], mixing: str, ratio: float) -> str:
     """Write in Markdown: paired differences to `OTHERS`, with 95 % intervals."""
-    lines = [
-        "| difference | seeds | generation | FID | recall | ratio of FIDs (interval) |",
-        "|---|---|---|---|---|---|",
-    ]
-    for correction in ORDER[2:]:
-        for other in OTHERS:
-            if other == correction:
-                continue
-            shared = [last_reached(points, mixing, ratio, arm) for arm in (correction, other)]
-            pairs = [
-                _paired(points, mixing, ratio, correction, other, metric, min(shared))
-                for metric in ("FID_all", "Recall")
-            ]
-            if pairs[0] is not None and min(shared):
-                one, two = (
-                    values(points, mixing, ratio, arm, "FID_all", min(shared))
-                    for arm in (correction, other)
-                )
-                quotient = _ratio({seed: one[seed] / two[seed] for seed in one.keys() & two.keys()})
-                lines.append(_row(f"{correction} - {other}", min(shared), pairs) + f" {quotient} |")
-    return "\n".join(lines)
+    lines = []
+    for name, other in ((name, other) for name in ORDER[2:] for other in OTHERS):
+        last = min(last_reached(points, mixing, ratio, arm) for arm in (name, other))
+        (ours, theirs), (recall, their_recall) = (
+            [values(points, mixing, ratio, arm, metric, last) for arm in (name, other)]
+            for metric in ("FID_all", "Recall")
+        )
+        pairs = [over_seeds(minus(ours, theirs)), over_seeds(minus(recall, their_recall))]
+        if name != other and pairs[0] is not None and last:
+            quotient = _ratio({seed: ours[seed] / theirs[seed] for seed in minus(ours, theirs)})
+            lines.append([*_row(f"{name} - {other}", last, pairs), quotient])
+    titles = ["difference", "seeds", "generation", "FID", "recall", "ratio of FIDs (interval)"]
+    return markdown(titles, lines)
 
 
-def _paired(
-    points: Sequence[Point],
-    mixing: str,
-    ratio: float,
-    correction: str,
-    other: str,
-    metric: str,
-    generation: int,
-) -> Interval | None:
-    one, two = (
-        values(points, mixing, ratio, arm, metric, generation) for arm in (correction, other)
-    )
-    return seed_interval({seed: one[seed] - two[seed] for seed in one.keys() & two.keys()})
+def rate_table(points: Sequence[Point]) -> str:
+    """Write in Markdown: FID at both rates by generation, and paired differences over seeds."""
+    lines = []
+    for generation in sorted({p.generation for p in points if p.key.mixing in RATES}):
+        both = [values(points, rate, 1.0, "raw", "FID_all", generation) for rate in RATES]
+        shared = both[0].keys() & both[1].keys()
+        cells = [cell(over_seeds({seed: line[seed] for seed in shared})) for line in both]
+        for metric in RATE_DIFFERENCES.values():
+            moved = rate_difference(points, generation, metric)
+            cells.append(cell(over_seeds(moved)) if generation else "")
+        if shared:
+            lines.append([f"{generation}", f"{len(shared)}", *cells])
+    titles = [f"FID at {rate:g}" for rate in RATES.values()]
+    titles += [f"{name}: difference" for name in RATE_DIFFERENCES]
+    return markdown(["generation", "seeds", *titles], lines)
+
+
+def rate_difference(points: Sequence[Point], generation: int, metric: str) -> dict[int, float]:
+    """Return seed -> value at the published rate minus that at rate 0, whose noise is equal."""
+    moved, still = (values(points, rate, 1.0, "raw", metric, generation) for rate in RATES)
+    return minus(moved, still)
 
 
 def _ratio(found: dict[int, float]) -> str:
@@ -221,20 +218,13 @@ def _ratio(found: dict[int, float]) -> str:
     return f"{mean:.2f}" + (f" ({low:.2f} to {high:.2f})" if logs.count > 1 else "")
 
 
-def seed_interval(found: dict[int, float]) -> Interval | None:
-    """Average over seeds, with its 95 % interval; None without any."""
-    return mean_interval([found[seed] for seed in sorted(found)]) if found else None
-
-
-def _row(name: str, generation: int, cells: Sequence[Interval | None]) -> str:
+def _row(name: str, generation: int, cells: Sequence[Interval | None]) -> list[str]:
     seeds = max((cell.count for cell in cells if cell is not None), default=0)
-    return f"| {name} | {seeds} | {generation} | " + " | ".join(map(cell, cells)) + " |"
+    return [name, f"{seeds}", f"{generation}", *map(cell, cells)]
 
 
 def cell(found: Interval | None) -> str:
     """Return a mean and half the width of its interval, as a table shows them."""
     if found is None:
         return ""
-    digits = 1 if max(abs(found.value), abs(found.high)) >= 2 else 3
-    half = f" ± {found.high - found.value:.{digits}f}" if found.count > 1 else ""
-    return f"{found.value:.{digits}f}{half}"
+    return written(found, 1 if max(abs(found.value), abs(found.high)) >= 2 else 3)

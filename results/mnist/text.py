@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from domains.mnist.presets import CORRECTED, FAITHFUL, MnistPreset, preset_named
-from eval.metrics.statistics import mean_interval
 from loop.rundir.files import write_bytes
-from results.mnist.corrected_sets import METRICS as SET_METRICS
+from results.markdown import markdown
+from results.mnist.corrected_sets import read_rows, table
 from results.mnist.plan import MIXINGS
-from results.mnist.rates import RatePoint, rate_table
 from results.mnist.tables import (
     Point,
     comparisons,
     difference_table,
     outcome_table,
     overview,
+    rate_table,
 )
 
 HEAD = """# MNIST evidence: tables
 
 Written by `python exp_scripts/mnist/evidence.py` from the runs; `arms.csv` has every number of
-every seed, and `rates.csv` of those of the last section. Means over seeds, ± half the 95 % interval
-(Student's t). FID is over {samples:,} samples in the 84-d LeNet features, against the test digits.
+every seed. Means over seeds, ± half the 95 % interval (Student's t). FID is over {samples:,}
+samples in the 84-d LeNet features, against the test digits.
 """
 
 
-def write_tables(
-    points: Sequence[Point], rates: Sequence[RatePoint], preset: MnistPreset, out: Path
-) -> None:
+def write_tables(points: Sequence[Point], preset: MnistPreset, out: Path) -> None:
     """Write `tables.md` into `out`; corrected sets come from its `corrected_sets.csv`.
 
     Raises StorageError when the file cannot be written.
@@ -41,7 +38,7 @@ def write_tables(
     if (out / "corrected_sets.csv").is_file():
         parts += [
             "\n## Corrected samples of generation 0, before any training\n",
-            corrected_sets_table(out / "corrected_sets.csv"),
+            table(read_rows(out / "corrected_sets.csv")),
         ]
     parts += [
         "\n## After the last generation\n\nFID:\n",
@@ -59,7 +56,7 @@ def write_tables(
         "`latest`, lambda = 1, raw samples. Both arms of a seed draw with the same noise, and at\n"
         "rate 0 the weights stay as they are: what FID does there from generation to generation\n"
         "is drawing other samples; the paired difference is what training did.\n",
-        rate_table(rates),
+        rate_table(points),
     ]
     write_bytes(out / "tables.md", ("\n".join(parts) + "\n").encode())
 
@@ -67,58 +64,37 @@ def write_tables(
 def reduction_table(preset: MnistPreset, seeds: int) -> str:
     """Write in Markdown: the published protocol beside the one that was run."""
     published = preset_named("published")
-
-    def numbers(one: MnistPreset) -> list[str]:
-        images = one.real_images or int(one.fraction * 60_000)
-        return [
-            f"{images:,}",
-            f"width {one.n_feat}, {one.patch} x {one.patch} pixels a position",
-            f"{one.epochs} epochs of batch {one.batch_size}, from {one.learning_rate:g}",
-            f"{one.generation_epochs} epochs at {one.fine_tuning_rate():g}",
-            f"{one.generations}",
-            ", ".join(f"{ratio:g}" for ratio in one.ratios),
-            f"{one.eval_samples:,} (and {one.published_samples})",
-        ]
-
-    def modes(steps: str, *choices: str) -> list[str]:
-        return [steps, *choices]
-
-    ours = numbers(preset) + modes(
-        f"{preset.ddim_steps} of {preset.diffusion_steps} (DDIM)",
-        CORRECTED.normalisation,
-        "velocity",
-        "equal in all arms",
-    )
-    theirs = numbers(published) + modes(
-        f"{published.diffusion_steps} (ancestral)",
-        FAITHFUL.normalisation,
-        "noise",
-        "grow with lambda",
-    )
-    theirs[6] = f"{published.published_samples}"
-    names = (
-        "real images", "network", "generation 0", "a later generation", "generations",
-        "lambda", "samples behind FID", "sampling steps", "normalisation",
-        "the network predicts", "optimiser steps of a generation",
-    )  # fmt: skip
-    lines = ["| | published | run here |", "|---|---|---|"]
-    lines += [f"| {n} | {a} | {b} |" for n, a, b in zip(names, theirs, ours, strict=True)]
-    lines += [f"| mixing | latest | {', '.join(MIXINGS)} |", f"| seeds | 1, not fixed | {seeds} |"]
-    return "\n".join(lines)
+    theirs, ours = _numbers(published), _numbers(preset)
+    theirs |= {
+        "samples behind FID": f"{published.published_samples}",
+        "sampling steps": f"{published.diffusion_steps} (ancestral)",
+        "normalisation": FAITHFUL.normalisation,
+        "the network predicts": "noise",
+        "optimiser steps of a generation": "grow with lambda",
+        "mixing": "latest",
+        "seeds": "1, not fixed",
+    }
+    ours |= {
+        "samples behind FID": f"{preset.eval_samples:,} (and {preset.published_samples})",
+        "sampling steps": f"{preset.ddim_steps} of {preset.diffusion_steps} (DDIM)",
+        "normalisation": CORRECTED.normalisation,
+        "the network predicts": "velocity",
+        "optimiser steps of a generation": "equal in all arms",
+        "mixing": ", ".join(MIXINGS),
+        "seeds": f"{seeds}",
+    }
+    lines = [[name, theirs[name], ours[name]] for name in ours]
+    return markdown(["", "published", "run here"], lines)
 
 
-def corrected_sets_table(path: Path) -> str:
-    """Write in Markdown what `results.mnist.corrected_sets` wrote."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    lines = ["| corrected set | " + " | ".join(SET_METRICS) + " |"]
-    lines.append("|---" * (1 + len(SET_METRICS)) + "|")
-    for name in dict.fromkeys(row["correction"] for row in rows):
-        cells = []
-        for metric in SET_METRICS:
-            found = mean_interval([float(r[metric]) for r in rows if r["correction"] == name])
-            digits = 1 if metric == "FID" else 2
-            half = f" ± {found.high - found.value:.{digits}f}" if found.count > 1 else ""
-            cells.append(f"{found.value:.{digits}f}{half}")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def _numbers(preset: MnistPreset) -> dict[str, str]:
+    images = preset.real_images or int(preset.fraction * 60_000)
+    return {
+        "real images": f"{images:,}",
+        "network": f"width {preset.n_feat}, {preset.patch} x {preset.patch} pixels a position",
+        "generation 0": f"{preset.epochs} epochs of batch {preset.batch_size}, from "
+        f"{preset.learning_rate:g}",
+        "a later generation": f"{preset.generation_epochs} epochs at {preset.fine_tuning_rate():g}",
+        "generations": f"{preset.generations}",
+        "lambda": ", ".join(f"{ratio:g}" for ratio in preset.ratios),
+    }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tyro
 
+from domains.motion.experiments import BASELINE, KINEMATIC, RAW
 from loop.cli import command
 from loop.errors import MissingAssetError
 from loop.rundir.files import write_bytes
@@ -74,7 +75,7 @@ def _tables(table: dict[tuple[EvidenceArm, int], dict[str, float]]) -> str:
         parts += ["### Course of FID", tables.courses(table, found, "FID_test")]
         for name, metrics in tables.GROUPS.items():
             parts += [f"### {name}", tables.outcome(table, found, metrics)]
-        for kind in ("raw", "kinematic", "baseline"):
+        for kind in (RAW, KINEMATIC, BASELINE):
             parts += [f"### Minus {kind}, in pairs", tables.differences(table, found, kind)]
     return "\n\n".join(parts) + "\n"
 

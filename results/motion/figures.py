@@ -14,9 +14,10 @@ from matplotlib.ticker import MaxNLocator
 
 from domains.gaussian.theory import border
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
+from results.markdown import over_seeds
 from results.motion.plan import GAMMAS, HEADLINE, RATIOS, EvidenceArm
 from results.motion.runs import HORIZON, Table, at, curves, last_common
-from results.motion.tables import FLOOR, TRAIN, over_seeds, shown
+from results.motion.tables import FLOOR, TRAIN, shown
 from visualize.arms import OTHER_STYLES, STYLES
 from visualize.curves.figures import save_figure
 

@@ -17,8 +17,14 @@ from pathlib import Path
 
 from domains.motion.experiments import (
     BASELINE,
+    FILTER,
     GENERATION_0,
+    KINEMATIC,
+    NEAREST,
     OUTPUTS,
+    RAW,
+    REFINED,
+    WITH_CORRECTION,
     experiment_named,
 )
 from domains.motion.experiments import Arm as ExperimentArm
@@ -27,8 +33,8 @@ from loop.sweep.plan import CORES, DEVICE, Job, Plan, Request
 
 NAME = "motion_evidence"
 DATASETS = ("cmu_0064", "demo", "cmu_0128")
-HEADLINE = ("raw", "corrected", "kinematic", BASELINE)
-CONTROLS = ("refined", "filter", "nearest")
+HEADLINE = (RAW, WITH_CORRECTION, KINEMATIC, BASELINE)
+CONTROLS = (REFINED, FILTER, NEAREST)
 RATIOS = (0.25, 0.5, 2.0)
 """lambda besides the published 1."""
 GAMMAS = (0.3, 1.0, 3.0)
@@ -109,7 +115,7 @@ def arms(datasets: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Evidence
         yield from (EvidenceArm(first, seed, kind) for kind in HEADLINE)
     for seed in few:
         yield from (EvidenceArm(first, seed, kind) for kind in CONTROLS)
-        yield from (EvidenceArm(first, seed, "corrected", gamma=gamma) for gamma in GAMMAS)
+        yield from (EvidenceArm(first, seed, WITH_CORRECTION, gamma=gamma) for gamma in GAMMAS)
     for dataset in others:
         for seed in few:
             yield from (EvidenceArm(dataset, seed, kind) for kind in HEADLINE)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from domains.motion.experiments import BASELINE
-from eval.metrics.statistics import Interval, mean_interval
+from domains.motion.experiments import BASELINE, RAW
+from eval.metrics.statistics import Interval
+from results.markdown import markdown, minus, over_seeds, written
 from results.motion.plan import CONTROLS, HEADLINE, EvidenceArm
 from results.motion.runs import SECONDS, Curve, Table, at, curves, last_common
 
@@ -41,20 +42,19 @@ def arms_of(table: Table, dataset: str) -> list[EvidenceArm]:
 
 def outcome(table: Table, arms: Sequence[EvidenceArm], metrics: Sequence[str]) -> str:
     """Write every arm at the last generation that all its seeds reached; real data beside it."""
-    lines = [f"| arm | seeds | generation | {' | '.join(map(shown, metrics))} |"]
-    lines.append("|---" * (3 + len(metrics)) + "|")
+    lines = []
     for arm in arms:
         last = last_common([curves(table, arm, metrics[0])])
         for generation in dict.fromkeys((0, last)):
             found = [at(curves(table, arm, metric), generation) for metric in metrics]
             if any(found):
-                cells = " | ".join(cell(over_seeds(values)) for values in found)
-                lines.append(f"| {title(arm)} | {max(map(len, found))} | {generation} | {cells} |")
+                cells = [cell(over_seeds(values)) for values in found]
+                lines.append([title(arm), f"{max(map(len, found))}", f"{generation}", *cells])
     for label, names in (("training to test", TRAIN), ("halves of test", FLOOR)):
         real = [_real(table, arms, names.get(metric, "")) for metric in metrics]
         if any(real):
-            lines.append(f"| real: {label} | | | {' | '.join(real)} |")
-    return "\n".join(lines)
+            lines.append([f"real: {label}", "", "", *real])
+    return markdown(["arm", "seeds", "generation", *map(shown, metrics)], lines)
 
 
 def before_training(table: Table, dataset: str) -> str:
@@ -62,25 +62,22 @@ def before_training(table: Table, dataset: str) -> str:
 
     Also, in pairs, how far it moves them in every distance.
     """
-    lines = [f"| set | seeds | {' | '.join(map(shown, SETS))} |", "|---" * (2 + len(SETS)) + "|"]
-    kinds = [kind for kind in (*HEADLINE[:3], *CONTROLS) if kind != "raw"]
-    samples = [_of_set(table, EvidenceArm(dataset, 0, "raw"), m, "sampled") for m in SETS]
+    kinds = [kind for kind in (*HEADLINE[:3], *CONTROLS) if kind != RAW]
+    samples = [_of_set(table, EvidenceArm(dataset, 0, RAW), m, "sampled") for m in SETS]
     rows = {"samples, as drawn": samples}
     for kind in kinds:
         arm = EvidenceArm(dataset, 0, kind)
         made, drawn = (
             [_of_set(table, arm, metric, of) for metric in SETS] for of in ("corrected", "sampled")
         )
-        moved = [
-            {seed: one[seed] - other[seed] for seed in one.keys() & other.keys()}
-            for one, other in zip(made, drawn, strict=True)
-        ]
+        moved = [minus(one, other) for one, other in zip(made, drawn, strict=True)]
         rows |= {kind: made, f"{kind} - samples": moved}
-    for label, found in rows.items():
-        if any(found):
-            cells = " | ".join(cell(over_seeds(values)) for values in found)
-            lines.append(f"| {label} | {max(map(len, found))} | {cells} |")
-    return "\n".join(lines)
+    lines = [
+        [label, f"{max(map(len, found))}", *(cell(over_seeds(values)) for values in found)]
+        for label, found in rows.items()
+        if any(found)
+    ]
+    return markdown(["set", "seeds", *map(shown, SETS)], lines)
 
 
 def _of_set(table: Table, like: EvidenceArm, metric: str, of: str) -> dict[int, float]:
@@ -105,18 +102,17 @@ def differences(table: Table, arms: Sequence[EvidenceArm], kind: str) -> str:
     Each is averaged over the later half of the generations that both reached: single ones scatter.
     """
     metrics = (*DISTANCES, *SHARES, TEXT[0], *PHYSICS[:3])
-    lines = [f"| minus {kind} | seeds | generations | {' | '.join(map(shown, metrics))} |"]
-    lines.append("|---" * (3 + len(metrics)) + "|")
+    lines = []
     for arm in arms:
         other = same_but(arm, kind)
         last = last_common([curves(table, one, metrics[0]) for one in (arm, other)])
         later = range(last // 2 + 1, last + 1)
         pairs = [paired(table, arm, other, metric, later) for metric in metrics]
         if arm != other and last and pairs[0]:
-            cells = " | ".join(cell(over_seeds(values)) for values in pairs)
+            cells = [cell(over_seeds(values)) for values in pairs]
             which = f"{later[0]} to {last}" if len(later) > 1 else f"{last}"
-            lines.append(f"| {title(arm)} | {len(pairs[0])} | {which} | {cells} |")
-    return "\n".join(lines)
+            lines.append([title(arm), f"{len(pairs[0])}", which, *cells])
+    return markdown([f"minus {kind}", "seeds", "generations", *map(shown, metrics)], lines)
 
 
 def paired(
@@ -124,10 +120,7 @@ def paired(
 ) -> dict[int, float]:
     """Return seed -> mean difference, of the seeds that have all generations of both arms."""
     one, two = (curves(table, each, metric) for each in (arm, other))
-    found = [
-        {seed: mine[seed] - theirs[seed] for seed in mine.keys() & theirs.keys()}
-        for mine, theirs in ((at(one, g), at(two, g)) for g in generations)
-    ]
+    found = [minus(at(one, g), at(two, g)) for g in generations]
     whole = set.intersection(*map(set, found)) if found else set[int]()
     return {seed: sum(each[seed] for each in found) / len(found) for seed in whole}
 
@@ -143,11 +136,9 @@ def courses(table: Table, arms: Sequence[EvidenceArm], metric: str) -> str:
 
     The first two also minus those of the raw arm like it, up to the last generation of both.
     """
-    titles = [title for name in COURSES for title in (name, "minus raw")]
-    lines = [f"| arm | seeds | until | {' | '.join(titles)} | doubles in generation |"]
-    lines.append("|---" * (4 + len(titles)) + "|")
+    lines = []
     for arm in arms:
-        found, raw = (curves(table, one, metric) for one in (arm, same_but(arm, "raw")))
+        found, raw = (curves(table, one, metric) for one in (arm, same_but(arm, RAW)))
         last = last_common([found, raw])
         found, raw = (
             {s: c.until(last) for s, c in some.items() if c.generations[-1] >= last}
@@ -158,27 +149,20 @@ def courses(table: Table, arms: Sequence[EvidenceArm], metric: str) -> str:
         cells: list[str] = []
         for measure in COURSES.values():
             ours, theirs = ({s: measure(c) for s, c in some.items()} for some in (found, raw))
-            both = {seed: ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()}
-            cells += [cell(over_seeds(ours)), cell(over_seeds(both)) if arm.kind != "raw" else ""]
+            both = cell(over_seeds(minus(ours, theirs))) if arm.kind != RAW else ""
+            cells += [cell(over_seeds(ours)), both]
         doubled = [curve.doubling() for curve in found.values()]
         when = ", ".join("never" if math.isinf(g) else f"{g:.0f}" for g in doubled)
-        line = f"| {title(arm)} | {len(found)} | {last} | {' | '.join(cells)} | {when} |"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def over_seeds(values: Mapping[int, float]) -> Interval | None:
-    """Average over seeds with its 95 % interval; None without any."""
-    return mean_interval([values[seed] for seed in sorted(values)]) if values else None
+        lines.append([title(arm), f"{len(found)}", f"{last}", *cells, when])
+    titles = [title for name in COURSES for title in (name, "minus raw")]
+    return markdown(["arm", "seeds", "until", *titles, "doubles in generation"], lines)
 
 
 def cell(found: Interval | None) -> str:
     """Write a mean and half the width of its interval."""
     if found is None:
         return ""
-    digits = max(0, 2 - math.floor(math.log10(max(abs(found.value), 1e-3))))
-    half = f" ± {found.high - found.value:.{digits}f}" if found.count > 1 else ""
-    return f"{found.value:.{digits}f}{half}"
+    return written(found, max(0, 2 - math.floor(math.log10(max(abs(found.value), 1e-3)))))
 
 
 def shown(metric: str) -> str:

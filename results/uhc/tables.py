@@ -7,7 +7,7 @@ frame cubed, forces in body weights.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from eval.metrics.statistics import Blocks, bootstrap_interval
 from loop.errors import CorruptFileError, MissingAssetError
+from results.markdown import markdown
 from uhc.corrupted import MOTIONS, RESAMPLES, by_clip, ratio_of_medians
 from uhc.evaluate import Row
 from uhc.trials import STAGES
@@ -233,12 +234,6 @@ def tracked(rows: Sequence[Row]) -> list[Row]:
 def numbers(rows: Sequence[Row], column: str) -> Array:
     """Return a column (rows,), NaN where a cell is empty."""
     return np.array([row.get(column, np.nan) for row in rows], dtype=np.float64)
-
-
-def markdown(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Write a table."""
-    rows = [headings, ["---"] * len(headings), *lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def shown(value: object) -> str:

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.bodies import body_content, write_npz
 from body_models.skeleton import JOINT_COUNT, PARENTS
 from body_models.smpl import BodyModel, find_body_model, load_body_model, pose_joints, skin
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
-from tests.body_models.bodies import body_content, write_npz, write_python2_pickle
+from tests.body_models.bodies import write_python2_pickle
 
 KINDS = {"smpl": 24, "smplh": 52, "smplx": 55}
 

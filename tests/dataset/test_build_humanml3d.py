@@ -14,6 +14,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import dataset.build_humanml3d as module
+from benchmarks.bodies import body_content, write_npz
 from body_models.skeleton import DEFAULT_SKELETON, PARENTS
 from body_models.smpl import load_body_model
 from dataset.build_humanml3d import build
@@ -23,7 +24,6 @@ from dataset.cmu_takes import read_take
 from dataset.doctor import examine
 from dataset.humanml3d_takes import CUT_S
 from loop.errors import InvalidOptionError, MissingAssetError
-from tests.body_models.bodies import body_content, write_npz
 from tests.dataset.test_cmu_rows import texts_of
 from translation.amass import write_amass
 from translation.ik import solve_ik

@@ -20,6 +20,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from benchmarks.bodies import body_content, write_npz
 from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import load_body_model
 from dataset.captions import read_captions
@@ -30,7 +31,6 @@ from loop.errors import ScscError
 from loop.text import read_lines
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.published import read_published
-from tests.body_models.bodies import body_content, write_npz
 from tests.dataset.test_mnist import idx
 from tests.translation.acclaim import amc, asf, motionbuilder
 from translation.amass import read_amass

@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.bodies import body_content, write_npz
 from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import load_body_model, skin
 from diffusion.guidance import guided
@@ -32,7 +33,6 @@ from model.mdm import MDM, MDMConfig
 from model.mdm_decoder import MDMDecoder
 from model.t2m_evaluator import T2MEvaluator
 from model.vposer import VPoser
-from tests.body_models.bodies import body_content, write_npz
 from translation.humanml import joints_to_vectors, vectors_to_joints
 
 FROZEN = Path(__file__).with_name("published_parts.npz")

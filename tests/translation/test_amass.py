@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from benchmarks.bodies import body_content, write_npz
 from body_models.skeleton import JOINT_COUNT
 from body_models.smpl import BodyModel, load_body_model, pose_joints, skin
 from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, MissingAssetError
-from tests.body_models.bodies import body_content, write_npz
 from translation.amass import amass_joints, read_amass, write_amass
 from translation.ik import IKResult, forward_kinematics, solve_ik
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.bodies import body_content, write_npz
 from body_models.skeleton import DEFAULT_SKELETON, JOINT_NAMES
 from body_models.smpl import load_body_model
-from tests.body_models.bodies import body_content, write_npz
 from translation.amass import amass_joints, read_amass
 from translation.bvh import read_bvh
 from translation.export import main

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.bodies import write_npz
 from body_models.skeleton import DEFAULT_SKELETON
 from body_models.smpl import BodyModel, load_body_model
-from tests.body_models.bodies import clouds_content, write_npz
+from tests.body_models.bodies import clouds_content
 from tests.uhc.bodies import all_fours, held, symmetric_body
 from uhc.humanoid.model import Humanoid, build_humanoid, qpos_to_corners
 

@@ -303,5 +303,5 @@ class _Recorder(BaseCallback):
             )
 
 
-def _numpy(tensor: Any) -> NDArray[np.float64]:
+def _numpy(tensor: torch.Tensor) -> NDArray[np.float64]:
     return tensor.detach().numpy().astype(np.float64)

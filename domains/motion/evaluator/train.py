@@ -30,7 +30,7 @@ from domains.motion.evaluator.training import (
 )
 from eval.metrics.floors import floor_by_resampling
 from eval.metrics.matching import match
-from loop.errors import CorruptFileError, InvalidOptionError
+from loop.errors import CorruptFileError
 from loop.progress import setup_logging
 from loop.rundir.files import storage
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
@@ -80,7 +80,7 @@ def train_or_load_evaluator(
         StorageError: the folder cannot be written.
         MissingAssetError, InvalidMotionError, InvalidCaptionError: see `load_split`.
     """
-    row = _preset_named(preset)
+    row = PRESETS.named(preset, "evaluator preset")
     encoder = MiniLMEncoder() if encoder is None else encoder
     pool = load_pool(data_dir, skip_damaged=skip_damaged) if pool is None else pool
     fingerprint_of = functools.cache(functools.partial(_fingerprint, pool, seed, encoder))
@@ -180,7 +180,7 @@ def evaluator_fingerprint(
         InvalidOptionError: there is no preset of that name.
     """
     encoder = MiniLMEncoder() if encoder is None else encoder
-    return _fingerprint(pool, seed, encoder, _preset_named(preset))
+    return _fingerprint(pool, seed, encoder, PRESETS.named(preset, "evaluator preset"))
 
 
 def evaluator_file(folder: Path, fingerprint: str) -> Path:
@@ -193,15 +193,12 @@ def evaluator_recipe(
 ) -> dict[str, Any]:
     """Return what decides the weights of an evaluator beside its pool, in terms of JSON."""
     name = (MiniLMEncoder() if encoder is None else encoder).name
-    return {"recipe": RECIPE, **asdict(_preset_named(preset)), "seed": seed, "encoder": name}
-
-
-def _preset_named(name: str) -> EvaluatorPreset:
-    if name not in PRESETS:
-        raise InvalidOptionError(
-            "unknown evaluator preset", found=name, expected=" | ".join(PRESETS)
-        )
-    return PRESETS[name]
+    return {
+        "recipe": RECIPE,
+        **asdict(PRESETS.named(preset, "evaluator preset")),
+        "seed": seed,
+        "encoder": name,
+    }
 
 
 def held_out_report(evaluator: TrainedEvaluator, test: MotionSet, seed: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ training. What it then sees: `python -m eval.sensitivity`, results/evaluator/.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from domains.motion.evaluator.objective import (
     contrastive_loss,
     motion_statistics,
 )
+from loop.presets import Presets
 from loop.progress import track
 from model.motion_evaluator import CONTACTS, EvaluatorConfig, MotionEvaluator
 from model.seeding import seeded
@@ -60,9 +61,21 @@ class EvaluatorPreset:
     threads: int | None = None
 
 
-PRESETS: dict[str, EvaluatorPreset] = {
-    "paper": EvaluatorPreset(),
-    "smoke": EvaluatorPreset(
+DEMO = EvaluatorPreset(
+    movement=64,
+    motion_hidden=64,
+    text_hidden=64,
+    embedding=26,
+    dropout=0.0,
+    max_frames=60,
+    batch_size=32,
+    steps=250,
+    learning_rate=1e-3,
+    threads=1,
+)
+PRESETS = Presets(
+    paper=EvaluatorPreset(),
+    smoke=EvaluatorPreset(
         movement=16,
         motion_hidden=16,
         text_hidden=16,
@@ -71,31 +84,9 @@ PRESETS: dict[str, EvaluatorPreset] = {
         max_frames=60,
         steps=3,
     ),
-    "demo": EvaluatorPreset(
-        movement=64,
-        motion_hidden=64,
-        text_hidden=64,
-        embedding=26,
-        dropout=0.0,
-        max_frames=60,
-        batch_size=32,
-        steps=250,
-        learning_rate=1e-3,
-        threads=1,
-    ),
-    "cmu": EvaluatorPreset(
-        movement=64,
-        motion_hidden=64,
-        text_hidden=64,
-        embedding=26,
-        dropout=0.0,
-        max_frames=80,
-        batch_size=32,
-        steps=250,
-        learning_rate=1e-3,
-        threads=1,
-    ),
-}
+    demo=DEMO,
+    cmu=replace(DEMO, max_frames=80),
+)
 
 
 def network_config(preset: EvaluatorPreset, encoder: TextEncoder) -> EvaluatorConfig:

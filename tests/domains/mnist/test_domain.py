@@ -19,9 +19,10 @@ from domains.mnist.experiment import experiment_of
 from domains.mnist.files import read_digits
 from domains.mnist.generator import MnistGenerator
 from domains.mnist.precision import threads_of
-from domains.mnist.presets import CORRECTED, FAITHFUL, TrainType, preset_named, with_changes
+from domains.mnist.presets import CORRECTED, FAITHFUL, TrainType, preset_named
 from domains.mnist.real import real_and_reserve, real_subset, synthetic_count
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
+from loop.presets import with_changes
 from loop.rundir.layout import read_metrics
 from tests.domains.mnist.digits import digits, write_digits
 

@@ -8,9 +8,10 @@ from scipy import stats
 
 from dataset.mnist import Digits
 from domains.mnist.evaluation import MnistEvaluation, class_entropy
-from domains.mnist.presets import CORRECTED, FAITHFUL, preset_named, with_changes
+from domains.mnist.presets import CORRECTED, FAITHFUL, preset_named
 from eval.metrics.frechet import fid
 from loop.interfaces import Corrected
+from loop.presets import with_changes
 from loop.rng import Stream
 from model.lenet import LeNet, LeNetFeatures
 from model.seeding import seeded

@@ -11,10 +11,11 @@ from domains.mnist import training as mnist_fitting
 from domains.mnist.denoiser import DigitDenoiser
 from domains.mnist.files import CorrectionFiles, SampleFiles, read_digits, write_digits
 from domains.mnist.generator import MnistGenerator
-from domains.mnist.presets import CORRECTED, FAITHFUL, MnistPreset, preset_named, with_changes
+from domains.mnist.presets import CORRECTED, FAITHFUL, MnistPreset, preset_named
 from domains.mnist.training import Course
 from loop.errors import CorruptFileError, InvalidSamplesError, MissingAssetError, RunStateError
 from loop.interfaces import Corrected, Mixture
+from loop.presets import with_changes
 from loop.rng import Stream
 from model.checkpoint import load_checkpoint
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from domains.motion.denoiser import betas
-from domains.motion.presets import with_changes
+from loop.presets import with_changes
 from loop.rng import Stream
 
 CAPTIONS = [f"caption {i}" for i in range(5)]

@@ -12,10 +12,11 @@ import domains.motion.denoiser
 from dataset.humanml3d import MotionItem
 from domains.motion.files import MotionBatch
 from domains.motion.generator import MotionGenerator, in_whole_epochs, sample_ids
-from domains.motion.presets import CORRECTED, FAITHFUL, with_changes
+from domains.motion.presets import CORRECTED, FAITHFUL
 from domains.motion.training_loss import FILE
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.interfaces import Mixture
+from loop.presets import with_changes
 from loop.rng import Stream
 from model.checkpoint import load_checkpoint
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from domains.motion.presets import CORRECTED, FAITHFUL, PRESETS, preset_named, with_changes
+from domains.motion.presets import CORRECTED, FAITHFUL, PRESETS, preset_named
 from loop.errors import InvalidOptionError
+from loop.presets import with_changes
 
 SMALL = (0.25, 0.5, 0.75, 1.0)
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.bodies import write_npz
 from body_models.skeleton import DEFAULT_SKELETON
 from domains.motion.arguments import Arguments
 from domains.motion.arm import run
-from tests.body_models.bodies import clouds_content, write_npz
+from tests.body_models.bodies import clouds_content
 from tests.uhc.controllers.faithful.test_weights import Network, write, zfilter  # noqa: F401
 from translation.humanml import joints_to_vectors
 from uhc.controllers.faithful.environment import OBSERVATION

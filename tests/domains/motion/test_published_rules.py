@@ -18,10 +18,11 @@ from domains.motion.evaluator.protocol import EvaluationProtocol, evaluate
 from domains.motion.evaluator.published import PublishedEvaluator
 from domains.motion.files import MotionBatch
 from domains.motion.generator import MotionGenerator
-from domains.motion.presets import CORRECTED, FAITHFUL, with_changes
+from domains.motion.presets import CORRECTED, FAITHFUL
 from domains.motion.published_evaluation import PublishedEvaluation
 from loop.errors import InvalidMotionError, InvalidOptionError
 from loop.interfaces import Mixture
+from loop.presets import with_changes
 from loop.rng import Stream, Streams, generation_of
 from model.mdm import MDM
 from model.seeding import seeded

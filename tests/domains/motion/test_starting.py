@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from domains.motion.arm import MODEL_SETTINGS
-from domains.motion.presets import CORRECTED, FAITHFUL, preset_named, with_changes
+from domains.motion.presets import CORRECTED, FAITHFUL, preset_named
 from loop.errors import RunStateError
+from loop.presets import with_changes
 from loop.rundir.generation_0 import check_compatible
 
 

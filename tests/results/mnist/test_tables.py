@@ -13,13 +13,14 @@ from scipy import stats
 from domains.mnist.presets import preset_named
 from loop.errors import MissingAssetError
 from results.mnist.figures import draw_curves, draw_sheets
-from results.mnist.plan import ArmKey, rate_folder
-from results.mnist.rates import difference, rate_table, read_rates, write_rates
+from results.mnist.plan import ArmKey
 from results.mnist.tables import (
     difference_table,
     last_reached,
     outcome_table,
     overview,
+    rate_difference,
+    rate_table,
     read_evidence,
     values,
     write_points,
@@ -59,8 +60,8 @@ def root(tmp_path: Path) -> Path:
         (0, [10.0, 10.5], [10.0, 10.625, 11.0]),
         (1, [20.0, 21.0], [20.0, 21.5]),
     ):
-        _write(rate_folder(tmp_path, seed, 0.0), still)
-        _write(rate_folder(tmp_path, seed, 2.5e-7), moved)
+        for rate, line in (("rate_0", still), ("rate_2.5e-07", moved)):
+            _write(tmp_path / f"seed_{seed}" / rate / "iterative_finetuning_1.0", line)
     return tmp_path
 
 
@@ -102,18 +103,13 @@ def test_the_overview_says_how_much_stands_behind_a_number(root: Path) -> None:
     assert rows[0] == f"| baseline | {44 / 3:.1f} ± {half:.1f} |"
 
 
-def test_rates_are_compared_generation_by_generation(root: Path, tmp_path: Path) -> None:
-    points = read_rates(root, (0, 1, 2))
-    assert difference(points, 1, "FID_all") == {0: 0.125, 1: 0.5}
+def test_rates_are_compared_generation_by_generation(root: Path) -> None:
+    points = read_evidence(root, (0, 1, 2), PRESET)
+    assert rate_difference(points, 1, "FID_all") == {0: 0.125, 1: 0.5}
     half = stats.t.ppf(0.975, 1) * np.std([0.125, 0.5], ddof=1) / np.sqrt(2)
     first, second = rate_table(points).splitlines()[2:]  # generation 2 has no other to compare
     assert first.startswith("| 0 | 2 | 15.0 ± ") and first.endswith("|  |  |  |")
     assert f"| {(0.125 + 0.5) / 2:.1f} ± {half:.1f} |" in second
-    write_rates(points, tmp_path / "rates.csv")
-    with (tmp_path / "rates.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 2 + 2 + 3 + 2
-    assert {row["rate"] for row in rows} == {"2.5e-07", "0"} and rows[2]["FID_all"] == "11"
 
 
 def test_what_was_reduced_comes_from_the_presets() -> None:
@@ -130,13 +126,14 @@ def test_files(root: Path, tmp_path: Path) -> None:
     write_points(points, out / "arms.csv")
     with (out / "arms.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 9 + 9 + 8 + 1
-    assert rows[-1]["FID_all"] == "10" and rows[-1]["FID_corrected"] == ""
+    assert len(rows) == 9 + 9 + 8 + 1 + (3 + 2) + (2 + 2)
+    assert {row["mixing"] for row in rows[-9:]} == {"rate_0", "rate_2.5e-07"}
+    assert rows[-1]["FID_all"] == "21" and rows[-1]["FID_corrected"] == ""
     (out / "corrected_sets.csv").write_text(
         "correction,seed,FID,Precision,Recall,Coverage,Accuracy,Memorisation,Copies\n"
         "nearest,0,2,.9,.8,.7,1,1,1\nnearest,1,4,.9,.8,.7,1,1,1\n"
     )
-    write_tables(points, read_rates(root, (0, 1, 2)), PRESET, out)
+    write_tables(points, PRESET, out)
     assert "| nearest | 3.0 ± 12.7 | 0.90 ± 0.00 |" in (out / "tables.md").read_text()
     written = [*draw_curves(points, out), *draw_sheets(points, root, PRESET, out)]
     assert {path.name for path in written} == {

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from benchmarks.bodies import body_content, write_npz
 from body_models.smpl import load_body_model, pose_joints
 from loop.errors import InvalidMotionError, InvalidOptionError
-from tests.body_models.bodies import body_content, write_npz
 from uhc.controllers.faithful.humanoid import (
     BODIES,
     build_smpl_humanoid,
