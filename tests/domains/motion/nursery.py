@@ -27,6 +27,9 @@ from uhc.options import CorrectionOptions
 
 COMMANDS = {
     "motion": main,
+    "undropped": lambda: runpy.run_path(
+        str(Path(__file__).with_name("undropped.py")), run_name="__main__"
+    ),
     "mnist": lambda: runpy.run_path(
         "exp_scripts/mnist/self_consuming_ddpm_mini.py", run_name="__main__"
     ),
@@ -38,6 +41,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     for domain in (domains.motion, domains.mnist):  # so that kills find training half done
         domain.training.CHECKPOINT_INTERVAL_S = 0.0
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # imports for a second
     MiniLMEncoder().encode(["a person walks"])
     still = np.zeros((40, 263), np.float32)
     still[:, 3] = 1.0
