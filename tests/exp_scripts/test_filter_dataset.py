@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
+from tests.commands import typed
+
 
 def run(repository: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Type the documented command in `folder`."""
-    script = repository / "exp_scripts" / "filter_dataset.py"
-    command = [sys.executable, str(script), *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return typed(folder, str(repository / "exp_scripts" / "filter_dataset.py"), *options)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset.demo_clips import build
+from tests.domains.motion.arms import small_demo
 
 SIZES = ("0064", "0128", "0256", "2794")
 SCRIPTS = (
@@ -45,13 +45,7 @@ def project(
     (root / "dataset").mkdir()
     for path in (repository / "dataset").glob("*.py"):
         (root / "dataset" / path.name).symlink_to(path)
-    data = root / "dataset" / "HumanML3D_subset_0064"
-    shutil.copytree(deepmimic_source, data / "source")
-    (data / "dataset.json").write_text("{}")
-    build(data)
-    for split, count in (("train", 12), ("test", 32)):
-        ids = (data / f"{split}.txt").read_text().split()[:count]
-        (data / f"{split}.txt").write_text("".join(f"{clip}\n" for clip in ids))
+    small_demo(deepmimic_source, root / "dataset" / "HumanML3D_subset_0064", windows=12)
     return root
 
 

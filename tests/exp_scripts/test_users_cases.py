@@ -16,6 +16,7 @@ from dataset.captions import Caption
 from dataset.doctor import examine
 from dataset.subsets import write_small
 from dataset.writer import DatasetClip
+from tests.commands import typed
 from tests.dataset.test_spoiled_inputs import walking
 from tests.dataset.writing import write_dataset
 from translation.bvh import read_bvh
@@ -51,7 +52,7 @@ def test_export_follows_its_own_remedy(repository: Path, tmp_path: Path) -> None
     np.save(tmp_path / "a.npy", stored)
     words = ["-m", "translation.export", "--motions", str(tmp_path / "a.npy")]
     words += ["--out", str(tmp_path / "out")]
-    refused = run(repository, *words)
+    refused = typed(repository, *words)
     assert refused.returncode == 1 and "Traceback" not in refused.stderr
     options = shlex.split(refused.stderr.partition("what to do: add ")[2].splitlines()[0])
     assert options == ["--units", "cm", "--up", "z"]
@@ -78,7 +79,7 @@ def test_evaluate_reads_what_mdm_writes_and_refuses_other_axes(
     assert [rows[f"results#{k}"]["frames"] for k in (0, 1)] == ["20", "12"]
     assert "axes" in rows["z_up"]["reason"] and "--up z" in done.stderr
     (tmp_path / "results.npy").unlink()
-    none = run(repository, *words, "--out", str(out), "--workers", "1")
+    none = typed(repository, *words, "--out", str(out), "--workers", "1")
     assert none.returncode == 1 and "Traceback" not in none.stderr
 
 
@@ -116,11 +117,11 @@ def test_lists_of_windows_in_three_commands(repository: Path, tmp_path: Path) ->
     commands[2] += ["--method", "none", "--out", str(tmp_path / "x.csv"), "--workers", "1"]
     (root / "train.txt").write_bytes("000000\r\n000001\r\n".encode("utf-16"))
     for words in commands:
-        done = run(repository, *words)
+        done = typed(repository, *words)
         assert done.returncode == 0, done.stderr + done.stdout
     (root / "train.txt").write_bytes(b"000000\r\n00000\xe9\r\n")
     for words in commands:
-        refused = run(repository, *words)
+        refused = typed(repository, *words)
         assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
         assert "0xe9" in refused.stderr + refused.stdout
 
@@ -128,15 +129,13 @@ def test_lists_of_windows_in_three_commands(repository: Path, tmp_path: Path) ->
 def test_the_remedy_for_a_missing_dataset_leads_on(repository: Path, tmp_path: Path) -> None:
     """Case 10: train_generation_0.sh names filter_dataset.py, that a check and another way."""
     script = str(repository / "exp_scripts" / "filter_dataset.py")
-    refused = subprocess.run(
-        [sys.executable, script, "--size", "64"], cwd=tmp_path, capture_output=True, text=True
-    )
+    refused = typed(tmp_path, script, "--size", "64")
     words = " ".join(remedy_of(refused.stderr))
     check, _, other = words.partition(" tells how to get HumanML3D; without any licence, ")
     done = subprocess.run(shlex.split(check), cwd=repository, capture_output=True, text=True)
     assert "MISSING" in done.stdout + done.stderr or done.returncode == 0
     other = other.partition(": ")[2]
-    help_ = run(repository, *shlex.split(other)[1:3], "--help")
+    help_ = typed(repository, *shlex.split(other)[1:3], "--help")
     assert help_.returncode == 0 and "demo" in help_.stdout
 
 
@@ -144,11 +143,11 @@ def test_a_summary_ends_a_batch(repository: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "good.npy", walking(20))
     np.save(tmp_path / "bad.npy", np.zeros((5, 7)))
     words = ["-m", "translation.export", "--motions", str(tmp_path), "--out", str(tmp_path / "o")]
-    done = run(repository, *words)
+    done = typed(repository, *words)
     assert done.returncode == 0 and "1 motions written" in done.stderr
     assert "1 of 2 files left out" in done.stderr
     (tmp_path / "good.npy").unlink()
-    none = run(repository, *words)
+    none = typed(repository, *words)
     assert none.returncode == 1 and "no motion could be used" in none.stderr
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.commands import typed
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,5 @@ import pytest
     ],
 )
 def test_commands_run_from_the_root_and_fail_in_words(repository: Path, line, words) -> None:
-    run = subprocess.run(
-        [sys.executable, *line.split()], cwd=repository, capture_output=True, text=True
-    )
+    run = typed(repository, *line.split())
     assert run.returncode == 1 and words in run.stderr and "Traceback" not in run.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -12,20 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from dataset.demo_clips import build
+from tests.domains.motion.arms import small_demo
 
 CORRECTED = "synthetic_percent_100_iterative_finetuning_with_correction"
 
 
 def project(folder: Path, source: Path) -> Path:
     """A folder with a dataset/demo of 12 windows to train on and 32 to test on."""
-    data = folder / "dataset" / "demo"
-    shutil.copytree(source, data / "source")
-    (data / "dataset.json").write_text("{}")
-    build(data)
-    for split, count in (("train", 12), ("test", 32)):
-        ids = (data / f"{split}.txt").read_text().split()[:count]
-        (data / f"{split}.txt").write_text("".join(f"{clip}\n" for clip in ids))
+    small_demo(source, folder / "dataset" / "demo", windows=12)
     return folder
 
 

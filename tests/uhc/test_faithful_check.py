@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from loop.errors import CorruptFileError, MissingAssetError
+from tests.commands import typed
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION, FaithfulEnv
 from uhc.controllers.faithful.vectors import differences, read_vectors
 from uhc.faithful_check import TOLERANCE
@@ -43,17 +42,17 @@ def test_the_published_environment_is_met(folder: Path) -> None:
 
 
 def test_the_command_prints_and_exits(copy: Path, repository: Path) -> None:
-    command = [sys.executable, "-m", "uhc.faithful_check", str(copy)]
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    command = (repository, "-m", "uhc.faithful_check", str(copy))
+    done = typed(*command)
     lines = [line.split() for line in done.stdout.splitlines()]
     assert done.returncode == 0 and lines[0][0] == "observation"
     assert all(float(value) < TOLERANCE for _, value in lines) and len(lines) == 3
     with np.load(copy / "vectors.npz") as content:
         change(copy, expected_next_qvel=content["expected_next_qvel"] + 1e-8)
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    done = typed(*command)
     assert done.returncode == 1 and "next_qvel 1.000e-08" in done.stdout
     (copy / "model.mjb").unlink()
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    done = typed(*command)
     assert done.returncode == 1 and "model.mjb" in done.stderr and "Traceback" not in done.stderr
 
 

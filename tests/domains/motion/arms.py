@@ -22,13 +22,16 @@ NO_RESULTS = {"times.csv", ".lock", "versions.json"}
 STAGES = ("synthesise", "correct", "fit", "evaluate")
 
 
-def six_windows(source: Path, out: Path) -> Path:
-    """The demo dataset, cut down to six training windows; `source` holds its downloaded clips."""
+def small_demo(source: Path, out: Path, windows: int = 6) -> Path:
+    """The demo dataset with that many windows to train on and 32, as many as preset smoke needs,
+    to test on; `source` holds its downloaded clips.
+    """
     shutil.copytree(source, out / "source")
     (out / "dataset.json").write_text("{}")
     build(out)
-    ids = (out / "train.txt").read_text().split()[:6]
-    (out / "train.txt").write_text("\n".join(ids) + "\n")
+    for split, count in (("train", windows), ("test", 32)):
+        ids = (out / f"{split}.txt").read_text().split()[:count]
+        (out / f"{split}.txt").write_text("".join(f"{clip}\n" for clip in ids))
     return out
 
 
@@ -67,6 +70,11 @@ class Nursery:
         stdin.write(json.dumps(request) + "\n")
         stdin.flush()
         return Child(int(self._answer()), log, self)
+
+    def run(self, arguments: Sequence[str], log: Path, command: str = "motion") -> tuple[int, str]:
+        """One arm from its start to its end: (exit status, what it said in this and older runs)."""
+        status = self.start(arguments, log, command).wait()
+        return status, log.read_text()
 
     def close(self) -> None:
         self._process.terminate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from domains.motion.presets import CORRECTED, MotionPreset, Protocol
 from model.mdm import MDM, MDMConfig
 from model.seeding import seeded
 from model.t2m_evaluator import PARTS, T2MEvaluator
+from tests.domains.motion.arms import Nursery
 
 PRESET = MotionPreset(
     "toy",
@@ -84,6 +85,14 @@ def make_denoiser(real: MotionSet) -> Callable[..., Denoiser]:
 @pytest.fixture
 def preset() -> MotionPreset:
     return PRESET
+
+
+@pytest.fixture(scope="session")
+def nursery(repository: Path) -> Iterator[Nursery]:
+    """Starts arms without their seconds of imports."""
+    nursery = Nursery(repository)
+    yield nursery
+    nursery.close()
 
 
 @pytest.fixture(scope="session")

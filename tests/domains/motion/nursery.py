@@ -20,13 +20,18 @@ import torch
 import domains.mnist.arm
 import domains.mnist.training
 import domains.motion.training
+from body_models.skeleton import DEFAULT_SKELETON
 from model.text_encoder import MiniLMEncoder
 from train.train_mdm_iterative_finetuning import main
+from translation.humanml import joints_to_vectors
 from uhc.correct import correct_motions
 from uhc.options import CorrectionOptions
 
 COMMANDS = {
     "motion": main,
+    "undropped": lambda: runpy.run_path(
+        str(Path(__file__).with_name("undropped.py")), run_name="__main__"
+    ),
     "mnist": lambda: runpy.run_path(
         "exp_scripts/mnist/self_consuming_ddpm_mini.py", run_name="__main__"
     ),
@@ -38,10 +43,11 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     for domain in (domains.motion, domains.mnist):  # so that kills find training half done
         domain.training.CHECKPOINT_INTERVAL_S = 0.0
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # imports for a second
     MiniLMEncoder().encode(["a person walks"])
-    still = np.zeros((40, 263), np.float32)
-    still[:, 3] = 1.0
-    correct_motions([still], CorrectionOptions(), workers=1)
+    still = joints_to_vectors(np.repeat(DEFAULT_SKELETON.rest_joints[None], 21, axis=0))
+    (corrected,) = correct_motions([still], CorrectionOptions(), workers=1)
+    assert corrected.joints is not None, corrected.reason  # nothing is compiled for what is refused
 
 
 def run_arm(command: str, arguments: list[str], log: Path) -> None:

@@ -18,27 +18,29 @@ import pytest
 
 from domains.motion.distributed import TorchDistributed
 from model.checkpoint import load_checkpoint
-from tests.domains.motion.arms import results, six_windows
+from tests.domains.motion.arms import Nursery, results, small_demo
 
 SCRIPT = Path(__file__).with_name("undropped.py")
 
 
 @pytest.fixture(scope="module")
 def data(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return six_windows(deepmimic_source, tmp_path_factory.mktemp("data") / "demo")
+    return small_demo(deepmimic_source, tmp_path_factory.mktemp("data") / "demo")
+
+
+def options(data: Path, arm: Path) -> list[str]:
+    return [
+        "--preset", "smoke", "--mini_dataset_dir", str(data), "--save_dir", str(arm),
+        "--device", "cpu", "--num_generations", "1", "--synthetic_augmentation_percent", "1",
+    ]  # fmt: skip
 
 
 class Started:
-    """`processes` copies of the trainer, on an arm of that name."""
+    """Two copies of the trainer, on an arm of that name."""
 
-    def __init__(self, data: Path, arm: Path, processes: int, *more: str) -> None:
-        line = [sys.executable]
-        if processes > 1:
-            line += ["-m", "torch.distributed.run", "--standalone"]
-            line += ["--nproc_per_node", str(processes)]
-        line += [str(SCRIPT), "--preset", "smoke", "--mini_dataset_dir", str(data)]
-        line += ["--save_dir", str(arm), "--device", "cpu", "--num_generations", "1"]
-        line += ["--synthetic_augmentation_percent", "1", *more]
+    def __init__(self, data: Path, arm: Path) -> None:
+        line = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        line += ["--nproc_per_node", "2", str(SCRIPT), *options(data, arm)]
         root = str(Path(__file__).parents[3])
         self.process = subprocess.Popen(
             line, env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}, cwd=root,
@@ -73,15 +75,14 @@ def _session(process: psutil.Process) -> int:
 
 
 @pytest.fixture(scope="module")
-def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(data: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An arm of generations 0 and 1, made by one process and by two; same name, so same numbers."""
     folder = tmp_path_factory.mktemp("runs")
-    for processes in (1, 2):
-        arm = folder / str(processes) / "arm"
-        if processes == 2:
-            shutil.copytree(folder / "1" / "cache", folder / "2" / "cache")
-        status, said = Started(data, arm, processes).end()
-        assert status == 0, said
+    status, said = nursery.run(options(data, folder / "1" / "arm"), folder / "log", "undropped")
+    assert status == 0, said
+    shutil.copytree(folder / "1" / "cache", folder / "2" / "cache")
+    status, said = Started(data, folder / "2" / "arm").end()
+    assert status == 0, said
     return folder
 
 
@@ -111,8 +112,11 @@ def moments(generation: Path) -> np.ndarray:
     return np.concatenate([stored[key]["exp_avg"].numpy().ravel() for key in sorted(stored)])
 
 
-def test_a_run_that_two_processes_began_is_not_one_of_a_single_one(runs: Path, data: Path) -> None:
-    status, said = Started(data, runs / "2" / "arm", 1).end()
+def test_a_run_that_two_processes_began_is_not_one_of_a_single_one(
+    runs: Path, data: Path, nursery: Nursery, tmp_path: Path
+) -> None:
+    arguments = options(data, runs / "2" / "arm")
+    status, said = nursery.run(arguments, tmp_path / "log", "undropped")
     assert status == 1 and "other settings" in said and "processes" in said
 
 
@@ -122,7 +126,7 @@ def test_when_one_dies_all_end_and_the_run_goes_on_to_the_same_bytes(
 ) -> None:
     shutil.copytree(runs / "1" / "cache", tmp_path / "cache")
     arm = tmp_path / "arm"
-    started = Started(data, arm, 2)
+    started = Started(data, arm)
     while not (arm / ".work_1" / "scratch").exists() and started.process.poll() is None:
         time.sleep(0.01)
     started.ranks()[rank].kill()
@@ -131,7 +135,7 @@ def test_when_one_dies_all_end_and_the_run_goes_on_to_the_same_bytes(
     assert status not in (0, None), said
     assert time.monotonic() - killed < 100
     assert not started.left()
-    status, said = Started(data, arm, 2).end()
+    status, said = Started(data, arm).end()
     assert status == 0, said
     assert results(arm) == results(runs / "2" / "arm")
 

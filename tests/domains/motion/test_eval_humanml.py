@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +19,7 @@ from domains.motion.presets import CORRECTED, preset_named
 from eval.eval_humanml import Arguments, run
 from loop.errors import InvalidOptionError, InvalidSamplesError, MissingAssetError, RunStateError
 from model.text_encoder import MiniLMEncoder
+from tests.commands import typed
 
 CPU = torch.device("cpu")
 
@@ -46,12 +45,7 @@ def test_the_published_command_reads_all_published_files(
         arguments(published_root, smooth_data, eval_mode="debug", repetitions=1, multimodal_texts=2)
     )
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]
-    done = subprocess.run(
-        [sys.executable, "-m", "eval.eval_humanml", *options],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-    )
+    done = typed(repository, "-m", "eval.eval_humanml", *options)
     assert done.returncode == 0, done.stderr
     result = json.loads((published_root / "out" / "result.json").read_text())
     metrics = result["metrics"]

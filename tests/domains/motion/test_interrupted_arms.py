@@ -8,7 +8,6 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tests.domains.motion.arms import (
     Child,
     Nursery,
     results,
-    six_windows,
+    small_demo,
     stage_in_progress,
     wait_for_stage,
 )
@@ -32,15 +31,8 @@ Targets = list[tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
-def nursery(repository: Path) -> Iterator[Nursery]:
-    nursery = Nursery(repository)
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
 def motions(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return six_windows(deepmimic_source, tmp_path_factory.mktemp("data") / "demo")
+    return small_demo(deepmimic_source, tmp_path_factory.mktemp("data") / "demo")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset.demo_clips import build
+from tests.domains.motion.arms import Nursery, results, small_demo
 
 ARM = "synthetic_percent_025_iterative_finetuning_with_correction"
 KEYS = {
@@ -25,55 +26,40 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def data(deepmimic_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo dataset with sixteen training windows."""
-    out = tmp_path_factory.mktemp("data") / "demo"
-    shutil.copytree(deepmimic_source, out / "source")
-    (out / "dataset.json").write_text("{}")
-    build(out)
-    ids = (out / "train.txt").read_text().split()[:16]
-    (out / "train.txt").write_text("\n".join(ids) + "\n")
-    return out
+    return small_demo(deepmimic_source, tmp_path_factory.mktemp("data") / "demo", windows=16)
 
 
-def command(data: Path, save_dir: Path, *more: str) -> list[str]:
-    return [
-        sys.executable, "-m", "train.train_mdm_iterative_finetuning", "--preset", "smoke",
-        "--mini_dataset_dir", str(data), "--save_dir", str(save_dir), *more,
-    ]  # fmt: skip
+def options(data: Path, save_dir: Path, *more: str) -> list[str]:
+    where = ("--mini_dataset_dir", str(data), "--save_dir", str(save_dir))
+    return ["--preset", "smoke", *where, *more]
 
 
-def arm_command(data: Path, runs: Path) -> list[str]:
-    return command(
+def arm_options(data: Path, runs: Path) -> list[str]:
+    return options(
         data, runs / ARM, "--start_from", str(runs / "generation_0" / "generation_0"),
         "--synthetic_augmentation_percent", "0.25", "--augmentation_type", "imitation_output",
     )  # fmt: skip
 
 
-def run(arguments: list[str], repository: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        arguments, cwd=repository, capture_output=True, text=True, timeout=300, check=False
-    )
+def command(options: list[str]) -> list[str]:
+    return [sys.executable, "-m", "train.train_mdm_iterative_finetuning", *options]
 
 
 @pytest.fixture(scope="module")
-def unbroken(data: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generation 0 and a corrected arm of two generations."""
+def unbroken(
+    data: Path, repository: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Generation 0, and a corrected arm of two generations in a process of its own."""
     runs = tmp_path_factory.mktemp("runs")
-    for arguments in (
-        command(data, runs / "generation_0", "--num_generations", "0"),
-        arm_command(data, runs),
-    ):
-        done = run(arguments, repository)
-        assert done.returncode == 0, done.stderr
+    zero = options(data, runs / "generation_0", "--num_generations", "0")
+    status, said = nursery.run(zero, runs / "log")
+    assert status == 0, said
+    done = subprocess.run(
+        command(arm_options(data, runs)), cwd=repository, timeout=300, capture_output=True,
+        text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},  # as the nursery has it
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return runs
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("times.csv", "versions.json", ".lock")
-    }
 
 
 def test_a_generation_holds_what_the_published_layout_promises(unbroken: Path) -> None:
@@ -94,7 +80,7 @@ def test_a_generation_holds_what_the_published_layout_promises(unbroken: Path) -
 
 def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        command(data, tmp_path / "generation_0", "--num_generations", "0"),
+        command(options(data, tmp_path / "generation_0", "--num_generations", "0")),
         cwd=repository, stderr=subprocess.PIPE, text=True,
         # Under a shell's background job, as CI may be, SIGINT is ignored unless asked for.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -119,28 +105,29 @@ def test_ctrl_c_is_answered_in_words(data: Path, repository: Path, tmp_path: Pat
     ],
 )
 def test_bad_options_are_errors_in_words(
-    data: Path, unbroken: Path, repository: Path, tmp_path: Path, change: list[str], message: str
+    data: Path, unbroken: Path, nursery: Nursery, tmp_path: Path, change: list[str], message: str
 ) -> None:
     runs = tmp_path / "runs"
     for shared in ("cache", "generation_0"):
         shutil.copytree(unbroken / shared, runs / shared)
     target = runs / ("generation_0" if "--seed" in change else "other")
-    done = run(command(data, target, "--num_generations", "0", *change), repository)
-    assert done.returncode == 1, done.stderr
-    assert message in done.stderr and "Traceback" not in done.stderr
+    wrong = options(data, target, "--num_generations", "0", *change)
+    status, said = nursery.run(wrong, tmp_path / "log")
+    assert status == 1, said
+    assert message in said and "Traceback" not in said
 
 
 def test_a_truncated_checkpoint_is_named_and_nothing_is_lost(
-    data: Path, unbroken: Path, repository: Path, tmp_path: Path
+    data: Path, unbroken: Path, nursery: Nursery, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
     shutil.copytree(unbroken, runs)
     shutil.rmtree(runs / ARM / "generation_2")
     broken = next((runs / ARM / "generation_1").glob("opt*.pt"))
     broken.write_bytes(broken.read_bytes()[:1000])
-    done = run(arm_command(data, runs), repository)
-    assert done.returncode == 1 and broken.name in done.stderr and "Traceback" not in done.stderr
+    status, said = nursery.run(arm_options(data, runs), tmp_path / "log")
+    assert status == 1 and broken.name in said and "Traceback" not in said
     shutil.rmtree(runs / ARM / "generation_1")
-    done = run(arm_command(data, runs), repository)
-    assert done.returncode == 0, done.stderr
+    status, said = nursery.run(arm_options(data, runs), tmp_path / "log")
+    assert status == 0, said
     assert results(runs / ARM) == results(unbroken / ARM)
