@@ -9,7 +9,7 @@ laid through what was measured; where correcting would take too long, it stands 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
