@@ -23,7 +23,7 @@ from benchmarks.turns import HEAD, Row, machine, timed
 from domains.gaussian.domain import PUBLISHED_GAMMAS, GaussianSettings, run_gaussian
 from loop.cli import command
 from loop.rng import Stream
-from loop.rundir.files import write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from model.compiled import can_compile
 from model.precision import bfloat16_pays
 
@@ -237,6 +237,7 @@ def main(
         turns: how often each way runs.
         parts: which of them.
     """
+    prepare_file(out)
     torch.set_num_threads(1)
     start, lines = time.perf_counter(), [f"- {fact}" for fact in machine()]
     rows: list[Row] = []
@@ -262,7 +263,6 @@ def main(
         *(row.markdown() for row in rows),
         "",
     ]
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(out, "\n".join(text).encode())
 
 

@@ -12,7 +12,7 @@ import tyro
 
 from loop.cli import command
 from loop.errors import MissingAssetError
-from loop.rundir.files import write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from results.motion.plan import DATASETS, NAME, EvidenceArm, arms
 
 logger = logging.getLogger("scsc")
@@ -35,6 +35,7 @@ def main(
     from results.motion.runs import read_runs, read_table, write_table
 
     path = out / "arms.csv"
+    prepare_file(path)
     table = read_table(path) | read_runs(root, arms(DATASETS, seeds))
     if not table:
         raise MissingAssetError(
