@@ -17,6 +17,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shlex
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -133,7 +134,7 @@ def _begin(partial: Path, options: dict[str, str]) -> None:
             path=note,
             found=note.read_text(),
             expected=json.dumps(options),
-            remedy=f"rm -r '{partial}', or choose another --out",
+            remedy=f"rm -r {shlex.quote(str(partial))}, or choose another --out",
         )
     for name in FOLDERS:
         make_folder(partial / name)

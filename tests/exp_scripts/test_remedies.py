@@ -30,11 +30,18 @@ import torch
 import dataset.demo_source
 from body_models.smpl import find_body_model, load_body_model
 from body_models.vposer import find_vposer
+from dataset import build_humanml3d
 from dataset.humanml3d import load_split
 from dataset.humanml3d_index import PublicFiles, read_index
 from dataset.word_vectors import read_word_vectors
 from domains.motion.evaluator.published import _read_statistics
-from loop.errors import CorruptFileError, MissingAssetError, RunStateError, ScscError
+from loop.errors import (
+    CorruptFileError,
+    InvalidOptionError,
+    MissingAssetError,
+    RunStateError,
+    ScscError,
+)
 from model.t2m_evaluator import PARTS, load_t2m_evaluator
 from model.text_encoder import MiniLMEncoder
 from tests.body_models.bodies import body_content
@@ -42,7 +49,7 @@ from tests.dataset.test_word_vectors import write as write_word_vectors
 from tests.docs.test_messages import commands
 from tests.exp_scripts.conftest import Typed
 from tests.exp_scripts.test_users_cases import dataset_of
-from tests.prepare.test_downloads import ACCOUNT, SMPL, VPOSER, Checkout, tarred
+from tests.prepare.test_downloads import ACCOUNT, SMPL, VPOSER, Checkout, tarred, zipped
 from uhc.controllers.faithful.controller import WEIGHTS
 from uhc.controllers.faithful.weights import load_published_policy
 
@@ -261,6 +268,53 @@ def test_a_damaged_archive_is_named_and_fetched_again(checkout: Checkout) -> Non
         assert status == 1
     shell(re.findall(r"to fetch it again: (rm '[^']*')", said)[0])
     assert checkout.run("prepare/download_glove.sh")[0] == 0
+
+
+BY_HAND: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
+    "download_glove": (word_vectors, ()),
+    "download_smpl_files": (
+        lambda: zipped("SMPL_NEUTRAL.pkl", "J_regressor_extra.npy", "kintree_table.pkl",
+                       "smplfaces.npy"),
+        (),
+    ),
+    "download_t2m_evaluators": (
+        T2M["1O_GUHgjDbl2tgbyfSwZOUYXDACnk25Kb"],
+        ("dataset/t2m_mean.npy", "dataset/t2m_std.npy"),
+    ),
+    "download_humanml3d_texts": (
+        lambda: archive(**{f"HumanML3D-main/{name}": made() for name, made in TEXTS.items()}),
+        (),
+    ),
+    "download_cmu": (
+        lambda: archive(**{"01_01.bvh": b"HIERARCHY"}), ("dataset/cmu_bvh/CMU-INDEX.txt",)
+    ),
+}  # fmt: skip
+"""Script: the archive that the user got, and what its text tells to put beside."""
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_the_way_by_hand(checkout: Checkout, name: str) -> None:
+    script, (made, beside) = f"prepare/{name}.sh", BY_HAND[name]
+    status, said = checkout.run(script)
+    assert status == 1 and all(path in said for path in beside)
+    for path in map(Path, beside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"by hand")
+    command, got = re.findall(rf"(bash {script} --from )(\w+(?:\.zip)?)", said)[0]
+    got = f"{got.removesuffix('.zip')}.zip"
+    Path(got).write_bytes(made())
+    shell(command + got)
+    assert checkout.run(script, "--check")[0] == 0
+
+
+def test_a_build_that_was_begun_otherwise_is_removed(tmp_path: Path) -> None:
+    partial = tmp_path / "it's a set.partial"
+    build_humanml3d._begin(partial, {})
+    (partial / "build.json").write_text('{"resample": "published"}')
+    with pytest.raises(InvalidOptionError) as refused:
+        build_humanml3d._begin(partial, {"resample": "exact"})
+    shell((refused.value.remedy or "").partition(", or")[0])
+    build_humanml3d._begin(partial, {"resample": "exact"})
 
 
 def test_takes_are_fetched_and_named(checkout: Checkout, typed: Typed) -> None:
