@@ -136,7 +136,7 @@ def find_body_model(kind: Kind, gender: Gender = "neutral", folder: Path | str =
 
 def _how_to_get(kind: Kind) -> str:
     if kind == "smplx":
-        return f"put models_smplx_v1_1.zip of {SITES[kind]} there, unpacked"
+        return f"unpack models_smplx_v1_1.zip of {SITES[kind]} there; {FETCH} --check lists it"
     return f"{FETCH}, with your (free) account of {SITES[kind]}; it fills {FOLDER}/"
 
 

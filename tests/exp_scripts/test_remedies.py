@@ -317,6 +317,17 @@ def test_a_build_that_was_begun_otherwise_is_removed(tmp_path: Path) -> None:
     build_humanml3d._begin(partial, {"resample": "exact"})
 
 
+def test_a_body_that_no_script_fetches_is_listed(checkout: Checkout) -> None:
+    with pytest.raises(MissingAssetError) as missing:
+        find_body_model("smplx")
+    command = command_in(missing.value).removesuffix(" lists it").split()[1:]
+    path = Path("body_models/smplx/SMPLX_NEUTRAL.npz")
+    assert missing.value.path == path and f"MISSING  {path}" in checkout.run(*command)[1]
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert find_body_model("smplx") == path and f"present  {path}" in checkout.run(*command)[1]
+
+
 def test_takes_are_fetched_and_named(checkout: Checkout, typed: Typed) -> None:
     """The folder that the user named stays as it is: the remedy says which one to name."""
     checkout.offer("cmu-mocap-index-text.txt", b"01_01 walk\n")
