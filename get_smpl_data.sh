@@ -75,14 +75,17 @@ get_vposer() {
   place "V02_05" body_models/vposer_v2_05
 }
 
+# has_genders KIND: of its three bodies none is missing.
+has_genders() { [ "$(count "body_models/$1/*/model.npz")" -ge 3 ]; }
+
 get() {
   local failed=0
   present 'body_models/smpl/SMPL_FEMALE.pkl' && present 'body_models/smpl/SMPL_MALE.pkl' &&
     present 'body_models/smpl/SMPL_NEUTRAL.pkl' || get_smpl || failed=1
   rm -rf "$staging"
-  present 'body_models/smplh/male/model.npz' || get_genders MANO mano.is.tue.mpg.de mano smplh || failed=1
+  has_genders smplh || get_genders MANO mano.is.tue.mpg.de mano smplh || failed=1
   rm -rf "$staging"
-  present 'body_models/dmpls/male/model.npz' || get_genders SMPL smpl.is.tue.mpg.de smpl dmpls || failed=1
+  has_genders dmpls || get_genders SMPL smpl.is.tue.mpg.de smpl dmpls || failed=1
   rm -rf "$staging"
   present 'body_models/vposer_v2_05/snapshots/*.ckpt' || get_vposer || failed=1
   return "$failed"

@@ -23,7 +23,7 @@ from benchmarks.turns import HEAD, Row, machine, timed
 from domains.gaussian.domain import PUBLISHED_GAMMAS, GaussianSettings, run_gaussian
 from loop.cli import command
 from loop.rng import Stream
-from loop.rundir.files import write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from model.compiled import can_compile
 from model.precision import bfloat16_pays
 
@@ -246,6 +246,10 @@ def main(
         turns: how often each way runs.
         parts: which of them.
     """
+    if out is None and set(parts) == set(PARTS):
+        out = Path("results/performance.md")
+    if out is not None:
+        prepare_file(out)
     torch.set_num_threads(1)
     start, lines = time.perf_counter(), [f"- {fact}" for fact in machine()]
     rows: list[Row] = []
@@ -271,11 +275,8 @@ def main(
         *(row.markdown() for row in rows),
         "",
     ]
-    if out is None and set(parts) < set(PARTS):
-        return
-    out = out or Path("results/performance.md")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(out, "\n".join(text).encode())
+    if out is not None:
+        write_bytes(out, "\n".join(text).encode())
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from domains.motion.evaluator.choice import motion_evaluator
 from domains.motion.evaluator.protocol import Evaluator
 from eval.metrics.statistics import mean_interval
 from loop.rng import Stream
-from loop.rundir.files import write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from sample.models import load_model
 
 SHOWN = ("KID", "FID", "Recall", "Diversity", "Precision", "Coverage", "FID kinetic", "Phys-Err")
@@ -152,10 +152,11 @@ def _rows(
 
 def main(options: Options) -> None:
     """Print the table, and write it."""
+    if options.out is not None:
+        prepare_file(options.out)
     text = table(options)
     print(text)
     if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(options.out, text.encode())
 
 

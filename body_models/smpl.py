@@ -21,13 +21,14 @@ from body_models.arrays import Array
 from body_models.damage import DAMAGE
 from body_models.restricted_pickle import dense, read_pickle
 from body_models.skeleton import JOINT_COUNT, PARENTS, Skeleton, check_frames
-from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, fetch_again
 
 logger = logging.getLogger(__name__)
 Kind = Literal["smpl", "smplh", "smplx"]
 Gender = Literal["neutral", "male", "female"]
 
 FOLDER = Path("body_models")
+FETCH = "bash get_smpl_data.sh"
 SITES = {
     "smpl": "smpl.is.tue.mpg.de",
     "smplh": "mano.is.tue.mpg.de",
@@ -129,8 +130,14 @@ def find_body_model(kind: Kind, gender: Gender = "neutral", folder: Path | str =
         f"{kind.upper()} body model is missing",
         path=candidates[0],
         expected="one of " + ", ".join(str(path.relative_to(folder)) for path in candidates),
-        remedy=f"run 'bash get_smpl_data.sh' with your (free) account of {SITES[kind]}",
+        remedy=_how_to_get(kind),
     )
+
+
+def _how_to_get(kind: Kind) -> str:
+    if kind == "smplx":
+        return f"unpack models_smplx_v1_1.zip of {SITES[kind]} there; {FETCH} --check lists it"
+    return f"{FETCH}, with your (free) account of {SITES[kind]}; it fills {FOLDER}/"
 
 
 def load_body_model(path: Path | str, betas: int = 16) -> BodyModel:
@@ -144,9 +151,7 @@ def load_body_model(path: Path | str, betas: int = 16) -> BodyModel:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingAssetError(
-            "body model is missing", path=path, remedy="run 'bash get_smpl_data.sh'"
-        )
+        raise MissingAssetError("body model is missing", path=path, remedy=_how_to_get("smpl"))
     try:
         content = _read_npz(path) if path.suffix == ".npz" else read_pickle(path)
         body = _build(content, betas)
@@ -158,7 +163,7 @@ def load_body_model(path: Path | str, betas: int = 16) -> BodyModel:
             path=path,
             found=f"{type(error).__name__}: {error}",
             expected="a SMPL, SMPL-H or SMPL-X model",
-            remedy="fetch it again: 'bash get_smpl_data.sh'",
+            remedy=f"{fetch_again(path, FETCH)}; it fills {FOLDER}/",
         ) from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from loop.errors import MissingAssetError
 
+FETCH = "bash get_smpl_data.sh"
 FOLDER = Path("body_models/vposer_v2_05")
 
 
@@ -24,7 +25,7 @@ def find_vposer(folder: Path | str = FOLDER) -> Path:
             "VPoser v2.0 is missing",
             path=folder / "snapshots",
             expected="V02_05.yaml and snapshots/V02_05_epoch=*.ckpt",
-            remedy="run 'bash get_smpl_data.sh' with your account of smpl-x.is.tue.mpg.de",
+            remedy=f"{FETCH}, with your account of smpl-x.is.tue.mpg.de; it fills {FOLDER}/",
         )
     return max(
         found, key=lambda path: (int((re.findall(r"epoch=(\d+)", path.name) or [-1])[0]), path)

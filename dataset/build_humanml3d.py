@@ -17,6 +17,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shlex
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ from loop.errors import (
     ScscError,
 )
 from loop.progress import track
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import make_folder, storage, write_bytes
 from translation.humanml import vectors_to_joints
 from translation.layout import MARKER
 
@@ -133,11 +134,10 @@ def _begin(partial: Path, options: dict[str, str]) -> None:
             path=note,
             found=note.read_text(),
             expected=json.dumps(options),
-            remedy=f"rm -r '{partial}', or choose another --out",
+            remedy=f"rm -r {shlex.quote(str(partial))}, or choose another --out",
         )
-    with storage(partial):
-        for name in FOLDERS:
-            (partial / name).mkdir(parents=True, exist_ok=True)
+    for name in FOLDERS:
+        make_folder(partial / name)
     write_bytes(note, json.dumps(options).encode())
 
 
@@ -227,7 +227,8 @@ def _write(partial: Path, clip: str, joints: NDArray[np.float64], texts: Mapping
     window = Window(clip, 0, len(joints), (), ())
     for each in clips_of(joints, [window], DEFAULT_SKELETON):
         _save(partial / "new_joints" / f"{each.id}.npy", vectors_to_joints(each.vectors))
-        (partial / "texts" / f"{each.id}.txt").write_text(texts[each.id], encoding="utf-8")
+        with storage(partial):
+            (partial / "texts" / f"{each.id}.txt").write_text(texts[each.id], encoding="utf-8")
         _save(partial / "new_joint_vecs" / f"{each.id}.npy", each.vectors)
 
 

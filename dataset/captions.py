@@ -14,8 +14,7 @@ from pathlib import Path
 
 from loop.errors import InvalidCaptionError
 from loop.text import read_text
-
-_DOCTOR = "run `python -m dataset.doctor` on the dataset folder, then restore or remove this file"
+from translation.layout import how_to_mend
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ def read_captions(path: Path) -> list[tuple[Caption, float, float]]:
 def caption_text(path: Path) -> str:
     """Read a caption file without looking into it. Raises InvalidCaptionError as there."""
     if not path.exists():
-        raise InvalidCaptionError("Caption file is missing.", path=path, remedy=_DOCTOR)
-    return read_text(path, "caption file", _DOCTOR, InvalidCaptionError)
+        raise InvalidCaptionError("Caption file is missing.", path=path, remedy=how_to_mend(path))
+    return read_text(path, "caption file", error=InvalidCaptionError)
 
 
 def parse_captions(text: str, path: Path) -> list[tuple[Caption, float, float]]:
@@ -55,7 +54,7 @@ def parse_captions(text: str, path: Path) -> list[tuple[Caption, float, float]]:
             path=path,
             found=f"{len(text)} characters, no caption",
             expected="at least one line `caption#word/POS ...#start#end`",
-            remedy=_DOCTOR,
+            remedy=how_to_mend(path),
         )
     return [_parse_line(line, f"{path}:{i}") for i, line in lines]
 
@@ -68,12 +67,12 @@ def _parse_line(line: str, where: str) -> tuple[Caption, float, float]:
             path=where,
             found=f"{len(fields)} fields in {line[:80]!r}",
             expected="caption#word/POS word/POS ...#start#end",
-            remedy=_DOCTOR,
+            remedy=how_to_mend(where),
         )
     text = fields[0].strip()
     if not text:
         raise InvalidCaptionError(
-            "Caption text is empty.", path=where, found=repr(line[:80]), remedy=_DOCTOR
+            "Caption text is empty.", path=where, found=repr(line[:80]), remedy=how_to_mend(where)
         )
     try:
         start, end = (float(field) for field in fields[2:])
@@ -83,7 +82,7 @@ def _parse_line(line: str, where: str) -> tuple[Caption, float, float]:
             path=where,
             found=fields[2:],
             expected="seconds, 0.0 and 0.0 for the whole clip",
-            remedy=_DOCTOR,
+            remedy=how_to_mend(where),
         ) from error
     start, end = (0.0 if math.isnan(t) else t for t in (start, end))
     if not 0 <= start < math.inf or not 0 <= end < math.inf:
@@ -92,7 +91,7 @@ def _parse_line(line: str, where: str) -> tuple[Caption, float, float]:
             path=where,
             found=fields[2:],
             expected="seconds from the start of the clip",
-            remedy=_DOCTOR,
+            remedy=how_to_mend(where),
         )
     # The same few thousand words over and over: one string of each will do.
     return Caption(text, tuple(map(sys.intern, fields[1].split()))), start, end

@@ -35,7 +35,7 @@ from dataset.cmu_captions import Take, reason_to_exclude
 from dataset.cmu_plan import Plan, Size, plan_rows, plan_takes, sample_of
 from dataset.cmu_rows import Row, humanml3d_rows, kit_rows
 from dataset.cmu_takes import ReadTake, read_takes
-from dataset.humanml3d_index import FETCH, PublicFiles
+from dataset.humanml3d_index import HOW, PublicFiles
 from dataset.splits import Split, write_card
 from dataset.windows import SHORTEST, clips_of, windows_of
 from dataset.writer import Moments, check_replaceable, staged_folder, write_layout
@@ -108,9 +108,7 @@ def _rows(
     if source is None:
         raise InvalidOptionError(
             f"--captions {captions} needs its files.",
-            remedy=f"{FETCH}, then --humanml3d dataset/HumanML3D_texts"
-            if captions == "humanml3d"
-            else "--kit FILE.json",
+            remedy=HOW if captions == "humanml3d" else "--kit FILE.json",
         )
     if captions == "kit" and split == "subjects":
         raise InvalidOptionError(

@@ -82,7 +82,7 @@ def read_index(path: Path | str) -> dict[str, Take]:
     """
     titles: dict[int, str] = {}
     takes: dict[str, Take] = {}
-    remedy = "put CMU-INDEX.txt beside the BVH files"
+    remedy = "put CMU-INDEX.txt beside the takes; bash prepare/download_cmu.sh fetches it, too"
     for line in read_lines(path, "index of the CMU takes", remedy):
         if match := _TITLE.match(line):
             titles[int(match[1])] = (match[2] or "").strip()

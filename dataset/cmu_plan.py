@@ -99,7 +99,7 @@ def plan_rows(
         raise InvalidMotionError(
             "no captioned part of a take can be made",
             found=f"{len(takes)} usable takes, {len(rows)} captioned parts",
-            remedy="bash prepare/download_cmu.sh fetches all takes",
+            remedy="bash prepare/download_cmu.sh fetches all takes, then --bvh_dir dataset/cmu_bvh",
         )
     if lists:
         plan.splits = {name: [c for c in ids if c in made] for name, ids in lists.items()}

@@ -118,7 +118,7 @@ def _motion_files(bvh_dir: Path) -> dict[str, Path]:
             "There are no motion capture files.",
             path=bvh_dir,
             expected="files such as 13_29.bvh(.gz), or 13_29.amc(.gz) with 13.asf(.gz)",
-            remedy="bash prepare/download_cmu.sh fetches them",
+            remedy="bash prepare/download_cmu.sh, then --bvh_dir dataset/cmu_bvh",
         )
     return paths
 

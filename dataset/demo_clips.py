@@ -86,8 +86,8 @@ def build(
         InvalidOptionError: `out` holds something else.
     """
     out = Path(out)
-    writer.check_replaceable(out)
     if not _is_current(out, split):
+        writer.check_replaceable(out)
         source = _source(out, wheel)
         made_from = {"dataset": "demo", "split": split, "recipe": _recipe()}
         with staged_folder(out, made_from) as folder:

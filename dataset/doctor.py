@@ -266,7 +266,8 @@ def main(root: Path) -> None:
     if findings:
         console.print(table, markup=False)
     faults = sum(finding.fault for finding in findings)
-    console.print("sound" if not faults else f"{faults} faults: restore or remove these files")
+    way_out = "restore these files, or take their ids out of the split lists"
+    console.print(f"{faults} faults: {way_out}" if faults else "sound")
     raise SystemExit(1 if faults else 0)
 
 

@@ -20,7 +20,7 @@ from body_models.damage import DAMAGE
 from dataset.captions import Caption, caption_text, parse_captions, read_captions
 from dataset.packed import Clip, open_packed
 from loop.errors import CorruptFileError, InvalidMotionError, MissingAssetError, ScscError
-from translation.layout import read_ids
+from translation.layout import HOW_TO_GET, how_to_mend, read_ids
 from translation.units import is_normalised
 
 __all__ = [
@@ -47,7 +47,7 @@ MIN_FRAMES, LONGEST_FRAMES = 40, 196
 SPLITS = ("train", "val", "test", "train_val")
 POOL = "pool"
 """Optional list of all motions that the training part was drawn from; the evaluator learns them."""
-_DOCTOR = "run `python -m dataset.doctor` on the dataset folder, then restore or remove this clip"
+_REBUILD = "restore the file, or rebuild the dataset"
 
 logger = logging.getLogger(__name__)
 
@@ -240,7 +240,7 @@ def read_motion(path: Path | str) -> np.ndarray:
             path=path,
             found=f"shape {vectors.shape}",
             expected=f"(frames, {MOTION_DIM})",
-            remedy=_DOCTOR,
+            remedy=how_to_mend(path),
         )
     with np.errstate(invalid="ignore", over="ignore"):
         vectors = vectors.astype(np.float32, copy=False)
@@ -251,7 +251,7 @@ def read_motion(path: Path | str) -> np.ndarray:
             path=path,
             found=f"{np.count_nonzero(~finite)} bad frames, the first is {int(np.argmin(finite))}",
             expected="finite numbers",
-            remedy=_DOCTOR,
+            remedy=how_to_mend(path),
         )
     return vectors
 
@@ -271,21 +271,26 @@ def read_statistics(root: Path | str) -> tuple[np.ndarray, np.ndarray]:
                 path=Path(root) / f"{name}.npy",
                 found=f"shape {value.shape}",
                 expected=f"{MOTION_DIM} finite numbers",
-                remedy="restore the file, or rebuild the dataset",
+                remedy=_REBUILD,
             )
     if std.min() <= 0:
         raise InvalidMotionError(
             "A standard deviation is not positive, so motions cannot be normalised.",
             path=Path(root) / "Std.npy",
             found=f"{std.min()} in dimension {int(std.argmin())}",
-            remedy="restore the file, or rebuild the dataset",
+            remedy=_REBUILD,
         )
     return mean.astype(np.float32), std.astype(np.float32)
 
 
 def _load_array(path: Path, what: str) -> np.ndarray:
+    def remedy() -> str:
+        if what == "Motion":
+            return how_to_mend(path)
+        return _REBUILD if path.parent.is_dir() else HOW_TO_GET
+
     if not path.is_file():
-        raise MissingAssetError(f"{what} file is missing.", path=path, remedy=_DOCTOR)
+        raise MissingAssetError(f"{what} file is missing.", path=path, remedy=remedy())
     try:
         array = np.load(path, allow_pickle=False)
     except DAMAGE as error:
@@ -294,7 +299,7 @@ def _load_array(path: Path, what: str) -> np.ndarray:
             path=path,
             found=error,
             expected="a NumPy .npy file",
-            remedy=_DOCTOR,
+            remedy=remedy(),
         ) from error
     if not np.issubdtype(array.dtype, np.number):
         raise CorruptFileError(f"{what} file holds no numbers.", path=path, found=array.dtype)

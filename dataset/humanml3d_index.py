@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from body_models.damage import DAMAGE
 from dataset.captions import Caption, parse_captions
-from loop.errors import CorruptFileError, InvalidCaptionError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidCaptionError, MissingAssetError, fetch_again
 from loop.text import decode_text
 
 Timed = tuple[Caption, float, float]
 """A caption, and its start and end in seconds; both 0 for the whole clip."""
 FETCH = "bash prepare/download_humanml3d_texts.sh"
+FETCHED = Path("dataset/HumanML3D_texts")
+_FETCHED_FILES = ("index.csv", "texts.zip", "train.txt", "val.txt", "test.txt")
+HOW = f"{FETCH}, then --humanml3d {FETCHED}"
 KINDS = (".csv", ".txt", ".zip", ".npy")
 _COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
 
@@ -61,11 +65,15 @@ def read_index(path: Path | str) -> list[IndexRow]:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingAssetError("There is no index of HumanML3D.", path=path, remedy=FETCH)
-    return _parse_index(path.read_bytes(), path)
+        raise MissingAssetError("There is no index of HumanML3D.", path=path, remedy=_copy(path))
+    return _parse_index(path.read_bytes(), path, _copy(path))
 
 
-def _parse_index(data: bytes, path: Path) -> list[IndexRow]:
+def _copy(path: Path) -> str:
+    return f"{FETCH} && cp {FETCHED / 'index.csv'} {shlex.quote(str(path))}"
+
+
+def _parse_index(data: bytes, path: Path, remedy: str) -> list[IndexRow]:
     lines = decode_text(data, path).splitlines()
     try:
         rows = list(csv.DictReader(lines, skipinitialspace=True))
@@ -86,7 +94,7 @@ def _parse_index(data: bytes, path: Path) -> list[IndexRow]:
         ]
     except (csv.Error, ValueError, TypeError, AttributeError) as error:
         raise CorruptFileError(
-            "index cannot be read", path=path, found=error, expected=_COLUMNS, remedy=FETCH
+            "index cannot be read", path=path, found=error, expected=_COLUMNS, remedy=remedy
         ) from error
 
 
@@ -112,7 +120,7 @@ class PublicFiles:
             self._open(self.path)
         else:
             raise MissingAssetError(
-                "HumanML3D's index and captions are missing.", path=self.path, remedy=FETCH
+                "HumanML3D's index and captions are missing.", path=self.path, remedy=HOW
             )
         if "texts.zip" in self._files:
             self._open(io.BytesIO(self.content("texts.zip")))
@@ -123,7 +131,8 @@ class PublicFiles:
         Raises:
             MissingAssetError, CorruptFileError: see `read_index`.
         """
-        return _parse_index(self.content("index.csv"), self.path / "index.csv")
+        path = self.path / "index.csv"
+        return _parse_index(self.content(path.name), path, self._again(path))
 
     def captions(self, clip: str) -> list[Timed]:
         """Read the captions of a clip, as they are.
@@ -152,7 +161,7 @@ class PublicFiles:
                 "A zip file of HumanML3D cannot be opened.",
                 path=self.path,
                 found=error,
-                remedy=f"delete it and fetch it again: {FETCH}",
+                remedy=self._again(self.path / "texts.zip"),
             ) from error
         for name in sorted(archive.namelist(), key=lambda name: (name.count("/"), name)):
             self._files.setdefault(_key(PurePosixPath(name)), partial(archive.read, name))
@@ -168,11 +177,13 @@ class PublicFiles:
             MissingAssetError, CorruptFileError: it is not there, or cannot be read.
         """
         if name not in self._files:
+            # The script fetches the files that are not there, but looks into none of them.
+            inside = self.has("texts.zip") and name not in _FETCHED_FILES
             raise MissingAssetError(
                 "A file of HumanML3D's repository is missing.",
                 path=self.path / name,
-                expected="index.csv, texts.zip, train.txt, val.txt, test.txt",
-                remedy=FETCH,
+                expected=", ".join(_FETCHED_FILES),
+                remedy=self._again(self.path / "texts.zip") if inside else HOW,
             )
         try:
             return self._files[name]()
@@ -181,8 +192,13 @@ class PublicFiles:
                 "A file of HumanML3D's repository cannot be read.",
                 path=self.path / name,
                 found=error,
-                remedy=f"delete it and fetch it again: {FETCH}",
+                remedy=self._again(self.path / name),
             ) from error
+
+    def _again(self, path: Path) -> str:
+        """Return how to get a damaged file anew; in a clone or zip of the user's it stays."""
+        ours = self.path.resolve() == FETCHED.resolve()
+        return fetch_again(FETCHED / path.name, FETCH) if ours else HOW
 
 
 def _key(path: PurePath) -> str:

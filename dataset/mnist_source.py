@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from loop.errors import MissingAssetError
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import make_folder, write_bytes
 
 SIDE = 28
 FILES = {
@@ -46,8 +46,7 @@ def download(folder: Path, names: Sequence[str] = tuple(FILES)) -> None:
     """
     logger.info("downloading MNIST (11 MB) into %s: %s", folder, ", ".join(names))
     content = {name: _fetch(name, FILES[name]) for name in names}
-    with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name, data in content.items():
         (folder / name).unlink(missing_ok=True)
         write_bytes(folder / f"{name}.gz", data)

@@ -27,6 +27,7 @@ from loop.errors import (
     MissingAssetError,
 )
 from loop.progress import track
+from translation.layout import how_to_mend
 
 SOURCE = "BMLmovi"
 LEFT_OUT = "sitting_down"
@@ -227,11 +228,7 @@ def write_subset(
 
 def _copy(path: Path, target: Path) -> None:
     if not path.is_file():
-        raise MissingAssetError(
-            "a listed clip lacks a file",
-            path=path,
-            remedy="`python -m dataset.doctor` on the source lists all faults",
-        )
+        raise MissingAssetError("a listed clip lacks a file", path=path, remedy=how_to_mend(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target)
 

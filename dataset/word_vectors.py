@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from body_models.damage import DAMAGE
-from loop.errors import CorruptFileError, InvalidCaptionError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidCaptionError, MissingAssetError, fetch_again
 
 PREFIX = "our_vab"
 MAX_WORDS = 20
@@ -37,7 +37,7 @@ _SPECIAL = {
 }
 SPECIAL_TAGS = {word: tag for tag, words in _SPECIAL.items() for word in words.split()}
 """Words whose tag is fixed, whatever the tagger said."""
-_REMEDY = "fetch the GloVe files: bash prepare/download_glove.sh"
+FETCH = "bash prepare/download_glove.sh"
 
 
 class WordVectors:
@@ -109,7 +109,7 @@ def read_word_vectors(folder: Path | str) -> WordVectors:
             "word vectors are missing",
             path=folder,
             found=f"no {', '.join(missing)}",
-            remedy=_REMEDY,
+            remedy=FETCH,
         )
     try:
         vectors = np.load(paths["data.npy"], allow_pickle=False)
@@ -143,5 +143,9 @@ def _read_plain(path: Path) -> Any:
 
 def _corrupt(path: Path, found: object, expected: str) -> CorruptFileError:
     return CorruptFileError(
-        "word vectors cannot be read", path=path, found=found, expected=expected, remedy=_REMEDY
+        "word vectors cannot be read",
+        path=path,
+        found=found,
+        expected=expected,
+        remedy=fetch_again(path, FETCH),
     )

@@ -16,7 +16,7 @@ import numpy as np
 from dataset.captions import Caption, format_captions
 from dataset.humanml3d import MOTION_DIM, POOL
 from loop.errors import InvalidMotionError, InvalidOptionError
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder, storage
 from translation.humanml import vectors_to_joints
 from translation.layout import MARKER
 
@@ -67,7 +67,13 @@ def staged_folder(root: Path | str, made_from: Mapping[str, Any] | None = None) 
 
 
 def check_replaceable(root: Path) -> None:
-    """Raise InvalidOptionError where `root` holds something that our commands did not make."""
+    """See, before the work, that a data set can be made in `root`.
+
+    Raises:
+        InvalidOptionError: it holds something that our commands did not make.
+        StorageError: nothing can be written there.
+    """
+    make_folder(root.parent)
     if root.exists() and not (root / MARKER).is_file() and (root.is_file() or any(root.iterdir())):
         raise InvalidOptionError(
             "The output folder holds something that this command did not make.",

@@ -35,7 +35,7 @@ from domains.motion.recorded import RecordedArm, cache_of, own_evaluators
 from loop.cli import command
 from loop.errors import InvalidOptionError
 from loop.rng import Stream
-from loop.rundir.files import storage, write_json
+from loop.rundir.files import prepare_file, write_json
 from loop.rundir.layout import ARGUMENTS
 
 logger = logging.getLogger("scsc")
@@ -95,6 +95,7 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
     Raises:
         ScscError: bad options, files missing or damaged, a test set too small for the mode.
     """
+    prepare_file(arguments.out)
     if not arguments.model_path.exists():
         raise InvalidOptionError(
             "there is no such model",
@@ -130,8 +131,6 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
         "seed": arguments.seed,
         **asdict(protocol),
     }
-    with storage(arguments.out):
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(arguments.out, {"settings": settings, "metrics": as_json(metrics)})
     return metrics
 

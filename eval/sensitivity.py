@@ -29,6 +29,7 @@ from eval.metrics.doses import CORRUPTIONS, dropped_modes
 from loop.cli import command
 from loop.errors import InvalidSamplesError
 from loop.progress import setup_logging, track
+from loop.rundir.files import prepare_file, write_bytes
 from translation.humanml import (
     face_forward,
     joints_to_vectors,
@@ -209,6 +210,8 @@ def run(
 
     from domains.motion.evaluator.choice import motion_evaluator, shared_evaluators
 
+    if out is not None:
+        prepare_file(out)
     train, test = (load_split(dataset, split) for split in ("train", "test"))
     evaluator = motion_evaluator(
         "trained",
@@ -230,8 +233,7 @@ def run(
     ]
     text = as_markdown(found, f"What the metrics see: {dataset.name}", head)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        write_bytes(out, text.encode())
         logger.info("wrote %s", out)
     Console(width=200).print(text, markup=False, highlight=False)
     return found

@@ -18,6 +18,7 @@ from domains.gaussian.results import write_map, write_result
 from domains.gaussian.theory import measure_contraction, stability_map, well_apart
 from loop.errors import ScscError
 from loop.progress import setup_logging
+from loop.rundir.files import make_folder
 
 logger = logging.getLogger("scsc")
 
@@ -39,7 +40,7 @@ def main(options: Options) -> list[Path]:
     settings = options.settings
     if settings.correction == "none":  # then all correction strengths are one
         settings = replace(settings, gammas=(0.0,))
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     if options.map:
         return draw_map(settings, options.out / "gaussian_stability_map")
     return draw_example(settings, options.out / "gaussian_toy_example")

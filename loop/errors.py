@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+
+
+def fetch_again(path: Path | str, script: str) -> str:
+    """Return the command that fetches a damaged file anew: scripts keep what is there."""
+    return f"rm {shlex.quote(str(path))} && {script}"
 
 
 class ScscError(Exception):

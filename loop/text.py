@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shlex
 import zlib
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def decode_text(data: bytes, path: Path | str, error: type[ScscError] = CorruptF
         if "\0" in text:
             raise UnicodeDecodeError(encoding, body, body.find(b"\0"), body.find(b"\0") + 1, "NUL")
     except UnicodeDecodeError as problem:
+        this, other = shlex.quote(str(path)), shlex.quote(f"{path}.utf8")
         line = len(re.findall(rb"\r\n|\r|\n", body[: problem.start])) + 1
         raise error(
             "The encoding of a text file cannot be told.",
@@ -55,7 +57,7 @@ def decode_text(data: bytes, path: Path | str, error: type[ScscError] = CorruptF
             found=f"byte 0x{body[problem.start]:02x} in line {line}: {problem.reason}",
             expected="UTF-8 text",
             remedy="save it as UTF-8 in your editor; for a file of Windows: "
-            f"iconv -f CP1252 -t UTF-8 '{path}' -o '{path}.utf8' && mv '{path}.utf8' '{path}'",
+            f"iconv -f CP1252 -t UTF-8 {this} -o {other} && mv {other} {this}",
         ) from problem
     lines = text.removesuffix("\x1a").replace("\r\n", "\n").replace("\r", "\n")
     return re.sub("^\ufeff+", "", lines, flags=re.MULTILINE)  # files with marks, one after another

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from loop.errors import CorruptFileError
+from loop.errors import CorruptFileError, fetch_again
 from model.checkpoint import load_state
 from model.published import read_published
 
@@ -20,7 +20,7 @@ MAX_FRAMES, UNIT = 196, 4
 FEATURES, CONTACTS = 263, 4
 WORD_DIM, POS_DIM = 300, 15
 MOVEMENT, MOTION_HIDDEN, TEXT_HIDDEN, EMBEDDING = 512, 1024, 512, 512
-_REMEDY = "fetch it: bash prepare/download_t2m_evaluators.sh"
+FETCH = "bash prepare/download_t2m_evaluators.sh"
 PARTS = ("movement_encoder", "motion_encoder", "text_encoder")
 
 
@@ -115,14 +115,14 @@ def load_t2m_evaluator(path: Path | str, device: torch.device | str = "cpu") -> 
         RunStateError: a part does not have the published tensors.
     """
     path = Path(path)
-    content = read_published(path, _REMEDY)
+    content = read_published(path, fetch_again(path, FETCH) if path.is_file() else FETCH)
     if missing := [part for part in PARTS if not isinstance(content.get(part), dict)]:
         raise CorruptFileError(
             "this is not the published evaluator",
             path=path,
             found=f"no {', '.join(missing)}",
             expected=", ".join(PARTS),
-            remedy=_REMEDY,
+            remedy=fetch_again(path, FETCH),
         )
     network = T2MEvaluator()
     for part in PARTS:

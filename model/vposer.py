@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from body_models.skeleton import JOINT_COUNT, Skeleton, check_joints, kabsch
-from body_models.vposer import FOLDER, find_vposer
-from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError
+from body_models.vposer import FETCH, FOLDER, find_vposer
+from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError, fetch_again
 from model.checkpoint import load_state
 from model.published import read_published
 from translation.ik import IKResult, forward_kinematics
@@ -105,7 +105,7 @@ def load_vposer(folder: Path | str = FOLDER, device: torch.device | str = "cpu")
     """
     path = find_vposer(folder)
     with safe_globals(_trainer_classes(path)):
-        content = read_published(path)
+        content = read_published(path, fetch_again(path, FETCH))
     state = _network_state(content.get("state_dict", content))
     try:
         latent = state["encoder_net.8.mu.weight"].shape[0]

@@ -148,21 +148,27 @@ unpack() {
   staging=$(mktemp -d "$2/.unpack.XXXXXX")
   trap 'rm -rf "$staging"' EXIT
   case $1 in
-    *.zip) needs unzip; unzip -q -o "$1" -d "$staging" || return 1 ;;
-    *.tar.xz) needs tar xz; tar -xJf "$1" -C "$staging" || return 1 ;;
-    *.tar.bz2) needs tar bzip2; tar -xjf "$1" -C "$staging" || return 1 ;;
-    *.tar.gz | *.tgz) needs tar; tar -xzf "$1" -C "$staging" || return 1 ;;
+    *.zip) needs unzip; unzip -q -o "$1" -d "$staging" ;;
+    *.tar.xz) needs tar xz; tar -xJf "$1" -C "$staging" ;;
+    *.tar.bz2) needs tar bzip2; tar -xjf "$1" -C "$staging" ;;
+    *.tar.gz | *.tgz) needs tar; tar -xzf "$1" -C "$staging" ;;
     *) complain "$1: neither .zip nor .tar.{gz,bz2,xz}"; return 1 ;;
-  esac
+  esac || { complain "it cannot be unpacked; to fetch it again: rm '$1', and the same command"; return 1; }
 }
 
 # place NAME TARGET: what was unpacked under NAME, at whatever depth (the shallowest), goes to TARGET,
-# unless the user already has one.
+# unless the user already has one; a folder gets the files that it lacks.
 place() {
-  local found
+  local found name
   found=$(find "$staging" -path "$staging*/$1" -print |
     awk '{ print length, $0 }' | sort -n | head -n 1 | cut -d' ' -f2-)
   [ -n "$found" ] || { complain "the archive holds no $1"; return 1; }
+  if [ -d "$found" ] && [ -d "$2" ]; then
+    while IFS= read -r name; do
+      [ -e "$2/$name" ] || { mkdir -p "$(dirname "$2/$name")"; mv "$found/$name" "$2/$name"; }
+    done < <(cd "$found" && find . -type f)
+    return 0
+  fi
   if [ -e "$2" ]; then say "$2 is already there, kept"; return 0; fi
   mkdir -p "$(dirname "$2")"
   mv "$found" "$2"

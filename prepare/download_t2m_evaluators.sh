@@ -14,9 +14,9 @@ by_hand() {
   cat <<'TEXT'
   1. get t2m.zip from the Google Drive link in prepare/download_t2m_evaluators.sh of
      https://github.com/GuyTevet/motion-diffusion-model
-  2. bash prepare/download_t2m_evaluators.sh --from t2m.zip
+  2. put dataset/t2m_mean.npy and dataset/t2m_std.npy of the same repository into dataset/
+  3. bash prepare/download_t2m_evaluators.sh --from t2m.zip
      (or unpack it yourself: t2m/text_mot_match/model/finest.tar)
-  3. put dataset/t2m_mean.npy and dataset/t2m_std.npy of the same repository into dataset/
 TEXT
 }
 

@@ -33,7 +33,7 @@ from domains.motion.presets import SAMPLE_GUIDANCE
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rng import Stream
-from loop.rundir.files import read_json, storage, write_bytes, write_json
+from loop.rundir.files import make_folder, read_json, write_bytes, write_json
 from sample.outputs import write_motion
 from translation.humanml import vectors_to_joints
 from visualize.arms import BODY_COLOURS, colour_of_arm
@@ -128,8 +128,7 @@ def process(folder: Path, checkpoint: Path, samples: int, look: Look, seed: int)
     arm = checkpoint.name.partition("_")[2].partition("_")[2]  # generation_<g>_<arm>
     out = folder / "videos" / checkpoint.name
     wanted = sample_requests(folder, arm, samples)
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     denoiser = load_model(checkpoint, torch.device("cpu"), SAMPLE_GUIDANCE)
     for request in wanted:
         motion_file = out / f"{request.name}_motion.npy"

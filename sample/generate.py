@@ -20,7 +20,7 @@ from domains.motion.presets import SAMPLE_GUIDANCE
 from loop.cli import command
 from loop.errors import InvalidOptionError
 from loop.rng import Stream
-from loop.rundir.files import storage, write_json
+from loop.rundir.files import make_folder, write_json
 from loop.text import read_lines
 from sample.outputs import VIDEOS, Format, write_motion
 from translation.humanml import vectors_to_joints
@@ -92,6 +92,7 @@ def generate(arguments: Arguments) -> list[Path]:
             expected="a text, at least one repetition and format, at least 0.2 s",
         )
     model = arguments.model_path or default_model()
+    make_folder(arguments.output_dir)
     device = torch.device(arguments.device)
     denoiser = load_model(model, device, arguments.guidance_param, arguments.text_encoder)
     denoiser = denoiser.with_sampling(arguments.sampler, arguments.sampling_steps)
@@ -105,8 +106,6 @@ def generate(arguments: Arguments) -> list[Path]:
     paths: list[Path] = []
     for name, motion in zip(names, motions, strict=True):
         paths += write_motion(motion, out / name, arguments.formats)
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
     record = {
         "model": str(model),
         "seed": arguments.seed,

@@ -12,7 +12,7 @@ import torch
 
 from domains.motion.checkpoints.shipped import CONFIG, METRICS, WEIGHTS, digest, load_shipped
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder, storage
 
 TIMEOUT_S = 60
 ADDRESSES = ("https://", "http://", "file://")
@@ -37,17 +37,16 @@ def install(source: str, out: Path, name: str | None = None, sha256: str | None 
         raise InvalidOptionError(
             "weights of this name are here already", path=target, remedy="choose another --name"
         )
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".installing_") as scratch:
-            folder = Path(scratch) / "weights"
-            folder.mkdir()
-            if Path(source).is_dir():
-                _copy(Path(source), folder)
-            else:
-                _unpack(_fetch(source, Path(scratch), sha256), folder)
-            load_shipped(folder, torch.device("cpu"))  # raises for anything that is no model
-            folder.rename(target)
+    make_folder(out)
+    with storage(out), tempfile.TemporaryDirectory(dir=out, prefix=".installing_") as scratch:
+        folder = Path(scratch) / "weights"
+        folder.mkdir()
+        if Path(source).is_dir():
+            _copy(Path(source), folder)
+        else:
+            _unpack(_fetch(source, Path(scratch), sha256), folder)
+        load_shipped(folder, torch.device("cpu"))  # raises for anything that is no model
+        folder.rename(target)
     return target
 
 

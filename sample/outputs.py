@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset.humanml3d import FPS
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import make_folder, write_array
 from translation.amass import write_amass
 from translation.bvh_export import write_bvh
 from translation.humanml import vectors_to_joints
@@ -28,16 +27,13 @@ def write_motion(vectors: NDArray[np.float32], stem: Path, formats: Sequence[For
     Raises StorageError when a file cannot be written.
     """
     paths = [stem.with_name(f"{stem.name}.{ending}") for ending in formats if ending not in VIDEOS]
-    with storage(stem.parent):
-        stem.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stem.parent)
     turned = None
     if {"npz", "bvh"} & set(formats):
         turned = solve_ik([vectors_to_joints(vectors)])[0]
     for path in paths:
         if path.suffix == ".npy":
-            buffer = io.BytesIO()
-            np.save(buffer, vectors)
-            write_bytes(path, buffer.getvalue())
+            write_array(path, vectors)
         elif turned is not None and path.suffix == ".npz":
             write_amass(path, turned, FPS)
         elif turned is not None:

@@ -13,7 +13,7 @@ from dataset.humanml3d import read_ids
 from domains.motion.experiments import Experiment
 from domains.motion.generator import model_file
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.rundir.files import storage, write_json
+from loop.rundir.files import make_folder, storage, write_json
 from loop.rundir.layout import ARGUMENTS
 from loop.rundir.read import read_arm, read_settings
 from sample.models import CHECKPOINT
@@ -63,8 +63,8 @@ def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
     generation = record.generation(newest)
     target = folder / "checkpoints" / f"{generation.name}_{arm.name}"
     model = model_file(generation)
+    make_folder(target)
     with storage(target):
-        target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(model, target / CHECKPOINT)
         optimiser = generation / f"opt{model.stem.removeprefix('model')}.pt"
         if optimiser.is_file():  # a run need not keep all of them
@@ -79,8 +79,8 @@ def _copy_clips(dataset: Path, folder: Path, ids: Sequence[str]) -> None:
         ("new_joint_vecs", "motions_gt", ".npy"),
     ):
         target = folder / name
+        make_folder(target)
         with storage(target):
-            target.mkdir(parents=True, exist_ok=True)
             for clip in ids:
                 flat = clip.replace("/", "__")  # ids may hold folders
                 shutil.copyfile(dataset / source / f"{clip}{ending}", target / f"{flat}{ending}")

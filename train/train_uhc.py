@@ -17,7 +17,7 @@ import tyro
 
 from loop.cli import command
 from loop.progress import track
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder, storage
 from translation.layout import read_ids
 from uhc.clips import MotionClip, read_motions, upright
 
@@ -67,6 +67,7 @@ def run(arguments: Arguments) -> None:
     from uhc.rl.references import is_clean
 
     out = arguments.out
+    make_folder(out)
     clips, body = _references(arguments, "train", arguments.noisy)
     options = PpoOptions(environments=arguments.environments, seed=arguments.seed)
     checkpoint = out / "checkpoint.pt"
@@ -149,7 +150,6 @@ def _clips(folder: Path, split: str) -> list[MotionClip]:
 def _note(path: Path, writer: SummaryWriter, progress: Progress) -> None:
     """Add a line to the curve. After a kill some iterations stand twice: the later line counts."""
     with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
         with path.open("a", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, progress._fields, lineterminator="\n")

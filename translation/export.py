@@ -10,13 +10,12 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import tyro
 
 from body_models.smpl import FOLDER, Gender, find_body_model, load_body_model
 from loop.cli import command
 from loop.progress import track
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder, write_array
 from translation.amass import write_amass
 from translation.bvh_export import write_bvh
 from translation.humanml import FPS
@@ -53,15 +52,14 @@ def main(
     body = None
     if format == "amass":
         body = load_body_model(find_body_model("smplh", gender, body_models))
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     batch, written = Batch(motions), 0
     for path in track(paths, "exporting"):
         with batch.file(path):
             for motion in read_motions(path, convention):
                 target = out / f"{motion.name}.npz"
                 if format == "npy":
-                    np.save(target.with_suffix(".npy"), motion.at(FPS))
+                    write_array(target.with_suffix(".npy"), motion.at(FPS))
                 else:
                     skeleton = None if body is None else body.skeleton()
                     result = solve_ik([motion.joints], skeleton=skeleton)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,7 @@ _NUMBERED = re.compile(r"((?:.*/)?)(M?)(\d+)")
 _SIX_DIGITS = 6
 LONGEST_NAME = 250
 """Bytes of a file's name without its ending; file systems take 255 with it."""
-_HOW = (
+HOW_TO_GET = (
     "point to a dataset in HumanML3D layout; `python -m dataset.demo_clips --out dataset/demo` "
     "makes one without any account"
 )
@@ -36,7 +37,7 @@ def listed_ids(root: Path | str, split: str) -> list[str]:
         CorruptFileError: its encoding cannot be told, or an id leads out of the data set.
     """
     path = Path(root) / f"{split}.txt"
-    lines = read_lines(path, f"list of split {split!r}", _HOW)
+    lines = read_lines(path, f"list of split {split!r}", HOW_TO_GET)
     ids = [str(PurePosixPath(line.removesuffix(".npy"))) for line in lines]  # ./1 is 1, a//b a/b
     for clip in ids:
         parts = PurePosixPath(clip).parts
@@ -54,6 +55,18 @@ def listed_ids(root: Path | str, split: str) -> list[str]:
                 remedy="write the path relative to new_joint_vecs/, with forward slashes",
             )
     return ids
+
+
+def how_to_mend(path: Path | str) -> str:
+    """Return the remedy for a missing or damaged file of a clip: only the lists can drop it."""
+    folders = (p.parent for p in Path(path).parents if p.name in ("new_joint_vecs", "texts"))
+    root = next(folders, Path(path).parent)
+    if not (root / "new_joint_vecs").is_dir():
+        return "restore the file"
+    return (
+        f"`python -m dataset.doctor {shlex.quote(str(root))}` lists all such files; restore them, "
+        "or take their ids out of the split lists"
+    )
 
 
 def read_ids(root: Path | str, split: str) -> list[str]:

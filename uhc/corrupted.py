@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.progress import track
+from loop.rundir.files import prepare_file
 from uhc.clips import ClipFilter, MotionClip, choose
 from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
 from uhc.evaluate import show_table, write_csv
@@ -118,6 +119,7 @@ def main(
     options = CorrectionOptions(
         controller=create_controller(controller, controller_weights), also=STAGES
     )
+    prepare_file(out)
     trials = Trials(corruptions, seeds, options)
     rows = try_clips(choose(motions, choice), trials, workers=workers)
     if not rows:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from loop.cli import command
 from loop.errors import InvalidOptionError
 from loop.progress import track
-from loop.rundir.files import write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from model.ik import IK
 from translation.motion_files import report_left_out
 from translation.units import Convention
@@ -83,7 +83,7 @@ def write_csv(rows: Sequence[Row], path: Path, digits: int = 4) -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow({key: _cell(value, digits) for key, value in row.items()})
-    path.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(path)
     write_bytes(path, text.getvalue().encode())
 
 
@@ -220,6 +220,7 @@ def main(
         ik=ik,
         dump_folder=out.parent / "diverged",
     )
+    prepare_file(out)
     clips = choose(motions, choice, convention)
     rows = evaluate(clips, options, workers=workers)
     write_csv(rows, out)

@@ -27,6 +27,7 @@ from eval.metrics.statistics import Blocks
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.progress import track
+from loop.rundir.files import prepare_file
 from uhc.clips import ClipFilter, MotionClip, choose
 from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
 from uhc.evaluate import write_csv
@@ -263,6 +264,7 @@ def main(
     options = CorrectionOptions(
         controller=create_controller(controller, controller_weights), also=METHODS
     )
+    prepare_file(out)
     given = [clip for clip in choose(motions, choice) if not clip.fault]
     corrected = correct_windows(cut(given, frames, windows), options, workers=workers)
     if corrected.failed:

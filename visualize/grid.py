@@ -15,6 +15,7 @@ from dataset.humanml3d import FPS
 from loop.cli import command
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rng import Stream
+from loop.rundir.files import prepare_file
 from loop.rundir.read import find_arms
 from translation.humanml import vectors_to_joints
 from visualize.arms import arm_title, colour_of_arm
@@ -101,6 +102,8 @@ def main(
     """
     if not text_prompt.strip() or motion_length < 0.2:
         raise InvalidOptionError("nothing to draw", found=(text_prompt, motion_length))
+    if out is not None:
+        prepare_file(out)
     clips, columns = draw_grid(runs, text_prompt, generations, motion_length, seed)
     out = runs / "graphs" / "grid.mp4" if out is None else out
     render(clips, out, look, FPS, size, view, columns)

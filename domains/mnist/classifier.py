@@ -20,7 +20,7 @@ from torch.nn import functional
 from dataset.mnist import Digits
 from domains.mnist.presets import MnistPreset, MnistProtocol
 from loop.errors import RunStateError
-from loop.rundir.files import read_json, storage, write_json
+from loop.rundir.files import make_folder, read_json, write_json
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.lenet import LeNet, LeNetFeatures, normalise, resize
 from model.seeding import seeded
@@ -78,8 +78,7 @@ def train_or_load_classifier(
         CorruptFileError: it cannot be read.
         StorageError: the folder cannot be written.
     """
-    with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / FILE_NAME
     wanted = _description(settings, train)
     with FileLock(folder / f".{FILE_NAME}.lock"):

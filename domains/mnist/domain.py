@@ -83,7 +83,6 @@ def digits(
     arguments = MnistArguments(
         "iterative_finetuning_with_correction", preset=preset, correction=correction, seed=seed
     )
-    classifier.mkdir(parents=True, exist_ok=True)
     return build_domain(experiment_of(arguments), data, classifier, classifier)
 
 

@@ -7,6 +7,7 @@ One process makes every generation of the arm that does not exist yet. Stop it a
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from typing import Any
 
 from domains.motion.arguments import Arguments
@@ -53,7 +54,7 @@ def run(arguments: Arguments) -> None:
             large=LARGE_FILES,
             later=(FINGERPRINT,),
             start_from=arguments.start_from,
-            start_remedy="bash exp_scripts/train_generation_0.sh DATASET",
+            start_remedy=_how_to_start(arguments),
             model_settings=MODEL_SETTINGS,
             start_at=arguments.start_at_generation,
             discard_damaged=arguments.discard_damaged,
@@ -62,6 +63,19 @@ def run(arguments: Arguments) -> None:
         )
         device = own_device(arguments.device, distributed)
         run_arm(arm, lambda: build_domain(experiment, arguments.workers, device, distributed))
+
+
+def _how_to_start(arguments: Arguments) -> str:
+    """Return the command that makes the generation 0 to start from."""
+    if arguments.start_from is None:
+        return ""
+    folder, data = (
+        shlex.quote(str(path)) for path in (arguments.start_from.parent, arguments.mini_dataset_dir)
+    )
+    return (
+        f"python -m train.train_mdm_iterative_finetuning --save_dir {folder} --mini_dataset_dir "
+        f"{data} --preset {arguments.preset} --num_generations 0, with the sizes of this arm"
+    )
 
 
 def _experiment(arguments: Arguments) -> MotionExperiment:

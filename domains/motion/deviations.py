@@ -208,9 +208,9 @@ def main(out: Path = DOCUMENT) -> None:
     Args:
         out: the Markdown file.
     """
-    from loop.rundir.files import write_bytes
+    from loop.rundir.files import prepare_file, write_bytes
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(out)
     write_bytes(out, as_markdown().encode())
 
 

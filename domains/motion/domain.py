@@ -32,6 +32,7 @@ from loop.arm import Built
 from loop.errors import InvalidOptionError
 from loop.interfaces import Correction, Domain, Evaluator, NoCorrection
 from loop.registry import construct
+from loop.rundir.files import make_folder
 from model.clip_encoder import TextEncoderName, text_encoder_named
 from model.ik import IK
 from model.text_encoder import CachedTextEncoder
@@ -110,7 +111,7 @@ def build_domain(
         for split in ("train", preset.eval_split)
     )
     report_split(train.items, test.items)
-    experiment.cache.mkdir(parents=True, exist_ok=True)
+    make_folder(experiment.cache)
     encoder = _caption_encoder(experiment, device)
     reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)
     # All captions that the arm will ask for: whoever comes next finds them in the cache, and need

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from domains.motion.denoiser import Denoiser
 from loop.rng import Stream, generation_of
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder
 from loop.rundir.versions import PROJECT, installed_versions
 
 SHARED_GENERATION = 1
@@ -52,8 +52,7 @@ def parts_folder(
         yield scratch
         return
     shared = folder / _key(denoiser, captions, frames, noise)
-    with storage(shared):
-        shared.mkdir(parents=True, exist_ok=True)
+    make_folder(shared)
     with FileLock(shared / ".lock"):
         yield shared
 

@@ -28,11 +28,12 @@ def main(
         preset: row of the preset table that the arms were made with.
     """
     from domains.mnist.presets import preset_named
+    from loop.rundir.files import make_folder
     from results.mnist.figures import draw_curves, draw_sheets
     from results.mnist.tables import read_evidence, write_points
     from results.mnist.text import write_tables
 
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     row = preset_named(preset)
     points = read_evidence(root, seeds, row)
     write_points(points, out / "arms.csv")

@@ -24,7 +24,7 @@ from loop.distributed import DistributedContext, SingleProcess
 from loop.errors import RunLockedError, RunStateError
 from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, LargeFiles, Metrics
 from loop.lazy import LazySequence
-from loop.rundir.files import Json, read_json, remove_leftovers, storage, write_json
+from loop.rundir.files import Json, make_folder, read_json, remove_leftovers, storage, write_json
 from loop.rundir.layout import ARGUMENTS, EVALUATION, Layout
 from loop.rundir.retention import Keep, prune
 from loop.rundir.stage import PARTIAL, WORK, WorkFolder, needed, nothing_lost
@@ -158,8 +158,7 @@ class RunDirectory(Generic[BatchT]):
         self.folder = folder
         self.layout = layout or Layout()
         self._distributed = distributed or SingleProcess()
-        with storage(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._lock = FileLock(folder / ".lock")
         self._settings, self._later = _as_json(settings), frozenset(later)
         self._renamed = renamed or {}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from loop.errors import CorruptFileError, MissingAssetError, StorageError
 
@@ -28,6 +32,7 @@ _REMEDIES = {
     errno.ENOTDIR: "a file stands where a folder is needed; choose another output folder",
     errno.EISDIR: "a folder has that name; choose another",
     errno.ENAMETOOLONG: "a name may have 255 bytes here; choose another, shorter one",
+    errno.ELOOP: "a link leads to itself; choose another output folder",
 }
 
 
@@ -49,6 +54,61 @@ def storage(path: Path) -> Generator[None]:
         raise StorageError(
             "cannot write", path=path, found=os.strerror(number), remedy=_REMEDIES[number]
         ) from error
+
+
+@contextmanager
+def _making(path: Path) -> Generator[None]:
+    """As `storage`, where nothing is read: what is missing is the place for a new file (/proc)."""
+    try:
+        with storage(path):
+            yield
+    except FileNotFoundError as error:
+        raise StorageError(
+            "cannot write",
+            path=path,
+            found=error.strerror,
+            remedy="no file can be made there; choose another output folder",
+        ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an output and see that it takes files: before the work, not after it.
+
+    Raises:
+        StorageError: it cannot be made, or takes none.
+    """
+    with _making(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _probe(folder / _TEMPORARY)
+
+
+def prepare_file(path: Path) -> None:
+    """Make the folder of an output file and see that it can be written, before the work for it.
+
+    Raises:
+        StorageError: it cannot.
+    """
+    with _making(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not _is_device(path):
+            _probe(path)
+
+
+def _probe(path: Path) -> None:
+    temporary = _sibling(path)
+    temporary.touch()
+    temporary.unlink(missing_ok=True)
+
+
+def _sibling(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+
+
+def _is_device(path: Path) -> bool:
+    """Tell whether there is something that a renamed file must not replace (/dev/null, a pipe)."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def sync_folder(folder: Path) -> None:
@@ -84,8 +144,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         StorageError: the disk is full, the folder is read-only or not ours.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
-    with storage(path):
+    temporary = _sibling(path)
+    with _making(path):
+        if _is_device(path):
+            path.write_bytes(data)
+            return
         try:
             with temporary.open("wb") as file:
                 file.write(data)
@@ -95,6 +158,13 @@ def write_bytes(path: Path, data: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a .npy file by `write_bytes`."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    write_bytes(path, content.getvalue())
 
 
 def write_json(path: Path, value: Any) -> None:

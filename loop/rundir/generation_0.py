@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import MissingAssetError, RunStateError
-from loop.rundir.files import read_json, storage, sync_folder, sync_tree
+from loop.rundir.files import make_folder, read_json, storage, sync_folder, sync_tree
 from loop.rundir.layout import ARGUMENTS, EVALUATION
 from loop.rundir.stage import PARTIAL
 
@@ -90,8 +90,8 @@ def copy_generation_0(generation_0: Path, arm: Path) -> None:
     if target.exists():
         return
     partial = arm / f".{target.name}.{os.getpid()}{PARTIAL}"
+    make_folder(arm)
     with storage(arm):
-        arm.mkdir(parents=True, exist_ok=True)
         shutil.copytree(generation_0, partial, copy_function=_link_or_copy)
         sync_tree(partial)
         partial.rename(target)

@@ -18,7 +18,7 @@ from shlex import join
 from filelock import FileLock, Timeout
 
 from loop.errors import JobFailedError, RunLockedError
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder, prepare_file, storage
 from loop.sweep.machine import Machine, Share
 from loop.sweep.outcomes import note
 from loop.sweep.plan import Job, Plan
@@ -50,21 +50,20 @@ def start(job: Job, share: Share) -> subprocess.Popen[bytes]:
     environment["PYTHONUNBUFFERED"] = "1"
     if share.gpus is not None:
         environment["CUDA_VISIBLE_DEVICES"] = share.gpus
-    with storage(job.log):
-        job.log.parent.mkdir(parents=True, exist_ok=True)
-        with job.log.open("ab") as log:
-            log.write(f"{HEAD}{datetime.now():%Y-%m-%d %H:%M:%S} {join(command)}\n".encode())
-            log.flush()
-            # In a session of its own, a job gets one interrupt on Ctrl-C: ours.
-            return subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_leave_signals_to_parent,
-            )
+    prepare_file(job.log)
+    with storage(job.log), job.log.open("ab") as log:
+        log.write(f"{HEAD}{datetime.now():%Y-%m-%d %H:%M:%S} {join(command)}\n".encode())
+        log.flush()
+        # In a session of its own, a job gets one interrupt on Ctrl-C: ours.
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_leave_signals_to_parent,
+        )
 
 
 def _leave_signals_to_parent() -> None:
@@ -245,8 +244,7 @@ def run_plan(plan: Plan, machine: Machine, only: Collection[str] = ()) -> None:
         _Sweep(chosen, {job.name: len(wave) for wave in waves for job in wave}, machine).run()
         return
     together = {job.name: len(wave) for wave in plan.waves() for job in wave}
-    with storage(plan.folder):
-        plan.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(plan.folder)
     try:
         with FileLock(plan.folder / ".sweep.lock", timeout=0):
             _Sweep({job.name: job for job in plan.jobs}, together, machine, plan).run()

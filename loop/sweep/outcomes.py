@@ -19,7 +19,7 @@ import psutil
 
 from loop.cli import INTERRUPTED
 from loop.errors import ScscError
-from loop.rundir.files import read_json, storage, write_json
+from loop.rundir.files import prepare_file, read_json, write_json
 from loop.sweep.plan import Job
 
 State = Literal["running", "finished", "stopped", "queued", "failed"]
@@ -67,8 +67,7 @@ def note(
     command = [str(part) for part in cast("list[str]", process.args)]
     slurm = os.environ.get("SLURM_JOB_ID")
     outcome = Outcome(state, status, socket.gethostname(), process.pid, command, slurm)
-    with storage(job.log):
-        job.log.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(job.log)
     write_json(_record(job), asdict(outcome))
     return outcome
 

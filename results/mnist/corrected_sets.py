@@ -31,6 +31,7 @@ from loop.cli import command
 from loop.errors import MissingAssetError
 from loop.interfaces import Correction, NoCorrection
 from loop.rng import Stream
+from loop.rundir.files import prepare_file
 from loop.rundir.layout import BASELINE, NUMBERED
 from loop.rundir.read import find_arms, read_settings
 from results.markdown import markdown, written
@@ -167,6 +168,8 @@ def main(
         classifier_dir: folder of the feature classifier; default: the first folder.
         out: the CSV; default: corrected_sets.csv in the first folder.
     """
+    if out is not None:
+        prepare_file(out)
     rows = [
         row for parent in parents for row in measure(parent, data_dir, classifier_dir or parents[0])
     ]

@@ -13,7 +13,7 @@ import tyro
 from domains.motion.experiments import BASELINE, KINEMATIC, RAW
 from loop.cli import command
 from loop.errors import MissingAssetError
-from loop.rundir.files import write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from results.motion.plan import DATASETS, NAME, EvidenceArm, arms
 
 logger = logging.getLogger("scsc")
@@ -38,6 +38,7 @@ def main(
     from results.motion.runs import read_runs, read_table, write_table
 
     path = out / "arms.csv"
+    prepare_file(path)
     planned = [arm for seed in seeds for arm in arms(DATASETS, (seed,))]
     table = read_table(path) | read_runs(root, planned)
     if not table:

@@ -32,7 +32,7 @@ def test_other_scripts(encoding: str) -> None:
 
 
 def test_punctuation_of_windows_is_certain_and_letters_are_not(tmp_path: Path) -> None:
-    path = tmp_path / "prompts.txt"
+    path = tmp_path / "a friend's prompts.txt"
     path.write_bytes("the person\u2019s arm \u2013 up\u2026\n".encode("cp1252"))
     assert read_lines(path) == ["the person\u2019s arm \u2013 up\u2026"]
     path.write_bytes("walk\r\n\r\nun pas chass\u00e9\r\n".encode("cp1252"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from body_models.arrays import Array
 from body_models.skeleton import check_joints
+from loop.rundir.files import write_bytes
 from translation.humanml import FPS
 
 BANDS_HZ = ((0.3, 2.0), (2.0, 5.0), (5.0, 10.0))
@@ -54,4 +56,6 @@ def draw_spectra(sets: Mapping[str, Sequence[NDArray[np.floating]]], path: Path)
         unit = "(m/s)²/Hz" if kind == "speed" else "(m/s²)²/Hz"
         axes.set(xlabel="frequency, Hz", ylabel=f"{kind}, {unit}")
     axes.legend()
-    figure.savefig(path, dpi=120)
+    image = io.BytesIO()
+    figure.savefig(image, dpi=120)
+    write_bytes(path, image.getvalue())

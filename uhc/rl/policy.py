@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save
 
 from body_models.arrays import Array
 from loop.errors import CorruptFileError, MissingAssetError
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from uhc.rl.environment import ACTION, DECISION_STEPS
 from uhc.rl.observation import SIZE
 
@@ -66,8 +66,7 @@ class Policy(Network):
         tensors = {"mean": self.mean, "deviation": self.deviation}
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             tensors |= {f"layer_{layer}.weight": weight, f"layer_{layer}.bias": bias}
-        with storage(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        prepare_file(path)
         write_bytes(
             path, save({k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()})
         )

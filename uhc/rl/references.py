@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from body_models.skeleton import DEFAULT_SKELETON, Skeleton
 from loop.errors import CorruptFileError, MissingAssetError
 from loop.progress import track
-from loop.rundir.files import storage
+from loop.rundir.files import prepare_file, storage
 from translation.humanml import FPS
 from translation.ik import solve_ik
 from uhc.clips import MotionClip
@@ -108,8 +108,8 @@ def save_references(path: Path, clips: Sequence[ReferenceClip], body: Body) -> N
     }  # fmt: skip
     arrays |= {f"clip_{i}": clip.qpos.astype(np.float32) for i, clip in enumerate(clips)}
     partial = path.with_name(path.name + ".partial.npz")
+    prepare_file(path)
     with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(partial, **arrays)
         partial.replace(path)
 

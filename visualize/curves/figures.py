@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import make_folder, write_bytes
 
 
 def svg(figure: Figure) -> bytes:
@@ -37,8 +37,7 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     Raises:
         StorageError: the folder cannot be written.
     """
-    with storage(stem.parent):
-        stem.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stem.parent)
     document = io.BytesIO()
     # Not with_suffix: a name may contain a dot.
     image = write_png(figure, stem.with_name(f"{stem.name}.png"), 200)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from scipy.ndimage import gaussian_filter1d
 
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from visualize.arms import arm_label
 from visualize.curves.axes import Panel
@@ -45,8 +45,7 @@ def draw_graphs(records: Sequence[Record], out: Path) -> list[Path]:
 
     Raises StorageError when the folder cannot be written.
     """
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     written = []
     # With no synthetic arm yet the baseline has its graph, too.
     for digits in sorted({r.digits for r in records if r.digits}, key=float) or [""]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from loop.rundir.read import find_arms
 from visualize.arms import arm_styles
 
@@ -157,6 +157,5 @@ def write_csv(
         writer.writerow(
             [*place, *(format(found[m], digits) if m in found else "" for m in metrics)]
         )
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(path)
     write_bytes(path, buffer.getvalue().encode())

@@ -16,7 +16,7 @@ import tyro
 
 from loop.cli import command
 from loop.errors import MissingAssetError
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from loop.rundir.layout import NUMBERED
 from loop.rundir.read import find_arms
 from visualize.report.page import render_page
@@ -75,8 +75,7 @@ def make_report(
             remedy="start a run first; a report can be made while it still runs",
         )
     out = out or first / "report.html"
-    with storage(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(out)
     write_bytes(out, render_page(page).encode())
     return out
 

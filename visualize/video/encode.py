@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import InvalidOptionError, MissingAssetError, StorageError
-from loop.rundir.files import storage
+from loop.rundir.files import prepare_file, storage
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +54,9 @@ def write_video(frames: Iterable[NDArray[np.uint8]], out: Path, fps: float) -> N
     program = _ffmpeg()
     codec = _codec(program, out.suffix)
     temporary = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
+    prepare_file(out)
     with storage(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()  # a folder that cannot be written to: known before the first frame
+        temporary.touch()  # ffmpeg may fail before it makes a file
         try:
             _encode(frames, [program, codec, *_FORMATS[out.suffix][codec]], temporary, out, fps)
             temporary.replace(out)

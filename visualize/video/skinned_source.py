@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from body_models.skeleton import DEFAULT_SKELETON, JOINT_NAMES, PARENTS
 from body_models.smpl import find_body_model, load_body_model
 from loop.errors import CorruptFileError, MissingAssetError
-from loop.rundir.files import storage, write_bytes
+from loop.rundir.files import prepare_file, write_bytes
 from visualize.video.skinned_mesh import SkinnedMesh, from_body_model
 
 logger = logging.getLogger("scsc")
@@ -107,8 +107,7 @@ def _bake(cache: Path) -> None:
         weights=np.round(weights * 255).astype(np.uint8),
         joints=_place_joints({label: heads[i] for i, label in enumerate(labels)}),
     )
-    with storage(cache):
-        cache.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(cache)
     write_bytes(cache, buffer.getvalue())
 
 

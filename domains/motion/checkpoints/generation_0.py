@@ -56,7 +56,7 @@ from domains.motion.recorded import RecordedArm
 from domains.motion.training_loss import Losses, read_losses, write_losses
 from loop.cli import command
 from loop.errors import RunStateError
-from loop.rundir.files import read_json, write_bytes, write_json
+from loop.rundir.files import prepare_file, read_json, write_bytes, write_json
 from loop.rundir.layout import Layout, read_metrics
 from model.checkpoint import load_checkpoint, save_checkpoint
 
@@ -182,7 +182,7 @@ def _install_evaluator(folder: Path, file: Path, fingerprint: str) -> None:
     arrays = read_weights(folder / EVALUATOR, torch.device("cpu"))
     network = {name: array.float() for name, array in arrays.items()}
     report = read_json(folder / CONFIG)["evaluator report"]
-    file.parent.mkdir(parents=True, exist_ok=True)
+    prepare_file(file)
     save_checkpoint(file, {"fingerprint": fingerprint, "network": network, "report": report})
 
 

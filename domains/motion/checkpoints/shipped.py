@@ -28,7 +28,7 @@ from domains.motion.generator import model_file
 from domains.motion.recorded import RecordedArm
 from loop.cli import command
 from loop.errors import CorruptFileError, MissingAssetError
-from loop.rundir.files import read_json, storage, write_bytes, write_json
+from loop.rundir.files import make_folder, read_json, write_bytes, write_json
 from loop.rundir.layout import ARGUMENTS, EVALUATION
 from model.checkpoint import load_checkpoint
 
@@ -110,8 +110,7 @@ def ship(generation: Path, out: Path, dataset: Path | None = None, half: bool = 
     statistics = read_statistics(recorded.dataset if dataset is None else dataset)
     for name, array in zip(STATISTICS, statistics, strict=True):
         arrays[name] = torch.from_numpy(np.ascontiguousarray(array))
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_bytes(out / WEIGHTS, safetensors.torch.save(arrays))
     number = int(generation.name.rpartition("_")[2])
     steps = recorded.preset.steps_until(number)

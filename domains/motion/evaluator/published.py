@@ -17,10 +17,12 @@ from loop.errors import (
     InvalidCaptionError,
     InvalidMotionError,
     MissingAssetError,
+    fetch_again,
 )
 from model.t2m_evaluator import (
     EMBEDDING,
     FEATURES,
+    FETCH,
     MAX_FRAMES,
     UNIT,
     T2MEvaluator,
@@ -165,7 +167,10 @@ def load_published_evaluator(
     words = read_word_vectors(root / GLOVE)
     mean, std = (_read_statistics(root / path) for path in STATISTICS)
     if std.min() <= 0:
-        raise CorruptFileError("a deviation is not positive", path=root / STATISTICS[1])
+        path = root / STATISTICS[1]
+        raise CorruptFileError(
+            "a deviation is not positive", path=path, remedy=fetch_again(path, FETCH)
+        )
     return PublishedEvaluator(network, words, mean, std, captions)
 
 
@@ -181,11 +186,11 @@ def _check(row: int, motion: np.ndarray) -> None:
 
 
 def _read_statistics(path: Path) -> np.ndarray:
-    remedy = "fetch the evaluator's files: bash prepare/download_t2m_evaluators.sh"
     if not path.is_file():
         raise MissingAssetError(
-            "normalisation of the published evaluator is missing", path=path, remedy=remedy
+            "normalisation of the published evaluator is missing", path=path, remedy=FETCH
         )
+    remedy = fetch_again(path, FETCH)
     try:
         value = np.load(path, allow_pickle=False)
     except DAMAGE as error:

@@ -32,7 +32,7 @@ from eval.metrics.floors import floor_by_resampling
 from eval.metrics.matching import match
 from loop.errors import CorruptFileError
 from loop.progress import setup_logging
-from loop.rundir.files import storage
+from loop.rundir.files import make_folder
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.motion_evaluator import MotionEvaluator
 from model.text_encoder import MiniLMEncoder, TextEncoder
@@ -89,8 +89,7 @@ def train_or_load_evaluator(
         if found is not None:
             return found
     file = evaluator_file(Path(out), fingerprint_of(row, RECIPE))
-    with storage(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
             test = load_split(data_dir, "test", skip_damaged=skip_damaged)

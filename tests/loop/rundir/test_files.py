@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from loop.errors import CorruptFileError, MissingAssetError, StorageError
-from loop.rundir.files import read_json, storage, write_bytes, write_json
+from loop.rundir.files import (
+    make_folder,
+    prepare_file,
+    read_json,
+    storage,
+    write_bytes,
+    write_json,
+)
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:
@@ -40,6 +47,28 @@ def test_a_really_full_disk_is_a_typed_error() -> None:
         full.open("wb", buffering=0) as file,
     ):
         file.write(b"x")
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    for name in ("full", "null"):
+        (tmp_path / name).symlink_to(f"/dev/{name}")
+        prepare_file(tmp_path / name)
+    with pytest.raises(StorageError, match="free some space"):
+        write_bytes(tmp_path / "full", b"x")
+    write_bytes(tmp_path / "null", b"x")
+    assert all((tmp_path / name).is_char_device() for name in ("full", "null"))
+
+
+def test_an_output_is_refused_before_the_work(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/proc/a.csv"), tmp_path / f"{'n' * 250}.csv"):
+        with pytest.raises(StorageError, match="choose another"):
+            prepare_file(path)
+    write_bytes(tmp_path / "file", b"")
+    (tmp_path / "loop").symlink_to("loop")
+    for folder in (Path("/proc"), tmp_path / "file", tmp_path / "loop" / "a"):
+        with pytest.raises(StorageError, match="choose another"):
+            make_folder(folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
 
 
 def test_unexpected_system_errors_pass_through(tmp_path: Path) -> None:

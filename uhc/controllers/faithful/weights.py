@@ -20,13 +20,14 @@ from scipy.special import erf
 
 from body_models.arrays import Array
 from body_models.restricted_pickle import DAMAGE, Stub, Unpickler
-from loop.errors import CorruptFileError, MissingAssetError
+from loop.errors import CorruptFileError, MissingAssetError, fetch_again
 from uhc.controllers.faithful.environment import ACTION, OBSERVATION
 
 CLIP = 5.0
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """How torch's archives of before 1.6 begin, which storages inside pickles still are."""
 _STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2"}
+FETCH = "bash prepare/download_uhc.sh"
 PARTS = ("policy_dict", "running_state")
 
 
@@ -62,7 +63,7 @@ def load_published_policy(path: Path) -> PublishedPolicy:
             "the published controller's weights are not there",
             path=path,
             expected="iter_5000.p of uhc_explicit",
-            remedy="bash prepare/download_uhc.sh",
+            remedy=f"{FETCH}, then leave --controller-weights out",
         )
     try:
         policy = _policy(_Unpickler(io.BytesIO(path.read_bytes())).load())
@@ -72,6 +73,7 @@ def load_published_policy(path: Path) -> PublishedPolicy:
             path=path,
             found=f"{type(error).__name__}: {error}",
             expected=" and ".join(PARTS),
+            remedy=fetch_again(path, FETCH),
         ) from error
     widths = _widths(policy)
     if (widths[0], widths[-1]) != (OBSERVATION, ACTION):
