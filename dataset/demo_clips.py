@@ -233,7 +233,7 @@ def _is_current(out: Path, split: DemoSplit) -> bool:
     try:
         marker = json.loads((out / MARKER).read_bytes())
         files = json.loads((out / "files.json").read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
     made = marker.get("recipe"), marker.get("split")
     return made == (_recipe(), split) and files == _hashes(out)

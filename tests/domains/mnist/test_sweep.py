@@ -64,7 +64,7 @@ def test_evidence_has_every_arm_once_the_most_telling_first() -> None:
         if arguments.train_type != "baseline":
             assert arguments.generation_0(preset).parts[-2:] == ("baseline_0.2", "00")
     rates = [_arguments(job).fine_tune_rate for job in made.jobs if "rate" in job.name]
-    assert rates == [PUBLISHED_RATE, 0.0] * 3
+    assert rates == [PUBLISHED_RATE] * 3 + [0.0] * 3
     assert all("rate" in job.name and job.last == 4 for job in made.jobs[-6:])
     published = preset_named("published")
     assert published.fine_tuning_rate() == pytest.approx(PUBLISHED_RATE)
