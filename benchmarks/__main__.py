@@ -139,11 +139,12 @@ def geometry_rows(turns: int) -> Iterator[Row]:
 
 def correction_rows(turns: int) -> Iterator[Row]:
     """Measure the correction of motions of the shipped weights, as drawn and as simulated."""
+    from benchmarks.generation_cost import TEXTS
     from sample.models import SHIPPED, load_model
     from uhc.correct import correct_motions
     from uhc.options import CorrectionOptions, Method
 
-    texts = ["a person walks", "a person jumps", "a person dances", "a person boxes"] * 2
+    texts = list(TEXTS) * 2
     model = load_model(SHIPPED, DEVICE, guidance=1.0)
     drawn = model.sample(texts, [60] * len(texts), Stream(0), "draw")
     correct_motions(drawn[:1], workers=1)  # compiles

@@ -53,10 +53,7 @@ class Line:
 
     @classmethod
     def through(cls, points: Mapping[int, float]) -> Line:
-        """Lay the line through {n: seconds}; of a single point, through it and the origin."""
-        if len(points) == 1:
-            ((n, seconds),) = points.items()
-            return cls(0.0, seconds / n, 0.0)
+        """Lay the line through {n: seconds}."""
         sizes, spent = np.array(list(points)), np.array(list(points.values()))
         slope, start = np.polyfit(sizes, spent, 1, w=1 / spent)
         apart = np.abs(start + slope * sizes - spent) / spent
@@ -108,16 +105,17 @@ def rows() -> Iterator[Row]:
     for n in SIZES:
         seconds = {stage: found[stage].get(n, lines[stage].at(n)) for stage in STAGES}
         told = [
-            f"{stage} {spent:.3g}{'' if n in found[stage] else ' *'}"
-            for stage, spent in seconds.items()
+            f"{stage} {cost:.3g}{'' if n in found[stage] else ' *'}"
+            for stage, cost in seconds.items()
         ]
         note = f"{', '.join(told)}, fit {fit:.3g} s; without evaluation"
-        yield Row(f"corrected generation, n = {n}", [], [sum(seconds.values()) + fit], note=note)
+        spent = sum(seconds.values()) + fit
+        yield Row(f"corrected generation, n = {n}", [], [spent], n, "motions", note=note)
     ends = ", ".join(f"{stage} {1e3 * line.slope:.3g} ms" for stage, line in lines.items())
     far = ", ".join(f"{stage} {line.largest:.0%}" for stage, line in lines.items())
     slope = sum(line.slope for line in lines.values())
     note = f"slopes of the lines: {ends}; farthest measured point from its line: {far}"
-    yield Row("the same, each motion more", [], [slope], note=note)
+    yield Row("the same, each motion more", [], [slope], unit="motions", note=note)
 
 
 def _draw(denoiser: Denoiser, count: int) -> list[np.ndarray]:

@@ -33,9 +33,9 @@ from loop.errors import InvalidOptionError
 from loop.interfaces import Correction, Domain, Evaluator, NoCorrection
 from loop.registry import construct
 from loop.rundir.files import make_folder
+from model.cached_text_encoder import CachedTextEncoder
 from model.clip_encoder import TextEncoderName, text_encoder_named
 from model.ik import IK
-from model.text_encoder import CachedTextEncoder
 from uhc.controllers.base import Controller
 from uhc.controllers.tracker import Tracker
 from uhc.options import CorrectionOptions, Method

@@ -20,8 +20,9 @@ from transformers import (
 )
 
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
+from model.cached_text_encoder import CachedTextEncoder
 from model.clip_encoder import ClipEncoder, DistilBertEncoder, text_encoder_named
-from model.text_encoder import CachedTextEncoder, MiniLMEncoder
+from model.text_encoder import MiniLMEncoder
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TEXTS = ["a man walks", "A man RUNS in a very wide circle and then sits down again", "", "hop"]

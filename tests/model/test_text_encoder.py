@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
-from model.text_encoder import CachedTextEncoder, MiniLMEncoder
+from model.cached_text_encoder import CachedTextEncoder
+from model.text_encoder import MiniLMEncoder
 
 TEXTS = [
     "a person walks forward",
@@ -126,7 +127,7 @@ def test_vectors_do_not_depend_on_what_was_encoded_before(
     encoder: MiniLMEncoder, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither on the company of a text; a killed process knows other texts than an unbroken one."""
-    monkeypatch.setattr("model.text_encoder.TEXTS_KEPT", kept)
+    monkeypatch.setattr("model.cached_text_encoder.TEXTS_KEPT", kept)
     texts = ["a person walks", "somebody jumps over a wall and then sits down", "run"]
     fresh, old = CachedTextEncoder(encoder), CachedTextEncoder(encoder)
     for text in reversed(texts):

@@ -12,9 +12,9 @@ from diffusion.schedules import cosine_betas
 from domains.motion.denoiser import Denoiser
 from domains.motion.presets import SAMPLE_GUIDANCE, check_guidance
 from loop.errors import InvalidOptionError
+from model.cached_text_encoder import CachedTextEncoder
 from model.clip_encoder import text_encoder_named
 from model.published import MAX_FRAMES, load_published_mdm
-from model.text_encoder import CachedTextEncoder
 
 
 def published_denoiser(

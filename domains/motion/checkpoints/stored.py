@@ -19,9 +19,10 @@ from domains.motion.presets import check_guidance
 from domains.motion.recorded import RecordedArm
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError
 from loop.rundir.layout import ARGUMENTS
+from model.cached_text_encoder import CachedTextEncoder
 from model.checkpoint import load_checkpoint, load_state
 from model.clip_encoder import text_encoder_named
-from model.text_encoder import CachedTextEncoder, TextEncoder
+from model.text_encoder import TextEncoder
 
 
 def load_denoiser(

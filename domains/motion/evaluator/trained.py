@@ -12,8 +12,9 @@ from torch import Tensor
 
 from domains.motion.evaluator.body_features import BodySpace
 from loop.errors import InvalidMotionError
+from model.cached_text_encoder import CachedTextEncoder
 from model.motion_evaluator import STRIDE, MotionEvaluator
-from model.text_encoder import CachedTextEncoder, TextEncoder
+from model.text_encoder import TextEncoder
 
 BATCH_SIZE = 128
 
