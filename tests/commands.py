@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NoReturn
@@ -63,7 +64,7 @@ def _execute(words: Sequence[str]) -> None:
     if words[0] == "-m":
         sys.argv = list(words[1:])
         sys.path.insert(0, str(Path.cwd()))
-        sys.modules.pop(words[1], None)  # else runpy warns
+        warnings.simplefilter("ignore", RuntimeWarning)  # runpy: is imported already
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = list(words)
