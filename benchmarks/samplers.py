@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
 
-from dataset.humanml3d import MotionItem, load_split
+from dataset.humanml3d import MotionItem, load_split, read_statistics
 from diffusion.samplers import Sampling
-from domains.motion.denoiser import UNIT, Denoiser
+from domains.motion.denoiser import UNIT, Denoiser, new_denoiser
 from domains.motion.distances import MotionReference, MotionTable
 from domains.motion.evaluator.choice import motion_evaluator
 from domains.motion.evaluator.protocol import Evaluator
+from domains.motion.presets import CORRECTED, preset_named
 from eval.metrics.statistics import mean_interval
 from loop.rng import Stream
 from loop.rundir.files import prepare_file, write_bytes
+from model.clip_encoder import text_encoder_named
 from sample.models import load_model
 
 SHOWN = ("KID", "FID", "Recall", "Diversity", "Precision", "Coverage", "FID kinetic", "Phys-Err")
@@ -41,8 +43,8 @@ WAYS = (
 class Options:
     """Compare samplers on the same weights."""
 
-    model: Path
-    """folder of a finished generation or of weights"""
+    model: Path | None
+    """folder of a finished generation or of weights; None: a network that nothing has trained"""
     dataset: Path
     """data set in HumanML3D layout, whose test motions are the reference"""
     out: Path | None = None
@@ -55,6 +57,10 @@ class Options:
     """draws with each sampler"""
     samples: int = 128
     """motions a draw, at most one a test motion"""
+    frames: int | None = None
+    """longest motion to draw; default: the network's"""
+    preset: str = "0064"
+    """sizes of the network that nothing has trained"""
 
 
 def measured(
@@ -79,22 +85,27 @@ def table(options: Options) -> str:
         "trained", trained_on=options.dataset, cache=options.cache, preset=options.evaluator,
         root=Path(), captions=(), device=device,
     )  # fmt: skip
-    denoiser = load_model(options.model, device, guidance=1.0)
+    denoiser = _denoiser(options, device)
+    longest = min(options.frames or denoiser.max_frames, denoiser.max_frames) // UNIT * UNIT
 
-    def cut(items: Sequence[MotionItem]) -> MotionTable:
-        ends = [min(len(item.vectors), denoiser.max_frames) // UNIT * UNIT for item in items]
-        motions = [item.vectors[:end] for item, end in zip(items, ends, strict=True)]
-        return MotionTable.of(motions, [item.id for item in items], evaluator)
+    def cut(items: Sequence[MotionItem]) -> list[MotionItem]:
+        ends = [min(len(item.vectors) // UNIT * UNIT, longest) for item in items]
+        return [
+            replace(item, vectors=item.vectors[:end]) for item, end in zip(items, ends, strict=True)
+        ]
 
-    reference = MotionReference(cut(test.items))
-    items = test.items[: options.samples]
-    real = reference.values(cut(train.items))
+    def embedded(items: Sequence[MotionItem]) -> MotionTable:
+        motions, ids = [item.vectors for item in items], [item.id for item in items]
+        return MotionTable.of(motions, ids, evaluator)
+
+    reference = MotionReference(embedded(cut(test.items)))
+    items = cut(test.items[: options.samples])
+    real = reference.values(embedded(cut(train.items)))
     first: list[dict[str, float]] = []
     rows = [
-        f"# Samplers on {options.model}",
+        f"# Samplers on {options.model or f'the network of {options.preset}, not trained'}",
         "",
-        f"Written by `python -m benchmarks.samplers --model {options.model} --dataset "
-        f"{options.dataset} --out {options.out}`: {len(items)} motions a draw against "
+        f"Written by `{_command(options)}`: {len(items)} motions a draw against "
         f"{len(test.items)} test motions, {options.seeds} draws, guidance 1. Means, and below them "
         "the paired difference to the first row with its 95 % interval over the draws; * marks "
         "one that leaves out 0.",
@@ -115,6 +126,26 @@ def table(options: Options) -> str:
         rows += _rows(way, found, first, cost, denoiser.diffusion.steps)
         print(f"{rows[-2]}\n{rows[-1]}  ({time.process_time() - start:.0f} CPU s)", flush=True)
     return "\n".join([*rows, ""])
+
+
+def _denoiser(options: Options, device: torch.device) -> Denoiser:
+    if options.model is not None:
+        return load_model(options.model, device, guidance=1.0)
+    text = text_encoder_named("minilm", device)
+    statistics = read_statistics(options.dataset)
+    return new_denoiser(
+        preset_named(options.preset), CORRECTED, text, statistics, seed=0, device=device
+    )
+
+
+def _command(options: Options) -> str:
+    """Return the command that makes this table."""
+    command = "python -m benchmarks.samplers"
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value != field.default:
+            command += f" --{field.name} {value}"
+    return command
 
 
 def _cost(denoiser: Denoiser, items: Sequence[MotionItem]) -> float:

@@ -75,21 +75,26 @@ class Denoiser:
         """Draw one motion a caption: (F_i, 263) float32 at 20 fps, not normalised.
 
         F_i is `frames[i]` brought down to a multiple of `unit` that the network can draw. A motion
-        depends on its caption, its length and its place in the list, not on its batch. Finished
-        batches are kept in `scratch` for a repeated call.
+        depends on its caption, its length and its place in the list, not on its batch (up to
+        rounding). Finished batches are kept in `scratch` for a repeated call.
         """
         lengths = [min(count, self.max_frames) // unit * unit for count in frames]
         seeds = item_seeds(stream, len(captions))
-        motions: list[np.ndarray] = []
-        done = PartialResults(scratch, description)
+        order = sorted(range(len(captions)), key=lengths.__getitem__)  # batches need little padding
+        motions: dict[int, np.ndarray] = {}
+        done = PartialResults(scratch, f"{description}_by_length")
         with self._averaged_weights():
             for start in track(range(0, len(captions), SAMPLE_BATCH), description):
-                chosen = slice(start, start + SAMPLE_BATCH)
+                chosen = order[start : start + SAMPLE_BATCH]
                 if start not in done:
-                    drawn = self._sample_batch(captions[chosen], lengths[chosen], seeds[chosen])
+                    drawn = self._sample_batch(
+                        [captions[i] for i in chosen],
+                        [lengths[i] for i in chosen],
+                        [seeds[i] for i in chosen],
+                    )
                     done[start] = {f"{row:03d}": motion for row, motion in enumerate(drawn)}
-                motions += done[start].values()
-        return motions
+                motions |= zip(chosen, done[start].values(), strict=True)
+        return [motions[i] for i in range(len(captions))]
 
     def with_sampling(self, sampler: SamplerName | None, steps: int | None) -> Denoiser:
         """Return the same model drawn from in another way; None leaves what it has.
@@ -123,7 +128,9 @@ class Denoiser:
             *(part.to(self.device) for part in self._encoded(captions)),
             torch.as_tensor(lengths, device=self.device),
         )
-        shape = (len(captions), self.max_frames, MOTION_DIM)
+        # A network that sees the padding (published) draws other motions with less of it.
+        longest = max(lengths) if self.network.config.mask_padding else self.max_frames
+        shape = (len(captions), longest, MOTION_DIM)
         denoise = guided(self.network, condition, self.guidance)
         noise = ItemNoise(seeds, self.device)
         drawn = self.sampling.draw(self.diffusion, denoise, noise, shape)

@@ -123,6 +123,10 @@ def arms(datasets: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Evidence
         for kind in HEADLINE[:3]:
             yield EvidenceArm(first, seed, kind, mixing="replace")
             yield from (EvidenceArm(first, seed, kind, ratio=ratio) for ratio in RATIOS)
+        yield from (
+            EvidenceArm(first, seed, WITH_CORRECTION, mixing="replace", gamma=gamma)
+            for gamma in GAMMAS
+        )
     for change in CHANGES:
         yield from (EvidenceArm(first, seeds[0], kind, change=change) for kind in HEADLINE[:2])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from domains.motion.denoiser import betas
+from domains.motion.presets import CORRECTED
 from loop.presets import with_changes
 from loop.rng import Stream
 
@@ -26,6 +27,19 @@ def test_a_motion_does_not_depend_on_its_batch(make_denoiser, monkeypatch) -> No
     in_pairs = denoiser.sample(CAPTIONS, FRAMES, Stream(1), "draw")
     for first, second in zip(together, in_pairs, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+@pytest.mark.parametrize(("masked", "seen"), [(True, [8, 16, 16]), (False, [16, 16, 16])])
+def test_short_motions_are_drawn_together_without_the_padding_that_nothing_sees(
+    make_denoiser, monkeypatch, masked: bool, seen: list[int]
+) -> None:
+    """And the published network, which sees the padding, gets all of it."""
+    denoiser, widths = make_denoiser(replace(CORRECTED, mask_padding=masked)), []
+    monkeypatch.setattr("domains.motion.denoiser.SAMPLE_BATCH", 2)
+    single = denoiser.with_sampling("ddim", 1)
+    single.network.register_forward_hook(lambda _, given, __: widths.append(given[0].shape[1]))
+    single.sample(CAPTIONS, FRAMES, Stream(1), "draw")
+    assert widths == seen
 
 
 @pytest.mark.parametrize(("guidance", "rows"), [(1.0, 1), (2.5, 2)])
