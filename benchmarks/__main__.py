@@ -7,6 +7,7 @@ one thread. Ratios are of medians. Goals are those of the project's performance 
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import torch
 import tyro
 from torch.utils.flop_counter import FlopCounterMode
@@ -165,6 +167,32 @@ def correction_rows(turns: int) -> Iterator[Row]:
         yield Row(f"correction: {method}, {kind}", [], [spent], length, "s of motion", goal, note)
 
 
+def process_rows(turns: int) -> Iterator[Row]:
+    """Measure what motions cost by the number of processes that correct them together."""
+    from benchmarks.generation_cost import TEXTS
+    from sample.models import SHIPPED, load_model
+    from uhc.correct import correct_motions
+
+    def spent(motions: list[np.ndarray], processes: int) -> float:
+        before = os.times()
+        correct_motions(motions, workers=processes)
+        return sum(os.times()[:4]) - sum(before[:4])  # of this process and of those that ended
+
+    texts = list(TEXTS) * 8
+    drawn = load_model(SHIPPED, DEVICE, guidance=1.0).sample(
+        texts, [60] * len(texts), Stream(0), "draw"
+    )
+    correct_motions(drawn[:1], workers=1)  # compiles
+    for processes in (1, 2, 4, 8, 16):
+        start = spent([one[:8] for one in drawn[:processes]], processes) if processes > 1 else 0.0
+        rest = spent(drawn, processes) - start
+        note = f"besides {start / processes:.2g} s to start each of them" if start else ""
+        yield Row(
+            f"correction, processes: {processes}", [], [rest], 3 * len(drawn), "s of motion",
+            note=note,
+        )  # fmt: skip
+
+
 def loop_rows(turns: int) -> Iterator[Row]:
     """Measure the inner loops of the correction beside plain versions that give the same."""
     from benchmarks.correction import loops
@@ -227,6 +255,7 @@ PARTS: dict[str, Part] = {
     "mdm": mdm_rows,
     "geometry": geometry_rows,
     "correction": correction_rows,
+    "processes": process_rows,
     "loops": loop_rows,
     "film": film_rows,
     "scale": scale_rows,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,8 @@ from matplotlib.ticker import MaxNLocator
 
 from domains.gaussian.theory import border
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
-from results.markdown import over_seeds
 from results.motion.plan import GAMMAS, HEADLINE, RATIOS, EvidenceArm
-from results.motion.runs import HORIZON, Table, at, curves, last_common
+from results.motion.runs import HORIZON, Table, curves, last_common, late_means
 from results.motion.tables import FLOOR, TRAIN, shown
 from visualize.arms import OTHER_STYLES, STYLES
 from visualize.curves.figures import save_figure
@@ -27,6 +27,8 @@ COLOURS = {
     BASELINE: STYLES[BASELINE].color,
     "kinematic": OTHER_STYLES[0].color,
 }
+STRENGTH_COLOURS = (COLOURS["corrected"], OTHER_STYLES[1].color)
+"""Of gamma with and without real data."""
 PANELS = ("FID_test", "KID_test", "FID kinetic_test", "Recall_test", "Precision_test")
 
 
@@ -65,31 +67,37 @@ def _draw_arms(table: Table, dataset: str, mixing: str, stem: Path) -> list[Path
 
 
 def draw_response(table: Table, dataset: str, out: Path) -> list[Path]:
-    """Draw the last FID and recall over lambda and over gamma; returns the files."""
-    raw, full = (EvidenceArm(dataset, 0, kind) for kind in ("raw", "corrected"))
-    by_gamma = [(0.0, raw)]
-    by_gamma += [(g, EvidenceArm(dataset, 0, "corrected", gamma=g)) for g in GAMMAS]
-    by_gamma.append((math.inf, full))
+    """Draw late FID and recall over lambda and over gamma; returns the files."""
     by_ratio = {
         kind: [(r, EvidenceArm(dataset, 0, kind, ratio=r)) for r in sorted((*RATIOS, 1.0))]
         for kind in ("raw", "corrected")
     }
+    by_gamma = {mixing: _strengths(dataset, mixing) for mixing in ("latest", "replace")}
     figure = new_figure(4)
     panels = figure.subplots(1, 4)
     inside = {"raw": float(border(0)), "corrected": float(border(math.inf))}
+    drawn = False
     for axes, metric in zip(panels[:2], ("FID_test", "Recall_test"), strict=True):
         for kind, arms in by_ratio.items():
-            _draw_response(axes, table, arms, metric, COLOURS[kind], kind)
+            drawn |= _draw_response(axes, table, arms, metric, COLOURS[kind], kind)
         for kind, edge in inside.items():  # the theorem promises stability to the left of it
             axes.axvline(edge, color=COLOURS[kind], linestyle=":", label=f"border, {kind}")
         axes.set(title=f"{shown(metric)}, gamma = ∞ or 0", xlabel="lambda")
         axes.legend(frameon=False)
     for axes, metric in zip(panels[2:], ("FID_test", "Recall_test"), strict=True):
-        _draw_response(axes, table, by_gamma, metric, COLOURS["corrected"], "lambda = 1")
-        # lambda = 1 lies on the border at an infinite gamma, and beyond it at any other
-        axes.axvline(1.0, color=COLOURS["corrected"], linestyle=":", label="border")
+        for (mixing, arms), color in zip(by_gamma.items(), STRENGTH_COLOURS, strict=True):
+            drawn |= _draw_response(axes, table, arms, metric, color, mixing)
         axes.set(title=f"{shown(metric)}, lambda = 1", xlabel="gamma / (1 + gamma)")
-    return save_figure(figure, out / f"{dataset}_response") if panels[0].containers else []
+        if axes.lines:
+            axes.legend(frameon=False)
+    return save_figure(figure, out / f"{dataset}_response") if drawn else []
+
+
+def _strengths(dataset: str, mixing: str) -> list[tuple[float, EvidenceArm]]:
+    """Return gamma / (1 + gamma) and the arm of each strength: raw at 0, corrected at 1."""
+    full = EvidenceArm(dataset, 0, "corrected", mixing)
+    some = [(gamma / (1 + gamma), replace(full, gamma=gamma)) for gamma in GAMMAS]
+    return [(0.0, replace(full, kind="raw")), *some, (1.0, full)]
 
 
 def new_figure(panels: int) -> Figure:
@@ -136,13 +144,23 @@ def _draw_response(
     metric: str,
     color: str,
     label: str,
-) -> None:
+) -> bool:
+    """Draw the mean over later generations, of seeds that have all doses: each thin, and the mean.
+
+    Doses that nothing has run are left out; returns whether two or more are left.
+    """
     found = {dose: curves(table, arm, metric) for dose, arm in arms}
+    found = {dose: seeds for dose, seeds in found.items() if seeds}
     last = last_common(list(found.values()))
-    points = [(dose, over_seeds(at(curve, last))) for dose, curve in found.items()]
-    points = [(dose, value) for dose, value in points if value is not None and last]
-    if len(points) > 1:  # one dose is no response
-        strength = label.startswith("lambda")
-        x = [1.0 if math.isinf(d) else d / (1 + d) if strength else d for d, _ in points]
-        half = [v.high - v.value for _, v in points]
-        axes.errorbar(x, [v.value for _, v in points], half, color=color, marker="o", label=label)
+    values = {
+        dose: late_means(seeds, range(last // 2 + 1, last + 1)) for dose, seeds in found.items()
+    }
+    common = sorted(set.intersection(*map(set, values.values()))) if len(values) > 1 else []
+    if not common:  # one dose is no response
+        return False
+    each = np.array([[values[dose][seed] for dose in values] for seed in common])
+    for line in each:
+        axes.plot(list(values), line, color=color, linewidth=0.8, alpha=0.5)
+    name = f"{label} ({len(common)})"
+    axes.plot(list(values), each.mean(0), color=color, marker="o", label=name)
+    return True

@@ -142,6 +142,13 @@ def at(found: Mapping[int, Curve], generation: int) -> dict[int, float]:
     }
 
 
+def late_means(found: Mapping[int, Curve], generations: Sequence[int]) -> dict[int, float]:
+    """Return seed -> mean over generations, of the seeds that have them all."""
+    late = [at(found, generation) for generation in generations]
+    whole = set.intersection(*map(set, late)) if late else set[int]()
+    return {seed: sum(each[seed] for each in late) / len(late) for seed in sorted(whole)}
+
+
 def last_common(all_curves: Sequence[Mapping[int, Curve]]) -> int:
     """Return the generation, HORIZON at most, to read arms at; 0 without any.
 

@@ -10,7 +10,7 @@ from domains.motion.experiments import BASELINE, RAW
 from eval.metrics.statistics import Interval
 from results.markdown import markdown, minus, over_seeds, written
 from results.motion.plan import CONTROLS, HEADLINE, EvidenceArm
-from results.motion.runs import SECONDS, Curve, Table, at, curves, last_common
+from results.motion.runs import SECONDS, Curve, Table, at, curves, last_common, late_means
 
 DISTANCES = ("FID_test", "KID_test", "FID kinetic_test", "FID geometric_test")
 SHARES = ("Precision_test", "Recall_test", "Density_test", "Coverage_test")
@@ -119,10 +119,8 @@ def paired(
     table: Table, arm: EvidenceArm, other: EvidenceArm, metric: str, generations: Sequence[int]
 ) -> dict[int, float]:
     """Return seed -> mean difference, of the seeds that have all generations of both arms."""
-    one, two = (curves(table, each, metric) for each in (arm, other))
-    found = [minus(at(one, g), at(two, g)) for g in generations]
-    whole = set.intersection(*map(set, found)) if found else set[int]()
-    return {seed: sum(each[seed] for each in found) / len(found) for seed in whole}
+    one, two = (late_means(curves(table, each, metric), generations) for each in (arm, other))
+    return minus(one, two)
 
 
 COURSES: dict[str, Callable[[Curve], float]] = {

@@ -17,6 +17,7 @@ from domains.motion.training_loss import Losses, write_losses
 from loop.errors import CorruptFileError, MissingAssetError
 from loop.sweep.plan import Job, Request
 from results.motion.__main__ import main
+from results.motion.figures import draw_response
 from results.motion.plan import HEADLINE, LONG, EvidenceArm, plan
 from results.motion.runs import (
     HORIZON,
@@ -24,6 +25,7 @@ from results.motion.runs import (
     Table,
     curves,
     last_common,
+    late_means,
     read_runs,
     read_table,
     write_table,
@@ -94,6 +96,18 @@ def test_differences_are_means_over_the_later_half_of_the_generations() -> None:
     assert rows(differences(table, [CORRECTED], "raw"))["corrected latest 1"][:3] == [
         "1", "3 to 4", "-3.50"
     ]  # fmt: skip
+
+
+def test_a_response_is_drawn_of_two_doses_or_more_that_one_seed_has(tmp_path: Path) -> None:
+    table = table_of({(RAW, 0): [2, 9, 8], (RAW, 1): [2, 7, 6], (CORRECTED, 0): [2, 4, 3]})
+    assert late_means(curves(table, RAW, "FID_test"), range(1, 3)) == {0: 8.5, 1: 6.5}
+    assert late_means(curves(table, RAW, "FID_test"), range(2, 4)) == {}
+    assert (
+        draw_response(table_of({(RAW, 0): [2, 9], (CORRECTED, 1): [2, 9]}), "cmu_0064", tmp_path)
+        == []
+    )
+    drawn = draw_response(table, "cmu_0064", tmp_path)
+    assert [path.name for path in drawn] == [f"cmu_0064_response.{kind}" for kind in ("png", "pdf")]
 
 
 def test_arms_are_paired_with_those_of_their_own_mixing_and_lambda() -> None:
