@@ -2,12 +2,12 @@
 # Does physics correction keep the motion loop from collapsing? All arms and seeds of results/motion.
 #   bash exp_scripts/motion_evidence.sh BVH_DIR                       # days on two cores
 #   bash exp_scripts/motion_evidence.sh BVH_DIR --arms cmu_0064       # one data set
-#   bash exp_scripts/motion_evidence.sh BVH_DIR --tenth               # one seed, raw and corrected
+#   bash exp_scripts/motion_evidence.sh BVH_DIR --tenth               # one seed, raw and corrected: 10 minutes
 #   timeout --signal INT 60m bash exp_scripts/motion_evidence.sh BVH_DIR    # an hour of it
 # What matters most comes first. Stop it at any moment: the same command goes on where it was, and
 # `python -m results.motion` makes tables and figures of what is there. BVH_DIR holds CMU takes
-# (bash prepare/download_cmu.sh). --tenth leaves results/motion alone: look into
-# exp_outputs/motion_evidence_tenth.
+# (bash prepare/download_cmu.sh). --tenth starts from the generation 0 in weights/evidence, which all
+# others train, and leaves results/motion alone: look into exp_outputs/motion_evidence_tenth.
 . "$(dirname "$0")/environment.sh"
 case "${1:-}" in
   "" | -h | --help) sed -n '2,11s/^# \?//p' "$0"; exit ;;
@@ -15,14 +15,17 @@ esac
 bvh_dir=$1
 shift
 run=(python -m loop.sweep run motion_evidence --experiment results.motion.plan --seeds 0 1 2 3 4)
+trainer=()
 results=(python -m results.motion)
 sizes=(64 128)
 if [ "${1:-}" = --tenth ]; then
   shift
   out=exp_outputs/motion_evidence_tenth
-  run=(python -m loop.sweep run motion_evidence_tenth --experiment results.motion.plan --seeds 0
-    --arms cmu_0064 --only cmu_0064_seed_0_{generation_0,raw_latest_1,corrected_latest_1})
-  results=(python -m results.motion --root "$out" --out "$out" --seeds 0)
+  run=(python -m loop.sweep run motion_evidence_tenth --experiment results.motion.plan --seeds 5
+    --arms cmu_0064 --only cmu_0064_seed_5_{generation_0,raw_latest_1,corrected_latest_1})
+  case " $* " in *" -- "*) ;; *) trainer=(--) ;; esac # what follows it goes to the trainer
+  trainer+=(--generation_0_weights weights/evidence)
+  results=(python -m results.motion --root "$out" --out "$out" --seeds 5)
   sizes=(64)
 elif [ ! -f dataset/demo/train.txt ]; then
   python -m dataset.demo_clips --out dataset/demo
@@ -31,5 +34,5 @@ for size in "${sizes[@]}"; do
   folder=$(printf 'dataset/cmu_%04d' "$size")
   [ -f "$folder/train.txt" ] || python -m dataset.cmu --bvh_dir "$bvh_dir" --size "$size" --out "$folder"
 done
-"${run[@]}" "$@"
+"${run[@]}" "$@" "${trainer[@]}"
 "${results[@]}"
