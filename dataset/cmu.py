@@ -59,12 +59,13 @@ def build(
     split: Split = "windows",
     captions: Captions = "index",
     source: Path | str | None = None,
+    takes: Path | None = None,
 ) -> dict[str, int]:
     """Make the dataset; returns the number of items by split.
 
     `fps` takes the place of what the files, their length and their physics say about their rate;
     `source` is the folder or zip of HumanML3D's public files, or the JSON file of KIT-ML's
-    annotations.
+    annotations; `takes` lists those to read (`read_takes`).
 
     Raises:
         InvalidOptionError: `out` holds something else, too few subjects, or fewer training items
@@ -76,14 +77,14 @@ def build(
     out = Path(out)
     check_replaceable(out)
     files, rows = _rows(captions, source, split)
-    takes, report = _read_all(Path(bvh_dir), fps, up, rows)
-    plan = plan_takes(takes, split) if rows is None else plan_rows(takes, rows, files, split)
-    _complete(report, takes, plan)
+    reads, report = _read_all(Path(bvh_dir), fps, up, rows, takes)
+    plan = plan_takes(reads, split) if rows is None else plan_rows(reads, rows, files, split)
+    _complete(report, reads, plan)
     chosen = dict(plan.splits)
     if size != "max":
         chosen["train"] = sample_of(plan, int(size))
     moments, made = Moments(), []
-    for read, windows in zip(takes, plan.windows, strict=True):
+    for read, windows in zip(reads, plan.windows, strict=True):
         assert read.joints is not None
         for clip in clips_of(read.joints, windows):
             moments.add(clip.vectors)
@@ -121,7 +122,11 @@ def _rows(
 
 
 def _read_all(
-    bvh_dir: Path, fps: float | None, up: Axis, rows: Sequence[Row] | None
+    bvh_dir: Path,
+    fps: float | None,
+    up: Axis,
+    rows: Sequence[Row] | None,
+    only: Path | None,
 ) -> tuple[list[ReadTake], dict[str, dict]]:
     """Read the usable takes, and what is to be told of all."""
     wanted = None if rows is None else {row.take for row in rows}
@@ -132,7 +137,7 @@ def _read_all(
         return None if take.name in wanted else NO_ROW
 
     takes, report = [], {}
-    reading = read_takes(bvh_dir, fps, up, exclude, on_the_clock=wanted is not None)
+    reading = read_takes(bvh_dir, fps, up, exclude, on_the_clock=wanted is not None, only=only)
     for read in track(reading, "reading takes"):
         take, reason = read.take, read.reason
         entry: dict = {"description": take.description, "subject": take.subject}
@@ -196,6 +201,7 @@ def main(
     captions: Captions = "index",
     humanml3d: Path | None = None,
     kit: Path | None = None,
+    takes: Path | None = None,
 ) -> None:
     """Build a dataset in HumanML3D layout from CMU takes in BVH or ASF/AMC files.
 
@@ -210,8 +216,10 @@ def main(
         captions: made of CMU's keywords, or written by people: HumanML3D's or KIT-ML's.
         humanml3d: folder or zip with index.csv, texts.zip and the split lists.
         kit: JSON file of KIT-ML's annotations.
+        takes: file that lists the takes to read, a name a line; default: all that are there.
     """
-    build(bvh_dir, out, size, fps, up, split, captions, kit if captions == "kit" else humanml3d)
+    source = kit if captions == "kit" else humanml3d
+    build(bvh_dir, out, size, fps, up, split, captions, source, takes)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,7 @@ def read_takes(
     exclude: Callable[[Take], str | None] = reason_to_exclude,
     *,
     on_the_clock: bool = False,
+    only: Path | None = None,
 ) -> Iterator[ReadTake]:
     """Read every take of a folder in order of name, or the reason why it is left out.
 
@@ -80,12 +81,16 @@ def read_takes(
         on_the_clock: for parts of takes: frames at 20 fps lie where they lie in the capture as
             published, whatever the conversion put before it, and a take with a jump is not left
             out, but tells where; else the first frame is the first after the rest pose.
+        only: list of takes, a name a line; all others are passed over.
 
     Raises:
-        MissingAssetError: no motion file, no skeleton for one, or no index.
+        MissingAssetError: no motion file, no skeleton for one, or no index; a take of the list, or
+            the list itself, is not there.
         CorruptFileError: a file cannot be read.
     """
     paths = _motion_files(bvh_dir)
+    if only is not None:
+        paths = _listed(paths, bvh_dir, only)
     index = read_index(next(iter(sorted(bvh_dir.rglob(INDEX))), bvh_dir / INDEX))
     skeletons = {path.name.split(".")[0]: path for path in sorted(bvh_dir.rglob("*.asf*"))}
     read = lru_cache(maxsize=1)(read_asf)  # takes of a subject follow each other
@@ -105,6 +110,26 @@ def read_takes(
                 )
             skeleton = read(skeletons[subject])
         yield read_take(paths[name], take, fps, up, skeleton, on_the_clock=on_the_clock)
+
+
+def _listed(paths: dict[str, Path], bvh_dir: Path, only: Path) -> dict[str, Path]:
+    """Pick the takes of a list."""
+    try:
+        names = only.read_text().split()
+    except FileNotFoundError:
+        raise MissingAssetError(
+            "there is no such list of takes", path=only, expected="a name a line, such as 13_29"
+        ) from None
+    if missing := [name for name in names if name not in paths]:
+        raise MissingAssetError(
+            "takes of the list are missing",
+            path=bvh_dir,
+            found=f"{len(names) - len(missing)} of {len(names)}; not {', '.join(missing[:5])}",
+            expected=f"all takes of {only}",
+            remedy="bash prepare/download_cmu.sh fetches them; without --takes all that are there "
+            "are taken",
+        )
+    return {name: paths[name] for name in names}
 
 
 def _motion_files(bvh_dir: Path) -> dict[str, Path]:

@@ -32,7 +32,8 @@ elif [ ! -f dataset/demo/train.txt ]; then
 fi
 for size in "${sizes[@]}"; do
   folder=$(printf 'dataset/cmu_%04d' "$size")
-  [ -f "$folder/train.txt" ] || python -m dataset.cmu --bvh_dir "$bvh_dir" --size "$size" --out "$folder"
+  [ -f "$folder/train.txt" ] || python -m dataset.cmu --bvh_dir "$bvh_dir" \
+    --takes results/motion/takes.txt --size "$size" --out "$folder"
 done
 "${run[@]}" "$@" "${trainer[@]}"
 "${results[@]}"

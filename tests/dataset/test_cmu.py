@@ -168,6 +168,31 @@ def test_split_rule() -> None:
         assign_splits({1: "a", 2: "b"}, {1: 3, 2: 2})
 
 
+def test_a_list_of_takes_makes_the_same_of_any_folder_that_has_them(
+    bvh_dir: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for name in ("02_05.bvh.gz", "07_01.bvh.gz", "CMU-INDEX.txt"):
+        shutil.copy(bvh_dir / name, few)
+    listed = tmp_path / "takes.txt"
+    listed.write_text("02_05\n07_01\n")
+    made = [
+        build(folder, tmp_path / name, takes=takes)
+        for folder, name, takes in ((few, "alone", None), (bvh_dir, "listed", listed))
+    ]
+    assert made[0] == made[1]
+    alone, chosen = (load_split(tmp_path / name, "train").items for name in ("alone", "listed"))
+    assert [item.id for item in alone] == [item.id for item in chosen]
+    for one, other in zip(alone, chosen, strict=True):
+        np.testing.assert_array_equal(one.vectors, other.vectors)
+    listed.write_text("02_05\n99_99\n")
+    with pytest.raises(MissingAssetError, match="1 of 2; not 99_99"):
+        build(bvh_dir, tmp_path / "more", takes=listed)
+    with pytest.raises(MissingAssetError, match="no such list"):
+        build(bvh_dir, tmp_path / "more", takes=tmp_path / "nowhere.txt")
+
+
 def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError, match="no motion capture files"):
         list(read_takes(tmp_path))
