@@ -89,7 +89,7 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
     """
     check_loggers(arm.loggers)
     if arm.start_from is not None:
-        require_generation_0(arm.start_from, arm.start_remedy)
+        require_generation_0(arm.start_from, arm.start_remedy, arm.layout.name(0))
         check_compatible(arm.start_from, arm.settings, arm.model_settings)
     directory: RunDirectory[BatchT] = RunDirectory(
         arm.folder, arm.settings, arm.layout, arm.distributed, arm.later, arm.renamed

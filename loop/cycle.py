@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal
+from typing import Generic, Literal, get_args
 
 from loop.errors import InvalidOptionError
 from loop.interfaces import (
@@ -26,15 +26,17 @@ from loop.interfaces import (
     LargeFiles,
     Metrics,
     Mixture,
+    own_copy,
 )
 from loop.lazy import LazySequence
 from loop.mixing import ONLY_NEWEST, POLICIES, fresh_data, policy_named
-from loop.rng import Streams
+from loop.rng import Streams, check_seed
 from loop.rundir.arrays import with_array_codecs
 from loop.rundir.directory import Run, Work
 from loop.rundir.retention import Keep, keep_named
 from loop.strength import replaced_share, with_strength
 
+StartWeights = Literal["last", "scratch"]
 logger = logging.getLogger("scsc.loop")
 
 
@@ -62,7 +64,7 @@ class LoopSettings:
     generations: int
     ratio: float
     mixing: str = "latest"
-    start_weights: Literal["last", "scratch"] = "last"
+    start_weights: StartWeights = "last"
     keep: str = "all"
     keep_samples: str = "all"
     gamma: float = math.inf
@@ -77,6 +79,13 @@ class LoopSettings:
                 "the loop cannot run like this",
                 found=f"generations={self.generations}, ratio={self.ratio}",
                 expected="generations >= 0 and a finite ratio >= 0",
+            )
+        check_seed(self.seed)
+        if self.start_weights not in get_args(StartWeights):
+            raise InvalidOptionError(
+                "no such start of the weights of a generation",
+                found=self.start_weights,
+                expected=" | ".join(get_args(StartWeights)),
             )
 
 
@@ -99,10 +108,9 @@ def run_generations(
     """
     _check_reserve(domain, settings)
     domain = with_strength(with_array_codecs(domain), settings.gamma)
-    inherits_reset = getattr(type(domain.generator), "reset", None) is Generator[BatchT].reset
-    if settings.start_weights == "scratch" and inherits_reset:
-        domain.generator.remember_untrained()
     last = run.last()
+    if getattr(type(domain.generator), "reset", None) is Generator[BatchT].reset:
+        _be_untrained(domain.generator, settings, begins=last is None)
     if last is not None:
         prune_run(domain.large, settings, run, last)  # a killed process may have left it undone
     for generation in range(0 if last is None else last + 1, settings.generations + 1):
@@ -111,6 +119,25 @@ def run_generations(
         if report is not None:
             report(generation, metrics)
         prune_run(domain.large, settings, run, generation)
+
+
+def _be_untrained(generator: Generator[BatchT], settings: LoopSettings, begins: bool) -> None:
+    """Let a loop that begins train from what the generator was before any other loop took it.
+
+    One that cannot be copied serves a single loop that fine-tunes.
+
+    Raises:
+        InvalidOptionError: it cannot be copied, and has to become untrained again.
+    """
+    taken = vars(generator).get("_taken", False)
+    vars(generator)["_taken"] = True
+    try:
+        generator.remember_untrained()
+    except InvalidOptionError:
+        if settings.start_weights == "scratch" or (begins and taken):
+            raise
+    if begins and taken:
+        generator.reset()
 
 
 def _check_reserve(domain: Domain[BatchT], settings: LoopSettings) -> None:
@@ -194,7 +221,7 @@ def _synthesise_and_correct(
     corrected = work.once(
         "correct",
         lambda scratch: domain.correction.correct(
-            sampled, streams.at(generation, "correct"), scratch
+            own_copy(sampled), streams.at(generation, "correct"), scratch
         ),
         domain.corrections,
     )

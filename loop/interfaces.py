@@ -74,6 +74,11 @@ def join(first: BatchT, second: BatchT) -> BatchT:
     return cast(Any, first).join(second)
 
 
+def own_copy(batch: BatchT) -> BatchT:
+    """Return a copy of an array, which its taker may change; a batch of another class as it is."""
+    return cast(BatchT, batch.copy()) if isinstance(batch, np.ndarray) else batch
+
+
 @dataclass(frozen=True)
 class Corrected(Generic[BatchT]):
     """What a correction function returns.
@@ -156,8 +161,22 @@ class Generator(Protocol[BatchT]):
         ...
 
     def remember_untrained(self) -> None:
-        """Keep what `reset` goes back to; the loop calls it before generation 0 is trained."""
-        self._untrained = copy.deepcopy(vars(self))
+        """Keep what `reset` goes back to: what the generator is when a loop first takes it.
+
+        Raises:
+            InvalidOptionError: it cannot be copied.
+        """
+        if "_untrained" in vars(self):
+            return
+        try:
+            self._untrained = copy.deepcopy(vars(self))
+        except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise InvalidOptionError(
+                "the untrained generator cannot be copied, to train it from scratch again",
+                found=f"{type(self).__name__}: {error}",
+                expected="attributes that copy.deepcopy copies",
+                remedy="write a method reset() that makes the generator untrained",
+            ) from error
 
     def reset(self) -> None:
         """Become untrained again, as at `remember_untrained`."""
@@ -185,7 +204,10 @@ class Correction(Protocol[BatchT]):
     def correct(
         self, batch: BatchT, stream: Stream, scratch: Path | None = None
     ) -> Corrected[BatchT]:
-        """Correct every sample of `batch`; samples that cannot be corrected may be dropped."""
+        """Correct every sample of `batch`; samples that cannot be corrected may be dropped.
+
+        An array is a copy, which may be changed in place; batches of other classes may not.
+        """
         ...
 
 

@@ -29,6 +29,16 @@ class Streams:
         return np.random.SeedSequence(entropy=self.seed, spawn_key=key)
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that not everything that draws can take.
+
+    Raises:
+        InvalidOptionError: it is negative, or has more than 63 bits.
+    """
+    if not 0 <= seed < 2**63:
+        raise InvalidOptionError("not a seed", found=seed, expected="0 to 2^63 - 1")
+
+
 def generation_of(stream: Stream) -> int:
     """Return the generation that `Streams.at` made this stream for.
 

@@ -16,7 +16,16 @@ from typing import Any, Generic
 import numpy as np
 
 from loop.errors import InvalidOptionError, InvalidSamplesError
-from loop.interfaces import BatchT, Corrected, Correction, Domain, NoCorrection, join, take
+from loop.interfaces import (
+    BatchT,
+    Corrected,
+    Correction,
+    Domain,
+    NoCorrection,
+    join,
+    own_copy,
+    take,
+)
 from loop.rng import Stream
 
 REPLACED = "Replaced_correction"
@@ -81,7 +90,7 @@ class PartialCorrection(Generic[BatchT]):
         Raises:
             InvalidSamplesError: samples were dropped, and the correction does not say which.
         """
-        corrected = self._correction.correct(batch, stream, scratch)
+        corrected = self._correction.correct(own_copy(batch), stream, scratch)
         if self._share == 1.0:
             return corrected
         coins = np.random.default_rng(

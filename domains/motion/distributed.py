@@ -7,6 +7,7 @@ everything else is done by the first one while the others wait.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from collections.abc import Iterator
@@ -58,9 +59,7 @@ class TorchDistributed:
     def average_gradients(self, network: nn.Module) -> None:
         """Replace each gradient by its mean over all processes; called after every `backward`.
 
-        Not by `DistributedDataParallel`, which keeps its process group beyond
-        `destroy_process_group`: a gloo thread that still runs while the interpreter ends has
-        aborted a process whose work was done.
+        All in one message: the networks are small.
 
         Raises:
             JobFailedError: another process died.
@@ -95,6 +94,12 @@ def joined_processes() -> Iterator[TorchDistributed]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield TorchDistributed()
         return
+    # Functions in these modules have the group that there is at their import as a default argument.
+    # Imported later (by torch._dynamo, with the first optimiser) they would keep the group and its
+    # threads beyond `destroy_process_group`, and a gloo thread that still runs while the
+    # interpreter ends now and then aborts a process whose work is done.
+    for module in ("fsdp", "nn", "optim"):
+        importlib.import_module(f"torch.distributed.{module}")
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if torch.cuda.is_available():
         torch.cuda.set_device(local_rank)

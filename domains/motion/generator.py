@@ -269,7 +269,8 @@ def _optimizer_file(model: Path) -> Path:
             "what training needs to go on from this generation is missing",
             path=path,
             remedy="restore it. Arms run with --keep last let go of it when they are finished: "
-            "to make more generations, run the arm again with --keep every:N or all",
+            "to make more generations, move its folder away and run the arm again with "
+            "--keep every:N or all",
         )
     return path
 

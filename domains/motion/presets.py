@@ -12,11 +12,15 @@ from typing import Literal
 
 from diffusion import SamplerName
 from loop.errors import InvalidOptionError
-from loop.presets import Presets
+from loop.presets import Presets, check_ranges
 
 OnFailure = Literal["drop", "keep", "teleport"]
 NoiseSchedule = Literal["cosine", "linear"]
 EvaluationSplit = Literal["test", "val"]
+
+
+LARGE, BELOW_1 = 1e12, 1 - 1e-9
+FINITE = (-LARGE, LARGE)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,10 @@ class Protocol:
     keep_heading: bool = True
     sampler: SamplerName = "ddpm"
     sampling_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidOptionError where a number is out of range."""
+        check_ranges(self, guidance=FINITE, ema_decay=(0, BELOW_1), playback_rate=(1e-3, LARGE))
 
 
 FAITHFUL = Protocol(
@@ -151,6 +159,26 @@ class MotionPreset:
     evaluator: str = "paper"
     keep: str = "last"
     keep_samples: str = "every:10"
+
+    def __post_init__(self) -> None:
+        """Raise InvalidOptionError where a number is out of range."""
+        counts = ("generation_0_steps", "steps_per_generation", "layers", "heads", "ff_size",
+                  "latent_dim", "diffusion_steps", "batch_size", "eval_samples",
+                  "eval_repetitions")  # fmt: skip
+        rates = ("learning_rate", "generation_0_rate", "weight_decay", "lr_anneal_steps")
+        check_ranges(
+            self,
+            **dict.fromkeys(counts, (1, LARGE)),
+            **dict.fromkeys((*rates, "generations"), (0, LARGE)),
+            dropout=(0, BELOW_1),
+            condition_dropout=(0, 1),
+        )
+        if self.latent_dim % (2 * self.heads):
+            raise InvalidOptionError(
+                "the width of the network does not go into its heads",
+                found=f"latent_dim {self.latent_dim}, {self.heads} heads",
+                expected=f"a multiple of {2 * self.heads}",
+            )
 
     def steps_until(self, generation: int) -> int:
         """Count the optimiser steps that a model of this generation has behind it."""

@@ -26,7 +26,7 @@ from domains.motion.experiments import (
 from loop.cli import command
 from loop.errors import InvalidOptionError
 from loop.rundir import generation_0, layout
-from loop.rundir.layout import EVALUATION, FINETUNING
+from loop.rundir.layout import ARGUMENTS, EVALUATION, FINETUNING
 
 logger = logging.getLogger("scsc")
 
@@ -110,13 +110,18 @@ def arm_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) 
 def trainer_command(experiment: Experiment, arm: Arm, save_dir: Path | None = None) -> list[str]:
     """Return the command that makes an arm, or goes on with it.
 
+    An arm that has not begun is compared with generation 0, also where that was copied into it
+    (copy_generation_0.py, published); one without anything to compare with takes what it holds.
+
     Raises:
         MissingAssetError: there is no generation 0 to start from.
     """
-    line = arm_command(experiment, arm, save_dir)
+    line, folder = arm_command(experiment, arm, save_dir), save_dir or experiment.runs / arm.name
     if arm.name == GENERATION_0:
         return [*line, *experiment.generation_0_options()]
-    if ((save_dir or experiment.runs / arm.name) / GENERATION_0 / EVALUATION).is_file():
+    begun = (folder / ARGUMENTS).is_file()
+    comparable = (experiment.generation_0 / EVALUATION).is_file()
+    if (folder / GENERATION_0 / EVALUATION).is_file() and (begun or not comparable):
         return line
     require_generation_0(experiment)
     return [*line, "--start_from", str(experiment.generation_0)]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loop.errors import MissingAssetError, RunStateError
+from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
 from loop.rundir.files import make_folder, read_json, storage, sync_folder, sync_tree
 from loop.rundir.layout import ARGUMENTS, EVALUATION
 from loop.rundir.stage import PARTIAL
@@ -18,16 +18,27 @@ SHARED_BYTES = 2**20
 """Smaller files are copied, so that nobody who edits one by hand edits those of all arms."""
 
 
-def require_generation_0(generation_0: Path, remedy: str = "train generation 0 first") -> None:
+def require_generation_0(
+    generation_0: Path, remedy: str = "train generation 0 first", name: str | None = None
+) -> None:
     """Check that generation 0 is finished.
 
     Args:
         generation_0: its folder.
         remedy: what the error says to do.
+        name: what the folder has to be called; None: anything.
 
     Raises:
         MissingAssetError: it is not.
+        InvalidOptionError: it is another generation.
     """
+    if name is not None and generation_0.name != name:
+        raise InvalidOptionError(
+            "an arm starts from a generation 0, and this is none",
+            path=generation_0,
+            expected=f"a folder {name}",
+            remedy=f"--start_from {generation_0.parent / name}",
+        )
     if not (generation_0 / EVALUATION).is_file():
         raise MissingAssetError(
             "generation 0 is not finished", path=generation_0, expected=EVALUATION, remedy=remedy

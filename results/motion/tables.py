@@ -27,6 +27,9 @@ TRAIN = {name: name.replace("_test", " train_ground truth") for name in (*DISTAN
 SETS = (*DISTANCES, *SHARES, "Diversity_test", "Phys-Err_test", "Jitter_test")
 """What is shown of synthetic sets, under the names that it has for a model's draws."""
 FLOOR = {name: name.replace("_test", "_ground truth") for name in DISTANCES}
+FLOOR["FID_test"] = (
+    "FID halves_ground truth"  # the other is of samples as large as the comparison's
+)
 
 
 def title(arm: EvidenceArm) -> str:

@@ -10,7 +10,7 @@ from loop.cycle import LoopSettings, run_generations
 from loop.errors import InvalidOptionError, MissingAssetError, RunLockedError, RunStateError
 from loop.interfaces import NoCorrection
 from loop.rundir.directory import MemoryRun, RunDirectory
-from loop.rundir.generation_0 import copy_generation_0
+from loop.rundir.generation_0 import copy_generation_0, require_generation_0
 from tests.loop.toy import MeanModel, toy_domain
 
 SETTINGS = LoopSettings(seed=3, arm="arm", generations=4, ratio=0.5)
@@ -149,12 +149,28 @@ def test_hand_over_starts_an_arm_from_generation_0(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"generations": -1}, {"mixing": "blend"}, {"ratio": -0.5}, {"ratio": float("inf")}]
+    "wrong",
+    [
+        {"generations": -1},
+        {"mixing": "blend"},
+        {"ratio": -0.5},
+        {"ratio": float("inf")},
+        {"start_weights": "scrach"},
+        {"seed": -1},
+        {"seed": 2**63},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict) -> None:
     arguments = {"seed": 1, "arm": "a", "generations": 1, "ratio": 1.0} | wrong
     with pytest.raises(InvalidOptionError):
         LoopSettings(**arguments)
+
+
+def test_only_generation_0_is_a_start_and_nothing_is_copied_of_another(tmp_path: Path) -> None:
+    run(tmp_path / "zero", MeanModel(), LoopSettings(3, "zero", 2, 0.5))
+    with pytest.raises(InvalidOptionError, match=r"--start_from .*/generation_0"):
+        require_generation_0(tmp_path / "zero/generation_2", name="generation_0")
+    require_generation_0(tmp_path / "zero/generation_0", name="generation_0")
 
 
 def test_fresh_data_train_each_generation_on_real_numbers_it_never_saw() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from loop.errors import InvalidOptionError
 
 STRANGER = '''
 import numpy as np
@@ -45,6 +49,41 @@ class Rescale:
 
     def correct(self, batch, stream, scratch=None):
         return Corrected(batch / batch.std(axis=0), {"Scaled_correction": 1.0})
+
+
+
+class CentreInPlace:
+    """Changes the array that it is given."""
+
+    def correct(self, batch, stream, scratch=None):
+        batch -= batch.mean(axis=0)
+        return Corrected(batch)
+
+
+class Stepwise(Generator):
+    """Goes half of the way to the mean of its training set: what it was before matters."""
+
+    state = ("mean",)
+
+    def __init__(self, more=None):
+        self.mean, self.more = np.zeros(3), more
+
+    def fit(self, training_set, generation, stream, scratch):
+        self.mean = (self.mean + training_set.joined().mean(axis=0)) / 2
+
+    def synthesise(self, count, stream, scratch=None):
+        return self.mean + np.random.default_rng(stream).standard_normal((count, 3))
+
+
+class Means:
+    def evaluate(self, generator, sampled, corrected, stream, scratch=None):
+        means = {"mean": generator.mean, "sampled": 0 if sampled is None else sampled.mean()}
+        return {name: float(np.mean(value)) for name, value in means.items()}
+
+
+def Walk(generator, **parts):
+    real = 1 + np.random.default_rng(0).standard_normal((40, 3))
+    return Domain(real=real, generator=generator, evaluator=Means(), **parts)
 '''
 
 
@@ -73,6 +112,55 @@ def test_a_strangers_domain_runs_through_run_loop(
     kept = run_loop(theirs.MyDomain(), generations=4, folder=stranger / "run")
     again = run_loop(theirs.MyDomain(), generations=4, folder=stranger / "run")
     assert kept == again == run_loop(theirs.MyDomain(), generations=4)
+
+
+def test_a_correction_that_works_in_place_changes_no_sample_but_its_own(
+    stranger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(stranger)
+    from theirs import CentreInPlace, Stepwise, Walk  # pyright: ignore[reportMissingImports]
+
+    from scsc import run_loop
+
+    raw = run_loop(Walk(Stepwise()), generations=2)
+    weak, whole = (
+        run_loop(Walk(Stepwise(), correction=CentreInPlace()), 2, gamma=gamma)
+        for gamma in (0.0, math.inf)
+    )
+    assert weak[-1]["mean"] == raw[-1]["mean"]
+    assert abs(whole[1]["sampled"]) > 0.1 and whole[1]["sampled"] == raw[1]["sampled"]
+
+
+@pytest.mark.parametrize("start_weights", ["last", "scratch"])
+def test_a_domain_serves_any_number_of_loops_of_a_process(
+    stranger: Path, monkeypatch: pytest.MonkeyPatch, start_weights: str
+) -> None:
+    monkeypatch.syspath_prepend(stranger)
+    import theirs  # pyright: ignore[reportMissingImports]
+
+    from scsc import run_loop
+
+    domain = theirs.Walk(theirs.Stepwise())
+    whole = run_loop(theirs.Walk(theirs.Stepwise()), 3, start_weights=start_weights)
+    assert run_loop(domain, 3, start_weights=start_weights) == whole
+    assert run_loop(domain, 3, start_weights=start_weights) == whole
+    run_loop(domain, 1, folder=stranger / "run", start_weights=start_weights)
+    assert run_loop(domain, 3, folder=stranger / "run", start_weights=start_weights) == whole
+
+
+def test_a_generator_that_cannot_be_copied_serves_one_loop_that_fine_tunes(
+    stranger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(stranger)
+    import theirs  # pyright: ignore[reportMissingImports]
+
+    from scsc import run_loop
+
+    domain = theirs.Walk(theirs.Stepwise(more=threading.Lock()))
+    run_loop(domain, 1)
+    for words in ({}, {"start_weights": "scratch"}):
+        with pytest.raises(InvalidOptionError, match="write a method reset"):
+            run_loop(domain, 1, **words)
 
 
 def test_a_strangers_domain_and_correction_run_from_the_command_line(

@@ -145,6 +145,7 @@ import os, torch
 from domains.motion.distributed import joined_processes
 network = torch.nn.Linear(2, 1)
 with joined_processes() as distributed:
+    torch.optim.AdamW(network.parameters())  # imports much of torch
     network(torch.full((1, 2), distributed.rank + 1.0)).sum().backward()
     distributed.average_gradients(network)
 print(network.weight.grad.tolist(), len(os.listdir("/proc/self/task")))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from domains.motion.presets import CORRECTED, FAITHFUL, PRESETS, preset_named
@@ -41,6 +44,24 @@ def test_faithful_keeps_the_published_defects_and_the_default_none_of_them() -> 
     assert CORRECTED.on_failure == "drop" and CORRECTED.mask_padding
     assert not (CORRECTED.repeat_noise or CORRECTED.first_caption_only or CORRECTED.whole_epochs)
     assert FAITHFUL.whole_epochs
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lr_anneal_steps": -5}, "lr_anneal_steps -5"), ({"generation_0_steps": 0}, "from 1"),
+        ({"condition_dropout": 2.0}, "from 0 to 1"), ({"layers": 0}, "layers 0"),
+        ({"learning_rate": math.inf}, "learning_rate inf"),
+        ({"learning_rate": math.nan, "batch_size": 0}, "batch_size 0, learning_rate nan"),
+        ({"weight_decay": -1.0}, "weight_decay"), ({"latent_dim": 0}, "latent_dim 0"),
+        ({"latent_dim": 130}, "a multiple of 8"),
+    ],
+)  # fmt: skip
+def test_numbers_that_nothing_can_be_trained_with_are_refused(change: dict, said: str) -> None:
+    with pytest.raises(InvalidOptionError, match=said):
+        with_changes(preset_named("demo"), **change)
+    with pytest.raises(InvalidOptionError, match="guidance nan"):
+        replace(CORRECTED, guidance=math.nan)
 
 
 def test_names_and_changes() -> None:

@@ -88,6 +88,16 @@ def test_an_arm_that_has_its_generation_0_needs_no_other(project: Path) -> None:
         made("iterative_finetuning 2794 05")
 
 
+def test_an_arm_with_a_copied_generation_0_is_compared_until_it_has_begun(project: Path) -> None:
+    """copy_generation_0.py, published, copies it without its settings."""
+    arm = project / "exp_outputs/dataset_0064/baseline"
+    finish(arm / "generation_0")
+    start = "exp_outputs/dataset_0064/generation_0/generation_0"
+    assert options("baseline 0064")["--start_from"] == start
+    (arm / "args.json").write_text("{}")
+    assert "--start_from" not in options("baseline 0064")
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
