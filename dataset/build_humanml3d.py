@@ -46,7 +46,7 @@ from loop.errors import (
     ScscError,
 )
 from loop.progress import track
-from loop.rundir.files import make_folder, storage, write_bytes
+from loop.rundir.files import make_folder, read_json, storage, write_bytes
 from translation.humanml import vectors_to_joints
 from translation.layout import MARKER
 
@@ -54,6 +54,8 @@ CHECK_CLIP = "012314"
 """The clip whose vectors HumanML3D's repository holds, to compare with."""
 CHECK_M = 1e-3
 """Rounding of single precision stays below."""
+NOTE = "build.json"
+"""What a build was begun with, beside its finished rows."""
 FOLDERS = ("new_joint_vecs", "new_joints", "texts")
 _IN_FLIGHT = 4
 
@@ -91,7 +93,8 @@ def build(
 
     Raises:
         MissingAssetError: public files, or a body model.
-        InvalidOptionError: `out` holds something else, or was begun with other options.
+        InvalidOptionError: `out` holds something else, or was begun with other options or other
+            files.
         InvalidMotionError: no row could be made.
     """
     out = Path(out)
@@ -104,7 +107,7 @@ def build(
     files = PublicFiles(humanml3d)
     rows = files.rows()
     partial = out.with_name(f"{out.name}.partial")
-    _begin(partial, {"resample": resample})
+    _begin(partial, _begun_with(sources, humanml3d))
     failed = _missing_archives(rows, sources)
     left = [row for row in rows if row.clip not in failed and not _is_made(partial, row.clip)]
     logger.info("%d of %d rows are left to make", len(left), len(rows))
@@ -126,15 +129,40 @@ def _options(sources: Sources) -> dict[str, str]:
     return {key: str(value) for key, value in asdict(sources).items()}
 
 
+def _begun_with(sources: Sources, humanml3d: Path | str) -> dict[str, str]:
+    """Return what decides what a row becomes; without HumanAct12 its rows are not made at all."""
+    given = {"amass": sources.amass, "smplh": sources.smplh, "humanact12": sources.humanact12}
+    places = {**given, "humanml3d": Path(humanml3d)}
+    resolved = {name: str(path.resolve()) for name, path in places.items() if path is not None}
+    return {"resample": sources.resample, **resolved}
+
+
 def _begin(partial: Path, options: dict[str, str]) -> None:
-    note = partial / "build.json"
-    if note.is_file() and json.loads(note.read_text()) != options:
+    note = partial / NOTE
+    begun = read_json(note) if note.is_file() else {}
+    if not isinstance(begun, dict):
+        raise CorruptFileError(
+            "This is no record of a build.",
+            path=note,
+            found=json.dumps(begun)[:80],
+            expected=json.dumps(options),
+            remedy=f"rm -r {shlex.quote(str(partial))}, or choose another --out",
+        )
+    if any(options.get(name) != value for name, value in begun.items()):
         raise InvalidOptionError(
             "This build was begun with other options.",
             path=note,
-            found=note.read_text(),
+            found=json.dumps(begun),
             expected=json.dumps(options),
-            remedy=f"rm -r {shlex.quote(str(partial))}, or choose another --out",
+            remedy=f"rm -r {shlex.quote(str(partial))}, or choose another --out, or repeat the "
+            "command with the options that it was begun with",
+        )
+    if (partial / FOLDERS[0]).is_dir() and (added := sorted(options.keys() - begun.keys())):
+        logger.warning(
+            "%s was begun without a record of %s; from here on %s",
+            partial,
+            ", ".join(added),
+            ", ".join(f"{name} {options[name]}" for name in added),
         )
     for name in FOLDERS:
         make_folder(partial / name)
@@ -265,10 +293,10 @@ def _finish(
         (partial / "index.csv").write_bytes(files.content("index.csv"))
         marker = json.dumps({"made_by": "scsc", **origin}, indent=2)
         (partial / MARKER).write_text(marker + "\n")
-        (partial / "build.json").unlink()
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out)
+        (out / NOTE).unlink()  # until here an interrupted build knows what it was begun with
     logger.info("made %s: %s", out, ", ".join(f"{len(v)} {n}" for n, v in lists.items()))
 
 

@@ -235,6 +235,8 @@ def _is_current(out: Path, split: DemoSplit) -> bool:
         files = json.loads((out / "files.json").read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
+    if not isinstance(marker, dict):
+        return False
     made = marker.get("recipe"), marker.get("split")
     return made == (_recipe(), split) and files == _hashes(out)
 

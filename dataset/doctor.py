@@ -236,6 +236,10 @@ def _checksums(root: Path) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding("the list of checksums cannot be read", "files.json", str(error))
         return
+    if not isinstance(known, dict):
+        found = f"{str(known)[:80]} instead of {{name: checksum}}"
+        yield Finding("the list of checksums cannot be read", "files.json", found)
+        return
     for name, digest in known.items():
         path = root / name
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != digest:

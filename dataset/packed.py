@@ -113,10 +113,13 @@ def _files(folder: Path, suffix: str, prefix: str = "") -> Iterator[tuple[str, l
         return
     with entries:
         for entry in entries:
-            if entry.is_dir():
+            try:
+                folder_below, found = entry.is_dir(), entry.stat()
+            except OSError:  # a link to nothing or to itself, or removed meanwhile: as above
+                continue
+            if folder_below:
                 yield from _files(Path(entry.path), suffix, f"{prefix}{entry.name}/")
             elif entry.name.endswith(suffix):
-                found = entry.stat()
                 name = prefix + entry.name.removesuffix(suffix)
                 yield name, [found.st_size, found.st_mtime_ns]
 

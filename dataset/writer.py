@@ -43,7 +43,8 @@ class DatasetClip:
 def staged_folder(root: Path | str, made_from: Mapping[str, Any] | None = None) -> Iterator[Path]:
     """Yield a new, empty sibling folder that takes the place of `root` when the block ends well.
 
-    It gets a marker file holding `made_from`. When the block fails, `root` is as it was.
+    It gets a marker file holding `made_from`. When the block fails, or an interrupt comes between
+    the two renames after it, `root` is as it was.
 
     Raises:
         InvalidOptionError: `root` exists, is not empty, and none of our commands made it.
@@ -62,6 +63,8 @@ def staged_folder(root: Path | str, made_from: Mapping[str, Any] | None = None) 
                 root.rename(old)
             building.rename(root)
     finally:
+        if old.exists() and not root.exists():
+            old.rename(root)
         shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 

@@ -7,12 +7,13 @@
 # results/uhc. Stop it at any moment: the same command keeps what is made and goes on; after a change
 # of the correction give --again. `python -m results.uhc` makes the tables of what is there. BVH_DIR
 # holds CMU takes (bash prepare/download_cmu.sh).
-. "$(dirname "$0")/environment.sh"
 case "${1:-}" in
   "" | -h | --help) sed -n '2,9s/^# \?//p' "$0"; exit ;;
 esac
 bvh_dir=$1
+case $bvh_dir in /*) ;; *) bvh_dir=$PWD/$bvh_dir ;; esac # as it was typed, before the folder changes
 shift
+. "$(dirname "$0")/environment.sh"
 made=exp_outputs/correction_evidence
 if [ "${1:-}" = --again ]; then
   shift

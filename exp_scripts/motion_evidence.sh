@@ -8,12 +8,13 @@
 # `python -m results.motion` makes tables and figures of what is there. BVH_DIR holds CMU takes
 # (bash prepare/download_cmu.sh). --tenth starts from the generation 0 in weights/evidence, which all
 # others train, and leaves results/motion alone: look into exp_outputs/motion_evidence_tenth.
-. "$(dirname "$0")/environment.sh"
 case "${1:-}" in
   "" | -h | --help) sed -n '2,11s/^# \?//p' "$0"; exit ;;
 esac
 bvh_dir=$1
+case $bvh_dir in /*) ;; *) bvh_dir=$PWD/$bvh_dir ;; esac # as it was typed, before the folder changes
 shift
+. "$(dirname "$0")/environment.sh"
 run=(python -m loop.sweep run motion_evidence --experiment results.motion.plan --seeds 0 1 2 3 4)
 trainer=()
 results=(python -m results.motion)

@@ -6,6 +6,12 @@
 set -euo pipefail
 case "${1:-}" in -h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; exit ;; esac
 bash "$(dirname "$0")/../setup.sh"
+folders=()
+for word in "$@"; do # as they were typed, before the folder changes
+  if [ -d "$word" ]; then word=$(cd "$word" && pwd); fi
+  folders+=("$word")
+done
+set -- ${folders[@]+"${folders[@]}"}
 . "$(dirname "$0")/environment.sh"
 
 if [ $# -eq 0 ]; then

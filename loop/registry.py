@@ -53,8 +53,8 @@ class Registry:
         Raises:
             InvalidOptionError: it is neither; the message lists what there is.
         """
-        module, colon, attribute = name.partition(":")
-        if name not in self._entries and not (colon and module and attribute):
+        module, _, attribute = name.partition(":")
+        if name not in self._entries and not (attribute and is_module_name(module)):
             listed = [f"\n    {known}: {entry.help}" for known, entry in self._entries.items()]
             raise InvalidOptionError(
                 f"unknown {self.kind}",
@@ -79,9 +79,9 @@ class Registry:
         if entry is None and not {"", here} & set(sys.path):
             sys.path.insert(0, here)
         try:
-            return getattr(importlib.import_module(module), attribute)
+            imported = importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            if not is_missing(module, error):
                 raise  # an import inside that module failed: its own message says more
             raise InvalidOptionError(
                 f"the module of this {self.kind} was not found",
@@ -89,10 +89,22 @@ class Registry:
                 expected=f"a module {module}, importable from {here}",
                 remedy="start from the folder that holds it, or put that folder on PYTHONPATH",
             ) from error
+        try:
+            return getattr(imported, attribute)
         except AttributeError as error:
             raise InvalidOptionError(
                 f"the module {module} has no such {self.kind}", found=attribute
             ) from error
+
+
+def is_module_name(name: str) -> bool:
+    """Tell whether `name` can be imported as it is: not empty, and not relative as `.name` is."""
+    return all(name.split("."))
+
+
+def is_missing(module: str, error: ModuleNotFoundError) -> bool:
+    """Tell whether an import failed for want of `module` or its package, not of one it imports."""
+    return error.name is not None and f"{module}.".startswith(f"{error.name}.")
 
 
 def construct(target: Callable[..., Any], **offers: Any) -> Any:

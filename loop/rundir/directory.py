@@ -24,8 +24,9 @@ from loop.distributed import DistributedContext, SingleProcess
 from loop.errors import RunLockedError, RunStateError
 from loop.interfaces import BatchT, Codec, Corrected, Domain, Generator, LargeFiles, Metrics
 from loop.lazy import LazySequence
-from loop.rundir.files import Json, make_folder, read_json, remove_leftovers, storage, write_json
+from loop.rundir.files import Json, make_folder, remove_leftovers, storage, write_json
 from loop.rundir.layout import ARGUMENTS, EVALUATION, Layout
+from loop.rundir.read import read_settings
 from loop.rundir.retention import Keep, prune
 from loop.rundir.stage import PARTIAL, WORK, WorkFolder, needed, nothing_lost
 from loop.rundir.versions import record_versions
@@ -153,6 +154,7 @@ class RunDirectory(Generic[BatchT]):
 
         Raises:
             RunStateError: the folder holds a run with other settings.
+            CorruptFileError: its settings or versions cannot be read.
             StorageError: the folder cannot be written.
         """
         self.folder = folder
@@ -202,7 +204,7 @@ class RunDirectory(Generic[BatchT]):
                 )
             write_json(path, self._settings)
             return
-        stored = read_json(path)
+        stored = read_settings(self.folder)
         for old, new in self._renamed.items():
             if new not in stored and old in stored:
                 stored[new] = stored.pop(old)
@@ -238,7 +240,7 @@ class RunDirectory(Generic[BatchT]):
         """
         if not settings or not self._distributed.leads:
             return
-        added, stored = _as_json(settings), read_json(self.folder / ARGUMENTS)
+        added, stored = _as_json(settings), read_settings(self.folder)
         if any(name in stored for name in added):
             self._require_equal({name: stored.get(name) for name in added}, added)
             return

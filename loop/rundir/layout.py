@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from loop.errors import CorruptFileError
 from loop.interfaces import RESAMPLES, Metrics
@@ -112,6 +112,7 @@ class EvaluationFile:
     """Codec of a generation's metrics, which lie under `keys` in `eval_dict.json`.
 
     Lists of resamples are no figures to read: they get a file of their own, and `load` leaves them.
+    Numbers and arrays of numpy or torch are written as those of Python.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -121,12 +122,13 @@ class EvaluationFile:
         *outer, own = self._keys
         path = folder / EARLIER
         content: dict[str, object] = read_json(path) if path.is_file() else {}
-        content[own] = {key: item for key, item in value.items() if not key.endswith(RESAMPLES)}
+        plain = {key: _plain(item) for key, item in value.items()}
+        content[own] = {key: item for key, item in plain.items() if not key.endswith(RESAMPLES)}
         for key in reversed(outer):
             content = {key: content}
         resamples = {
             key.removesuffix(RESAMPLES): item
-            for key, item in value.items()
+            for key, item in plain.items()
             if key.endswith(RESAMPLES)
         }
         if resamples:
@@ -146,6 +148,13 @@ class EvaluationFile:
                 remedy="remove the folder of this generation and run the arm again",
             )
         return cast(Metrics, content)
+
+
+def _plain(value: Any) -> Any:
+    """Return a metric in terms of JSON: numbers and arrays of numpy or torch as those of Python."""
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in cast(Sequence[Any], value)]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def read_metrics(folder: Path) -> Metrics:

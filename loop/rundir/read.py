@@ -89,6 +89,10 @@ class ArmRecord:
             if isinstance(value, list):
                 ranks = [f"top-{k}" for k in range(1, len(value) + 1)]
                 names = ["low", "high"] if name.endswith(INTERVAL) else ranks
+                if len(names) != len(value):
+                    raise _not_a_metric(
+                        folder, "an interval has other than two bounds", name, value, "[low, high]"
+                    )
                 entries = {f"{name} {n}": entry for n, entry in zip(names, value, strict=True)}
             else:
                 entries = {} if value is None else {name: value}
@@ -98,13 +102,8 @@ class ArmRecord:
                     or isinstance(entry, bool)
                     or not math.isfinite(entry)
                 ):
-                    raise CorruptFileError(
-                        "a metric is not a number",
-                        path=folder / EVALUATION,
-                        found=f"{metric}: {entry!r}",
-                        expected="a finite number, or null",
-                        remedy="remove the folder of this generation and run the arm again",
-                    )
+                    expected = "a finite number, or null"
+                    raise _not_a_metric(folder, "a metric is not a number", metric, entry, expected)
                 found[metric] = float(entry)
         return found
 
@@ -193,7 +192,11 @@ def read_settings(arm: Path) -> dict[str, Any]:
     found: Json = read_json(arm / ARGUMENTS)
     if not isinstance(found, dict):
         raise CorruptFileError(
-            "not the settings of an arm", path=arm / ARGUMENTS, found=repr(found)[:80]
+            "not the settings of an arm",
+            path=arm / ARGUMENTS,
+            found=repr(found)[:80],
+            expected="{setting: value}",
+            remedy="restore the file, or move this folder away to start anew",
         )
     return found
 
@@ -202,6 +205,18 @@ def newest(arms: Iterable[ArmRecord]) -> tuple[ArmRecord, int] | None:
     """Find the generation that was finished last; None where no arm has any."""
     finished = ((arm, arm.last) for arm in arms if arm.last is not None)
     return max(finished, key=lambda pair: pair[0].finished_at(pair[1]), default=None)
+
+
+def _not_a_metric(
+    folder: Path, message: str, name: str, value: Json, expected: str
+) -> CorruptFileError:
+    return CorruptFileError(
+        message,
+        path=folder / EVALUATION,
+        found=f"{name}: {value!r}",
+        expected=expected,
+        remedy="remove the folder of this generation and run the arm again",
+    )
 
 
 def _work_number(name: str) -> int | None:

@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from loop.rundir.files import read_json, write_json
+from loop.errors import CorruptFileError
+from loop.rundir.files import Json, read_json, write_json
 
 VERSIONS = "versions.json"
 PROJECT = "scsc"
@@ -40,10 +41,25 @@ def record_versions(folder: Path, generation: int) -> None:
     Raises StorageError when the file cannot be written, CorruptFileError when it is damaged.
     """
     path = folder / VERSIONS
-    history: list[dict[str, Any]] = read_json(path) if path.exists() else []
+    history = _recorded(path) if path.exists() else []
     entry = {"first_generation": generation, **installed_versions()}
     if not history or entry != {**history[-1], "first_generation": generation}:
         write_json(path, [*history, entry])
+
+
+def _recorded(path: Path) -> list[dict[str, Json]]:
+    found: Json = read_json(path)
+    listed = found if isinstance(found, list) else [found]
+    entries = [entry for entry in listed if isinstance(entry, dict)]
+    if listed is not found or len(entries) < len(listed):
+        raise CorruptFileError(
+            "not the versions of a run",
+            path=path,
+            found=repr(found)[:80],
+            expected="[{name: version}, ...]",
+            remedy="restore the file, or remove it: no result depends on it",
+        )
+    return entries
 
 
 def _version(name: str) -> str | None:

@@ -142,8 +142,15 @@ def machine_for(
     """Describe this machine: slots for all GPUs, else all cores, but not more than are of use.
 
     Raises:
-        InvalidOptionError: it has not enough GPUs for the processes of one job.
+        InvalidOptionError: it has not enough GPUs for the processes of one job, or `slots` is less
+            than 1.
     """
+    if slots is not None and slots < 1:
+        raise InvalidOptionError(
+            "no arm could run",
+            found=f"--slots {slots}",
+            expected="1 or more; without --slots one on each GPU, else one on each core",
+        )
     cores = machine.cores()
     gpus = machine.gpus() if device != "cpu" else ()
     if device == "auto":
@@ -154,7 +161,7 @@ def machine_for(
             "not enough GPUs", found=f"{len(gpus)} for {processes} processes of one arm"
         )
     room = (len(gpus) or cores) // processes
-    return Machine(max(1, slots or min(widest, room)), cores, gpus, device, processes)
+    return Machine(slots or max(1, min(widest, room)), cores, gpus, device, processes)
 
 
 def _print_plan(plan: Plan, share_of: Callable[[int, int], Share], slots: int) -> None:

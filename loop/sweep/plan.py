@@ -13,8 +13,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from loop.errors import InvalidOptionError
+from loop.registry import is_missing, is_module_name
 from loop.rundir.layout import Layout
 
+SEEDS = 2**63
+"""There are as many seeds, from 0."""
 CORES, DEVICE = "{cores}", "{device}"
 """Words of a command that are filled in where the job runs: its share of the cores; cpu or cuda."""
 
@@ -48,6 +51,18 @@ class Request:
             )
         if self.processes < 1:
             raise InvalidOptionError("an arm needs a process", found=f"{self.processes}")
+        if wrong := [seed for seed in self.seeds if not 0 <= seed < SEEDS]:
+            raise InvalidOptionError(
+                "seeds have to be whole numbers of 63 bits",
+                found=f"--seeds {' '.join(map(str, wrong))}",
+                expected=f"0 to {SEEDS - 1}",
+            )
+        if self.generations is not None and self.generations < 0:
+            raise InvalidOptionError(
+                "an arm has no fewer generations than generation 0 alone",
+                found=f"--generations {self.generations}",
+                expected="0 or more; without --generations as many as the preset says",
+            )
 
     def with_usual_arms(self) -> Request:
         """Return this request, for an experiment that has no choice of arms.
@@ -162,14 +177,19 @@ def planner_of(experiment: str) -> Callable[[Request], Plan]:
     Raises:
         InvalidOptionError: there is no such module, or it has no plan.
     """
+    unknown = InvalidOptionError(
+        "no module of that name",
+        found=f"--experiment {experiment or repr(experiment)}",
+        expected="such as domains.motion.sweep",
+    )
+    if not is_module_name(experiment):
+        raise unknown
     try:
         module = importlib.import_module(experiment)
     except ModuleNotFoundError as error:
-        if error.name is None or not experiment.startswith(error.name):
+        if not is_missing(experiment, error):
             raise
-        raise InvalidOptionError(
-            "no module of that name", found=experiment, expected="such as domains.motion.sweep"
-        ) from error
+        raise unknown from error
     plan = getattr(module, "plan", None)
     if plan is None:
         raise InvalidOptionError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from dataset.cmu_captions import Take
 from dataset.cmu_takes import read_take
 from dataset.doctor import examine
 from dataset.humanml3d_takes import CUT_S
-from loop.errors import InvalidOptionError, MissingAssetError
+from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from tests.dataset.test_cmu_rows import texts_of
 from translation.amass import write_amass
 from translation.ik import solve_ik
@@ -244,3 +246,53 @@ def test_without_bodies_nothing_is_begun(world: World, tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError, match=r"get_smpl_data\.sh"):
         world.build(tmp_path / "out", smplh=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+SOURCES = {
+    "amass": "amass", "smplh": "smplh", "humanact12": "humanact12.zip", "humanml3d": "public"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_build_goes_on_only_with_the_files_that_it_was_begun_with(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def stopping(*_: object) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    kept, link, other = world.root / SOURCES[name], tmp_path / "link", tmp_path / "other"
+    link.symlink_to(kept)
+    copy = shutil.copytree if kept.is_dir() else shutil.copy
+    copy(kept, other)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "make", stopping)
+        for place in (kept, link):  # another name of the same files
+            with pytest.raises(KeyboardInterrupt):
+                world.build(tmp_path / "out", **{name: place})
+    with pytest.raises(InvalidOptionError, match="other options") as refused:
+        world.build(tmp_path / "out", **{name: other})
+    assert str(other) in str(refused.value.expected) and str(kept) in str(refused.value.found)
+    subprocess.run((refused.value.remedy or "").partition(", or")[0], shell=True, check=True)
+    assert set(world.build(tmp_path / "out", **{name: other})) == {"000005", "000006", "000007"}
+    assert not list(tmp_path.rglob("build.json"))
+
+
+def test_what_no_record_names_is_told_and_recorded(world: World, tmp_path: Path, caplog) -> None:
+    """Older versions recorded no places; rows of HumanAct12 are not made without its archive."""
+    partial = tmp_path / "out.partial"
+    partial.mkdir()
+    (partial / "build.json").write_text('{"resample": "published"}')
+    (partial / "new_joint_vecs").mkdir()
+    world.build(tmp_path / "out")
+    assert "without a record of amass, humanact12, humanml3d, smplh" in caplog.text
+    assert (tmp_path / "out/new_joints/000008.npy").is_file()
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{"])
+def test_a_damaged_record_of_a_build(world: World, tmp_path: Path, text: str) -> None:
+    partial = tmp_path / "out.partial"
+    partial.mkdir()
+    (partial / "build.json").write_text(text)
+    with pytest.raises(CorruptFileError) as damaged:
+        world.build(tmp_path / "out")
+    assert damaged.value.path == partial / "build.json" and damaged.value.remedy

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +210,51 @@ def test_any_wheel_with_the_right_files_serves(deepmimic_source: Path, tmp_path:
         for kept, member in demo_source.FILES.items():
             archive.write(deepmimic_source / kept, member)
     assert build(tmp_path / "demo", wheel)["train"] >= 64
+
+
+def test_a_marker_that_is_none_is_damage_too(demo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    shutil.copytree(demo, out)
+    (out / "dataset.json").write_text("[]")
+    build(out)
+    assert json.loads((out / "dataset.json").read_text())["made_by"] == "scsc"
+
+
+def packed_wheel(path: Path) -> bytes:
+    """A wheel with the members that we keep, in which the first one is large enough to spoil."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member in demo_source.FILES.values():
+            archive.writestr(member, np.random.default_rng(0).bytes(500).hex())
+    return path.read_bytes()
+
+
+def spoiled(data: bytes, *, local: int = -1, central: int = -1, put: bytes = b"") -> bytes:
+    """Put bytes at an offset of the first local header, or of every entry of the directory."""
+    changed = bytearray(data)
+    if local >= 0:
+        changed[local : local + len(put)] = put
+    place = changed.find(b"PK\x01\x02") if central >= 0 else -1
+    while place >= 0:
+        changed[place + central : place + central + len(put)] = put
+        place = changed.find(b"PK\x01\x02", place + 1)
+    return bytes(changed)
+
+
+MEMBER = next(iter(demo_source.FILES.values()))
+WHEELS = {  # offsets as in the ZIP specification (APPNOTE 4.3.7, 4.3.12 and 4.3.16)
+    zlib.error: lambda d: spoiled(d, local=30 + len(MEMBER), put=b"\xff" * 40),
+    NotImplementedError: lambda d: spoiled(d, central=10, put=b"\x63\x00"),
+    EOFError: lambda d: spoiled(d, central=10, put=bytes(10) + b"\xff\xff\xff\x0f" * 2),
+    RuntimeError: lambda d: spoiled(d, central=8, put=b"\x01\x00"),
+    OSError: lambda d: d[:-6] + (2**31).to_bytes(4, "little") + d[-2:],
+    zipfile.BadZipFile: lambda d: d[:-50],
+}
+
+
+@pytest.mark.parametrize("kind", WHEELS)
+def test_a_damaged_wheel_of_another_name_is_reported(tmp_path: Path, kind: type[Exception]) -> None:
+    wheel = tmp_path / "renamed.whl"
+    wheel.write_bytes(WHEELS[kind](packed_wheel(wheel)))
+    with pytest.raises(CorruptFileError, match=r"no pybullet 3\.2\.7 wheel") as error:
+        demo_source.read_wheel(wheel)
+    assert type(error.value.__cause__) is kind

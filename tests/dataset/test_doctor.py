@@ -159,3 +159,10 @@ def test_exit_status_and_table(demo: Path, copy: Path, capsys: pytest.CaptureFix
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(MissingAssetError):
         examine(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", '["a"]'])
+def test_checksums_that_are_none_are_a_fault(copy: Path, text: str) -> None:
+    (copy / "files.json").write_text(text)
+    kinds = {finding.kind for finding in examine(copy) if finding.fault}
+    assert kinds == {"the list of checksums cannot be read"}

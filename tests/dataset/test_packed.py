@@ -11,7 +11,7 @@ import pytest
 import dataset.humanml3d
 from dataset.humanml3d import MotionSet, load_split
 from dataset.packed import NAME, open_packed
-from loop.errors import CorruptFileError
+from loop.errors import CorruptFileError, MissingAssetError
 
 CLIPS = {"000000": 50, "folder/M000001": 60, "000002": 45, "000003": 41}
 TEXT = "he walks#he/PRON walk/VERB#0.0#0.0\nhe waits#he/PRON wait/VERB#0.2#2.3\n"
@@ -92,3 +92,25 @@ def test_where_nothing_can_be_written_the_files_are_read(packed, data: Path, mon
 
 def _refuses(path: Path) -> None:
     raise PermissionError(13, "read-only", str(path))
+
+
+@pytest.mark.parametrize("target", ["gone", "unlisted"])
+@pytest.mark.parametrize("name", ["new_joint_vecs/unlisted", "texts/unlisted"])
+def test_a_dangling_link_that_no_list_names_is_passed_over(
+    packed, data: Path, name: str, target: str
+) -> None:
+    plain = load_split(data, "train")
+    suffix = ".npy" if "vecs" in name else ".txt"
+    (data / f"{name}{suffix}").symlink_to(f"{target}{suffix}")
+    assert_same(load_split(data, "train"), plain)
+    assert_same(packed(), plain)
+
+
+def test_a_listed_dangling_link_is_a_missing_motion(packed, data: Path, tmp_path: Path) -> None:
+    path = data / "new_joint_vecs" / "000002.npy"
+    path.unlink()
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(MissingAssetError, match="000002"):
+        packed()
+    left = packed(skip_damaged=True)
+    assert {item.id for item in left.items} == CLIPS.keys() - {"000002"}

@@ -122,3 +122,21 @@ def test_bad_vectors_are_not_written(tmp_path: Path, value: float) -> None:
     with pytest.raises(InvalidMotionError):
         write_dataset(tmp_path / "set", [clip], {"train": [clip.id]})
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_between_the_renames_leaves_the_old_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(tmp_path / "set", make_clips(), SPLITS)
+    rename = Path.rename
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if path.name.endswith(".new"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path / "set", make_clips(2), {"train": ["000000"], "test": ["000001"]})
+    assert len(list((tmp_path / "set/texts").iterdir())) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]

@@ -26,6 +26,10 @@ def test_names_and_own_parts_are_found(tmp_path: Path, monkeypatch: pytest.Monke
         ("loop.mixing:no_such_policy", "no_such_policy"),
         (":x", "module:Name"),
         ("loop.mixing:", "module:Name"),
+        (".mixing:latest", "module:Name"),
+        ("..mixing:latest", "module:Name"),
+        (".:latest", "module:Name"),
+        ("loop..mixing:latest", "module:Name"),
     ],
 )
 def test_a_wrong_name_gets_the_list(name: str, said: str) -> None:
@@ -40,6 +44,15 @@ def test_a_module_that_cannot_import_says_so_itself(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_here"):
         POLICIES.resolve("half_a_policy:x")
+
+
+def test_an_error_inside_a_module_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old_policy.py").write_text("import math\nmath.no_such_function\nx = 1\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AttributeError, match="no_such_function"):
+        POLICIES.resolve("old_policy:x")
 
 
 def test_a_constructor_gets_what_it_names() -> None:

@@ -30,8 +30,8 @@ from domains.motion.evaluator.training import (
 )
 from eval.metrics.floors import floor_by_resampling
 from eval.metrics.matching import match
+from loop.cli import command
 from loop.errors import CorruptFileError
-from loop.progress import setup_logging
 from loop.rundir.files import make_folder
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.motion_evaluator import MotionEvaluator
@@ -236,6 +236,7 @@ def _fingerprint(
     return digest.hexdigest()
 
 
+@command()
 def main(data_dir: Path, out: Path, preset: str = "demo", seed: int = SEED) -> None:
     """Train the text-motion evaluator of a dataset, or find that it is trained already.
 
@@ -245,7 +246,6 @@ def main(data_dir: Path, out: Path, preset: str = "demo", seed: int = SEED) -> N
         preset: demo, cmu or paper.
         seed: fixes everything.
     """
-    setup_logging()
     evaluator = train_or_load_evaluator(data_dir, out, preset, seed)
     logger.info("held-out report: %s", evaluator.report)
 

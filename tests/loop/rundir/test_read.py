@@ -105,3 +105,12 @@ def test_metrics_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     evaluation_file(tmp_path / "baseline", 0).write_text(text)
     with pytest.raises(CorruptFileError):
         read_arm(tmp_path / "baseline").metrics(0)
+
+
+@pytest.mark.parametrize("bounds", ["[]", "[1]", "[1, 2, 3]"])
+def test_an_interval_has_two_bounds(tmp_path: Path, bounds: str) -> None:
+    text = f'{{"m.pt": {{"FID": 2, "FID interval": {bounds}}}}}'
+    evaluation_file(tmp_path / "baseline", 0).write_text(text)
+    with pytest.raises(CorruptFileError, match="FID interval") as damaged:
+        read_arm(tmp_path / "baseline").metrics(0)
+    assert damaged.value.expected == "[low, high]"

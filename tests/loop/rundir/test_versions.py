@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loop.errors import CorruptFileError
 from loop.rundir import versions
 from loop.rundir.directory import RunDirectory
 from loop.rundir.versions import installed_versions, record_versions
@@ -58,3 +59,15 @@ def test_without_git_and_installation_there_is_still_a_record(
         assert (entry["scsc"], entry["packages"]) == ("unknown", {})
     finally:
         installed_versions.cache_clear()
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "null", "3", "[3]", '[{"python": "3"}, null]'])
+def test_a_record_that_is_none_is_reported_and_may_be_removed(tmp_path: Path, text: str) -> None:
+    (tmp_path / "versions.json").write_text(text)
+    with pytest.raises(CorruptFileError, match="not the versions") as damaged:
+        record_versions(tmp_path, 0)
+    assert damaged.value.path == tmp_path / "versions.json"
+    assert "remove it" in (damaged.value.remedy or "")
+    (tmp_path / "versions.json").unlink()
+    record_versions(tmp_path, 0)
+    assert len(entries(tmp_path)) == 1

@@ -96,6 +96,25 @@ def test_slots_follow_the_gpus(tell: Sweep, monkeypatch: pytest.MonkeyPatch) -> 
     assert "2 for 3 processes" in refused
 
 
+@pytest.mark.parametrize("slots", ["0", "-3"])
+def test_less_than_one_slot_is_refused(tell: Sweep, tmp_path: Path, slots: str) -> None:
+    for verb in (["run"], ["run", "--dry-run"], ["status"]):
+        assert f"found: --slots {slots}\n" in tell(*verb, "--slots", slots, code=1)
+    assert not (tmp_path / "toys").exists()
+
+
+@pytest.mark.parametrize("option", ["--seeds -1", "--generations -1"])
+def test_numbers_below_zero_are_refused(tell: Sweep, tmp_path: Path, option: str) -> None:
+    for verb in ("run", "status", "names"):
+        assert f"found: {option}\n" in tell(verb, *option.split(), code=1)
+    assert not (tmp_path / "toys").exists()
+
+
+def test_an_experiment_without_a_name_is_refused(tell: Sweep) -> None:
+    for name in ("", ".x"):
+        assert "no module of that name" in tell("names", "--experiment", name, code=1)
+
+
 def test_stopped_and_repeated_it_ends_with_the_same_bytes_and_status_tells(
     tell: Sweep, started: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

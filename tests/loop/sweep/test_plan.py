@@ -39,6 +39,19 @@ def test_seeds_must_differ() -> None:
             Request("0064", seeds)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_seeds_have_63_bits(seed: int) -> None:
+    with pytest.raises(InvalidOptionError, match=f"--seeds {seed}\n"):
+        Request("0064", (42, seed))
+    assert Request("0064", (0, 2**63 - 1)).seeds[1] > 2**62
+
+
+def test_generation_0_is_the_least() -> None:
+    with pytest.raises(InvalidOptionError, match="--generations -1\n"):
+        Request("0064", generations=-1)
+    assert Request("0064", generations=0).generations == 0
+
+
 def test_an_experiment_is_a_module_with_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("cakes")
     monkeypatch.setitem(sys.modules, "cakes", module)
@@ -46,14 +59,16 @@ def test_an_experiment_is_a_module_with_a_plan(monkeypatch: pytest.MonkeyPatch) 
         planner_of("cakes")
     module.plan = lambda request: Plan(Path(request.name), ())  # type: ignore[attr-defined]
     assert planner_of("cakes")(Request("here")).folder == Path("here")
-    with pytest.raises(InvalidOptionError, match="no module"):
-        planner_of("train.no_such_thing")
+    for name in ("train.no_such_thing", "", ".cakes", "..cakes", "cakes."):
+        with pytest.raises(InvalidOptionError, match="no module"):
+            planner_of(name)
 
 
 def test_a_module_that_lacks_something_is_no_missing_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "needy.py").write_text("import surely_not_installed")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="surely_not_installed"):
-        planner_of("needy")
+    for name, lacks in (("needy", "surely_not_installed"), ("needy_too", "needy_")):
+        (tmp_path / f"{name}.py").write_text(f"import {lacks}")
+        with pytest.raises(ModuleNotFoundError, match=lacks):
+            planner_of(name)

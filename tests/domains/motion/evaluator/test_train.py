@@ -27,6 +27,7 @@ from loop.errors import CorruptFileError, InvalidMotionError, InvalidOptionError
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.motion_evaluator import MotionEvaluator
 from model.seeding import seeded
+from tests.commands import typed
 from tests.dataset.writing import write_dataset
 
 ACTIONS = ("waves slowly", "waves quickly", "leans over")
@@ -306,3 +307,10 @@ def test_a_truncated_file_is_named(data: Path, out: Path, tmp_path: Path) -> Non
 def test_an_unknown_preset_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="demo"):
         train(data, tmp_path, "huge")
+
+
+def test_the_command_says_in_words_what_is_missing(tmp_path: Path, repository: Path) -> None:
+    options = ("--data_dir", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
+    done = typed(repository, "-m", "domains.motion.evaluator.train", *options)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and f"path: {tmp_path / 'none'}" in said and "Traceback" not in said
