@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import platform
 import re
 import subprocess
@@ -12,6 +14,8 @@ from typing import Any
 
 from loop.errors import CorruptFileError
 from loop.rundir.files import Json, read_json, write_json
+
+logger = logging.getLogger("scsc.loop")
 
 VERSIONS = "versions.json"
 PROJECT = "scsc"
@@ -29,6 +33,7 @@ def installed_versions() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         PROJECT: _commit() or _version(PROJECT) or "unknown",
         "packages": {name: version for name, version in found.items() if version},
     }
@@ -37,12 +42,19 @@ def installed_versions() -> dict[str, Any]:
 def record_versions(folder: Path, generation: int) -> None:
     """Note in versions.json of a run what software works on it from `generation` on.
 
-    One entry for each set of versions, so that a run that was resumed with others shows it.
+    One entry for each set of versions, so that a run that was resumed with others shows it; another
+    number of threads is also said, because sums are then rounded differently.
     Raises StorageError when the file cannot be written, CorruptFileError when it is damaged.
     """
     path = folder / VERSIONS
     history = _recorded(path) if path.exists() else []
-    entry = {"first_generation": generation, **installed_versions()}
+    entry: dict[str, Json] = {"first_generation": generation, **installed_versions()}
+    before = history[-1].get("threads") if history else None
+    if before not in (None, entry["threads"]):
+        logger.warning(
+            "%s goes on with OMP_NUM_THREADS %s, it began with %s: last digits may differ",
+            folder, entry["threads"], before,
+        )  # fmt: skip
     if not history or entry != {**history[-1], "first_generation": generation}:
         write_json(path, [*history, entry])
 

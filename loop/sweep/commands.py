@@ -32,6 +32,24 @@ from loop.sweep.status import progress_of
 from loop.sweep.status_table import tables
 
 logger = logging.getLogger("scsc.loop")
+LAST = "--num_generations"
+"""How trainers call `--generations`."""
+
+
+def _last_generation(asked: int | None, extra: Sequence[str]) -> tuple[int | None, tuple[str, ...]]:
+    """Take --num_generations out of the options for every arm: generation 0 has none after it."""
+    words = [part for word in extra for part in word.split("=", word.startswith(LAST + "="))]
+    if LAST not in words:
+        return asked, tuple(extra)
+    place = words.index(LAST)
+    said = "".join(words[place + 1 : place + 2])
+    if not said.isdigit() or asked not in (None, int(said)):
+        raise InvalidOptionError(
+            "not the last generation of these arms",
+            found=f"{LAST} {said}" + f" behind --generations {asked}" * (asked is not None),
+            expected="one number from 0",
+        )
+    return int(said), (*words[:place], *words[place + 2 :])
 
 
 @dataclass(frozen=True)
@@ -55,9 +73,14 @@ class Names:
     """processes that make one arm together (torchrun), with a GPU each where there are GPUs"""
 
     def plan(self, extra: Sequence[str] = ()) -> Plan:
-        """Plan the experiment, with options for every arm."""
-        given = (self.name, self.seeds, self.preset, self.generations, self.processes)
-        plan = planner_of(self.experiment)(Request(*given, tuple(extra), self.arms))
+        """Plan the experiment, with options for every arm.
+
+        Raises:
+            InvalidOptionError: no such experiment, or numbers that nothing can be planned with.
+        """
+        generations, others = _last_generation(self.generations, extra)
+        given = (self.name, self.seeds, self.preset, generations, self.processes)
+        plan = planner_of(self.experiment)(Request(*given, others, self.arms))
         return replace(plan, status=self.status())
 
     def status(self) -> str:

@@ -43,6 +43,17 @@ def test_a_run_records_them_once_and_again_when_they_change(
     assert entries(tmp_path) == [first, {"first_generation": 1, **changed}]
 
 
+def test_another_number_of_threads_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for threads in ("1", "2"):
+        changed = installed_versions() | {"threads": threads}
+        monkeypatch.setattr(versions, "installed_versions", lambda now=changed: now)
+        record_versions(tmp_path, 0)
+    assert "goes on with OMP_NUM_THREADS 2, it began with 1" in caplog.text
+    assert [entry["threads"] for entry in entries(tmp_path)] == ["1", "2"]
+
+
 def test_without_git_and_installation_there_is_still_a_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from loop.errors import InvalidOptionError
 from loop.sweep import commands as sweep
 
 Sweep = Callable[..., str]
@@ -108,6 +109,19 @@ def test_numbers_below_zero_are_refused(tell: Sweep, tmp_path: Path, option: str
     for verb in ("run", "status", "names"):
         assert f"found: {option}\n" in tell(verb, *option.split(), code=1)
     assert not (tmp_path / "toys").exists()
+
+
+def test_the_trainers_word_for_the_last_generation_plans_all_arms() -> None:
+    """And generation 0, which has none after it, keeps its own."""
+    assert sweep._last_generation(None, ("--lr", "1")) == (None, ("--lr", "1"))
+    for words in (("--num_generations", "3"), ("--num_generations=3",)):
+        assert sweep._last_generation(None, ("--seed", "1", *words, "--lr", "2")) == (
+            3, ("--seed", "1", "--lr", "2")
+        )  # fmt: skip
+        assert sweep._last_generation(3, words) == (3, ())
+    for asked, words in ((2, ("--num_generations", "3")), (None, ("--num_generations",))):
+        with pytest.raises(InvalidOptionError, match="one number"):
+            sweep._last_generation(asked, words)
 
 
 def test_an_experiment_without_a_name_is_refused(tell: Sweep) -> None:
