@@ -14,10 +14,9 @@ from pathlib import Path
 
 from loop.errors import InvalidOptionError
 from loop.registry import is_missing, is_module_name
+from loop.rng import check_seed
 from loop.rundir.layout import Layout
 
-SEEDS = 2**63
-"""There are as many seeds, from 0."""
 CORES, DEVICE = "{cores}", "{device}"
 """Words of a command that are filled in where the job runs: its share of the cores; cpu or cuda."""
 
@@ -51,12 +50,8 @@ class Request:
             )
         if self.processes < 1:
             raise InvalidOptionError("an arm needs a process", found=f"{self.processes}")
-        if wrong := [seed for seed in self.seeds if not 0 <= seed < SEEDS]:
-            raise InvalidOptionError(
-                "seeds have to be whole numbers of 63 bits",
-                found=f"--seeds {' '.join(map(str, wrong))}",
-                expected=f"0 to {SEEDS - 1}",
-            )
+        for seed in self.seeds:
+            check_seed(seed)
         if self.generations is not None and self.generations < 0:
             raise InvalidOptionError(
                 "an arm has no fewer generations than generation 0 alone",

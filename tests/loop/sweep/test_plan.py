@@ -41,7 +41,7 @@ def test_seeds_must_differ() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_seeds_have_63_bits(seed: int) -> None:
-    with pytest.raises(InvalidOptionError, match=f"--seeds {seed}\n"):
+    with pytest.raises(InvalidOptionError, match=f"not a seed\n  found: {seed}\n"):
         Request("0064", (42, seed))
     assert Request("0064", (0, 2**63 - 1)).seeds[1] > 2**62
 
