@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Does physics correction keep the motion loop from collapsing? All arms and seeds of results/motion.
-#   bash exp_scripts/motion_evidence.sh BVH_DIR                       # days on two cores
+# Does physics correction keep the motion loop from collapsing? All arms of results/motion.
+#   bash exp_scripts/motion_evidence.sh BVH_DIR                       # seeds 0 to 4: days on two cores
+#   bash exp_scripts/motion_evidence.sh BVH_DIR --seeds 5 6 7         # others
 #   bash exp_scripts/motion_evidence.sh BVH_DIR --arms cmu_0064       # one data set
 #   bash exp_scripts/motion_evidence.sh BVH_DIR --tenth               # one seed, raw and corrected: 10 minutes
 #   timeout --signal INT 60m bash exp_scripts/motion_evidence.sh BVH_DIR    # an hour of it
 # What matters most comes first. Stop it at any moment: the same command goes on where it was, and
 # `python -m results.motion` makes tables and figures of what is there. BVH_DIR holds CMU takes
-# (bash prepare/download_cmu.sh). --tenth starts from the generation 0 in weights/evidence, which all
-# others train, and leaves results/motion alone: look into exp_outputs/motion_evidence_tenth.
+# (bash prepare/download_cmu.sh), those of results/motion/takes.txt. --tenth starts from the weights in
+# weights/evidence, trained on the "Daz-friendly" BVH of these takes; others need `-- --from_scratch`,
+# ten minutes more. It leaves results/motion alone: look into exp_outputs/motion_evidence_tenth.
 case "${1:-}" in
-  "" | -h | --help) sed -n '2,11s/^# \?//p' "$0"; exit ;;
+  "" | -h | --help) sed -n '2,13s/^# \?//p' "$0"; exit ;;
 esac
 bvh_dir=$1
 case $bvh_dir in /*) ;; *) bvh_dir=$PWD/$bvh_dir ;; esac # as it was typed, before the folder changes
