@@ -30,8 +30,8 @@ class Protocol:
     Attributes:
         mask_padding: attention ignores frames beyond a motion's length (published: sees them).
         sampler, sampling_steps: how motions are drawn, and in how many steps, at most the length
-            of the chain; None: all of them (published: ddpm, all). The default is chosen by
-            results/samplers: a fourth of the time of 50 steps, no difference that seeds resolve.
+            of the chain; None: all of them (published: ddpm, all). results/samplers says
+            what the default costs and changes.
         guidance: classifier-free guidance scale in the loop (published: 2.5 is set but never
             reaches the sampler, so it is 1: one pass of the network a step).
         carry_optimizer: AdamW moments go on from generation to generation (published: fresh).

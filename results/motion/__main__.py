@@ -66,7 +66,11 @@ def main(
 def _tables(table: dict[tuple[EvidenceArm, int], dict[str, float]]) -> str:
     from results.motion import tables
 
-    parts = ["# Tables of the motion evidence", "Means over seeds ± half a 95 % interval."]
+    parts = [
+        "# Tables of the motion evidence",
+        "Means over seeds ± half a 95 % interval. The floor of real motions is that of test "
+        "halves; for FID that of draws as large as what is compared.",
+    ]
     for dataset in DATASETS:
         found = tables.arms_of(table, dataset)
         if not found:

@@ -127,7 +127,7 @@ def _draw_curve(axes: Axes, table: Table, arm: EvidenceArm, metric: str) -> None
 def _draw_real(axes: Axes, table: Table, dataset: str, metric: str) -> None:
     for label, name, style in (
         ("real: training motions", TRAIN.get(metric), "--"),
-        ("real: halves of the test", FLOOR.get(metric), ":"),
+        ("real: floor", FLOOR.get(metric), ":"),
     ):
         found = [
             row[name] for (arm, _), row in table.items() if arm.dataset == dataset and name in row

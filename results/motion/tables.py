@@ -27,9 +27,8 @@ TRAIN = {name: name.replace("_test", " train_ground truth") for name in (*DISTAN
 SETS = (*DISTANCES, *SHARES, "Diversity_test", "Phys-Err_test", "Jitter_test")
 """What is shown of synthetic sets, under the names that it has for a model's draws."""
 FLOOR = {name: name.replace("_test", "_ground truth") for name in DISTANCES}
-FLOOR["FID_test"] = (
-    "FID halves_ground truth"  # the other is of samples as large as the comparison's
-)
+"""Halves of the test set; for FID, which small sets raise, draws of real motions as many as are
+compared."""
 
 
 def title(arm: EvidenceArm) -> str:
@@ -53,7 +52,7 @@ def outcome(table: Table, arms: Sequence[EvidenceArm], metrics: Sequence[str]) -
             if any(found):
                 cells = [cell(over_seeds(values)) for values in found]
                 lines.append([title(arm), f"{max(map(len, found))}", f"{generation}", *cells])
-    for label, names in (("training to test", TRAIN), ("halves of test", FLOOR)):
+    for label, names in (("training to test", TRAIN), ("floor", FLOOR)):
         real = [_real(table, arms, names.get(metric, "")) for metric in metrics]
         if any(real):
             lines.append([f"real: {label}", "", "", *real])
