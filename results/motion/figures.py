@@ -147,7 +147,7 @@ def _draw_response(
 ) -> bool:
     """Draw the mean over later generations, of seeds that have all doses: each thin, and the mean.
 
-    Doses that nothing has run are left out; returns whether two or more are left.
+    Doses that nothing has run are left out; returns whether more than two are left.
     """
     found = {dose: curves(table, arm, metric) for dose, arm in arms}
     found = {dose: seeds for dose, seeds in found.items() if seeds}
@@ -155,8 +155,8 @@ def _draw_response(
     values = {
         dose: late_means(seeds, range(last // 2 + 1, last + 1)) for dose, seeds in found.items()
     }
-    common = sorted(set.intersection(*map(set, values.values()))) if len(values) > 1 else []
-    if not common:  # one dose is no response
+    common = sorted(set.intersection(*map(set, values.values()))) if len(values) > 2 else []
+    if not common:  # two doses are a comparison
         return False
     each = np.array([[values[dose][seed] for dose in values] for seed in common])
     for line in each:

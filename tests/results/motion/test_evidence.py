@@ -98,7 +98,7 @@ def test_differences_are_means_over_the_later_half_of_the_generations() -> None:
     ]  # fmt: skip
 
 
-def test_a_response_is_drawn_of_two_doses_or_more_that_one_seed_has(tmp_path: Path) -> None:
+def test_a_response_is_drawn_of_three_doses_or_more_that_one_seed_has(tmp_path: Path) -> None:
     table = table_of({(RAW, 0): [2, 9, 8], (RAW, 1): [2, 7, 6], (CORRECTED, 0): [2, 4, 3]})
     assert late_means(curves(table, RAW, "FID_test"), range(1, 3)) == {0: 8.5, 1: 6.5}
     assert late_means(curves(table, RAW, "FID_test"), range(2, 4)) == {}
@@ -106,6 +106,8 @@ def test_a_response_is_drawn_of_two_doses_or_more_that_one_seed_has(tmp_path: Pa
         draw_response(table_of({(RAW, 0): [2, 9], (CORRECTED, 1): [2, 9]}), "cmu_0064", tmp_path)
         == []
     )
+    assert draw_response(table, "cmu_0064", tmp_path) == []
+    table |= table_of({(replace(CORRECTED, gamma=1.0), 0): [2, 5, 5]})
     drawn = draw_response(table, "cmu_0064", tmp_path)
     assert [path.name for path in drawn] == [f"cmu_0064_response.{kind}" for kind in ("png", "pdf")]
 
@@ -175,7 +177,8 @@ def test_the_table_grows_and_newer_rows_replace_older_ones(tmp_path: Path) -> No
     assert not (out / "generation_0_loss.csv").exists()  # none was recorded
     for seed, losses in ((0, [(10, 0.5), (20, 0.25)]), (1, [(10, 0.75)])):
         _record(root, seed, losses)
-    _finish(root, EvidenceArm("cmu_0064", 0, "raw", ratio=2.0), [2.0] * (HORIZON + 1))
+    for ratio in (0.5, 2.0):
+        _finish(root, EvidenceArm("cmu_0064", 0, "raw", ratio=ratio), [2.0] * (HORIZON + 1))
     main(root=root, out=out, seeds=(0, 1))
     table = read_table(out / "arms.csv")
     assert table[RAW, 0]["FID_test"] == 2.0  # not 7: the run that is here is newer
