@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from dataset.captions import Caption
-from dataset.humanml3d import load_split
+from dataset.humanml3d import MotionSet, load_split
 from dataset.subsets import write_small
 from dataset.writer import DatasetClip
 from domains.motion.evaluator import train as train_evaluator
@@ -92,8 +92,10 @@ def presets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, "blind", replace(TINY, statistics_weight=0.0))
 
 
-def train(data: Path, out: Path, preset: str = "tiny") -> TrainedEvaluator:
-    return train_or_load_evaluator(data, out, preset, 3, WordEncoder())
+def train(
+    data: Path, out: Path, preset: str = "tiny", clips: MotionSet | None = None
+) -> TrainedEvaluator:
+    return train_or_load_evaluator(data, out, preset, 3, WordEncoder(), pool=clips)
 
 
 @pytest.fixture(scope="module")
@@ -187,13 +189,14 @@ def test_a_subset_finds_the_pool_beside_it(data: Path, out: Path, tmp_path: Path
 
 def test_processes_that_start_at_once_train_once(data: Path, tmp_path: Path) -> None:
     trained = []
+    clips = load_split(data, "train")  # threads that parse .npy at once crash CPython (gh-106905)
     with pytest.MonkeyPatch.context() as patch:
         real = train_evaluator.train_network
         patch.setattr(
             train_evaluator, "train_network", lambda *all: trained.append(1) or real(*all)
         )
         with ThreadPoolExecutor(3) as pool:  # each opens the lock file anew, as a process would
-            found = list(pool.map(lambda _: train(data, tmp_path), range(3)))
+            found = list(pool.map(lambda _: train(data, tmp_path, clips=clips), range(3)))
     assert len(trained) == 1 and len({one.fingerprint for one in found}) == 1
     assert [file.suffix for file in sorted(tmp_path.iterdir())] == [".lock", ".pt"]
 
