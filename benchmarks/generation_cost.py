@@ -109,6 +109,7 @@ def rows() -> Iterator[Row]:
             for stage, cost in seconds.items()
         ]
         note = f"{', '.join(told)}, fit {fit:.3g} s; without evaluation"
+        note += "; * is the line's, not measured" * any(n not in found[stage] for stage in STAGES)
         spent = sum(seconds.values()) + fit
         yield Row(f"corrected generation, n = {n}", [], [spent], n, "motions", note=note)
     ends = ", ".join(f"{stage} {1e3 * line.slope:.3g} ms" for stage, line in lines.items())
