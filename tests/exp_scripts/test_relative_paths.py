@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.exp_scripts.copies import scripts_with
 
 RECORD = """#!/bin/sh
 printf '%s\\n' "$@" >> "$RECORD"
@@ -22,15 +22,7 @@ done
 @pytest.fixture
 def project(repository: Path, tmp_path: Path) -> Path:
     """The scripts, with a Python that notes what it is asked for."""
-    root = tmp_path / "project"
-    shutil.copytree(repository / "exp_scripts", root / "exp_scripts")
-    (root / "setup.sh").touch()
-    (root / ".venv/bin").mkdir(parents=True)
-    (root / ".venv/bin/python").write_text(RECORD)
-    (root / ".venv/bin/python").chmod(0o755)
-    (root / ".venv/bin/activate").write_text(f"PATH={shlex.quote(str(root / '.venv/bin'))}:$PATH")
-    (root / "results/uhc").mkdir(parents=True)
-    return root
+    return scripts_with(RECORD, repository, tmp_path / "project")
 
 
 def run(project: Path, folder: Path, script: str, *words: str) -> tuple[str, list[str]]:

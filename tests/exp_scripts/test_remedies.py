@@ -11,7 +11,6 @@ import os
 import pickle
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -48,6 +47,7 @@ from tests.body_models.bodies import body_content
 from tests.dataset.test_word_vectors import write as write_word_vectors
 from tests.docs.test_messages import commands
 from tests.exp_scripts.conftest import Typed
+from tests.exp_scripts.copies import scripts_with
 from tests.exp_scripts.test_users_cases import dataset_of
 from tests.prepare.test_downloads import ACCOUNT, SMPL, VPOSER, Checkout, tarred, zipped
 from uhc.controllers.faithful.controller import WEIGHTS
@@ -465,14 +465,7 @@ def test_what_takes_hours_makes_what_was_missing(
     """The scripts, with a Python that notes what it is asked for; the results have its name."""
     monkeypatch.chdir(tmp_path)
     command = re.findall(r"bash [\w/.]+(?: BVH_DIR)?", typed(f"python {lacking}", 1))[0]
-    copy = tmp_path / "copy"
-    shutil.copytree(repository / "exp_scripts", copy / "exp_scripts")
-    (copy / "setup.sh").touch()
-    (copy / ".venv/bin").mkdir(parents=True)
-    (copy / ".venv/bin/python").write_text(RECORD)
-    (copy / ".venv/bin/python").chmod(0o755)
-    (copy / ".venv/bin/activate").write_text(f"PATH={shlex.quote(str(copy / '.venv/bin'))}:$PATH")
-    (copy / "results/uhc").mkdir(parents=True)
+    copy = scripts_with(RECORD, repository, tmp_path / "copy")
     monkeypatch.chdir(copy)
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
     subprocess.run(command, shell=True, capture_output=True, check=False)
