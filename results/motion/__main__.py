@@ -6,6 +6,7 @@ From whatever arms are there, also while they still run; earlier rows of arms.cs
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import tyro
@@ -80,8 +81,15 @@ def _tables(table: dict[tuple[EvidenceArm, int], dict[str, float]]) -> str:
         parts += ["### Course of FID", tables.courses(table, found, "FID_test")]
         for name, metrics in tables.GROUPS.items():
             parts += [f"### {name}", tables.outcome(table, found, metrics)]
+        parts += ["### Later generations", tables.late(table, found)]
         for kind in (RAW, KINEMATIC, BASELINE):
-            parts += [f"### Minus {kind}, in pairs", tables.differences(table, found, kind)]
+            partner = partial(tables.same_but, kind=kind)
+            pairs = tables.differences(table, found, partner, kind)
+            parts += [f"### Minus {kind}, in pairs", pairs]
+        changed = [arm for arm in found if arm.change]
+        if changed:
+            pairs = tables.differences(table, changed, tables.unchanged, "unchanged")
+            parts += ["### Ablations minus the arm as it is, in pairs", pairs]
     return "\n\n".join(parts) + "\n"
 
 

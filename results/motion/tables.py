@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from domains.motion.experiments import BASELINE, RAW
@@ -24,6 +24,8 @@ GROUPS = {"Distances": DISTANCES, "Neighbours": SHARES, "Diversity": DIVERSITY, 
           "Physics (mm, or as named)": PHYSICS,
           "Seconds of a generation (by the clock, on shared cores)": (SECONDS,)}  # fmt: skip
 TRAIN = {name: name.replace("_test", " train_ground truth") for name in (*DISTANCES, *SHARES)}
+LATE = (*DISTANCES, *SHARES, TEXT[0], *PHYSICS[:3])
+"""What is averaged over the later generations."""
 SETS = (*DISTANCES, *SHARES, "Diversity_test", "Phys-Err_test", "Jitter_test")
 """What is shown of synthetic sets, under the names that it has for a model's draws."""
 FLOOR = {name: name.replace("_test", "_ground truth") for name in DISTANCES}
@@ -98,23 +100,53 @@ def same_but(arm: EvidenceArm, kind: str) -> EvidenceArm:
     return replace(arm, kind=kind, gamma=math.inf)
 
 
-def differences(table: Table, arms: Sequence[EvidenceArm], kind: str) -> str:
-    """Write paired differences to the arm of a kind with the same mixing, lambda and change.
+Partner = Callable[[EvidenceArm], EvidenceArm]
+
+
+def unchanged(arm: EvidenceArm) -> EvidenceArm:
+    """Return the arm without the change of an ablation."""
+    return replace(arm, change="")
+
+
+def differences(table: Table, arms: Sequence[EvidenceArm], partner: Partner, name: str) -> str:
+    """Write paired differences of arms to their partners; `name`: what the partners are.
 
     Each is averaged over the later half of the generations that both reached: single ones scatter.
     """
-    metrics = (*DISTANCES, *SHARES, TEXT[0], *PHYSICS[:3])
     lines = []
     for arm in arms:
-        other = same_but(arm, kind)
-        last = last_common([curves(table, one, metrics[0]) for one in (arm, other)])
-        later = range(last // 2 + 1, last + 1)
-        pairs = [paired(table, arm, other, metric, later) for metric in metrics]
-        if arm != other and last and pairs[0]:
-            cells = [cell(over_seeds(values)) for values in pairs]
-            which = f"{later[0]} to {last}" if len(later) > 1 else f"{last}"
-            lines.append([title(arm), f"{len(pairs[0])}", which, *cells])
-    return markdown([f"minus {kind}", "seeds", "generations", *map(shown, metrics)], lines)
+        other = partner(arm)
+        later = _later(table, arm, other)
+        pairs = [paired(table, arm, other, metric, later) for metric in LATE]
+        if arm != other and later and pairs[0]:
+            lines.append(_line(arm, later, pairs))
+    return _late_table(f"minus {name}", lines)
+
+
+def late(table: Table, arms: Sequence[EvidenceArm]) -> str:
+    """Write the means of the later half of the generations, over the seeds that reached the end."""
+    lines = []
+    for arm in arms:
+        later = _later(table, arm)
+        found = [late_means(curves(table, arm, metric), later) for metric in LATE]
+        if found[0]:
+            lines.append(_line(arm, later, found))
+    return _late_table("arm", lines)
+
+
+def _later(table: Table, *arms: EvidenceArm) -> range:
+    last = last_common([curves(table, arm, LATE[0]) for arm in arms])
+    return range(last // 2 + 1, last + 1)
+
+
+def _line(arm: EvidenceArm, later: range, found: Sequence[Mapping[int, float]]) -> list[str]:
+    which = f"{later[0]} to {later[-1]}" if len(later) > 1 else f"{later[-1]}"
+    cells = [cell(over_seeds(values)) for values in found]
+    return [title(arm), f"{len(found[0])}", which, *cells]
+
+
+def _late_table(first: str, lines: Sequence[Sequence[str]]) -> str:
+    return markdown([first, "seeds", "generations", *map(shown, LATE)], lines)
 
 
 def paired(

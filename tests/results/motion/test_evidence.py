@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,15 @@ from results.motion.runs import (
     read_table,
     write_table,
 )
-from results.motion.tables import before_training, courses, differences, outcome
+from results.motion.tables import (
+    before_training,
+    courses,
+    differences,
+    late,
+    outcome,
+    same_but,
+    unchanged,
+)
 from tests.runs import finish_generation
 
 RAW, CORRECTED = (EvidenceArm("cmu_0064", 0, kind) for kind in ("raw", "corrected"))
@@ -51,6 +60,10 @@ def table_of(fid: dict[tuple[EvidenceArm, int], list[float]]) -> Table:
 def rows(text: str) -> dict[str, list[str]]:
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
     return {first: rest for first, *rest in cells}
+
+
+def minus_raw(table: Table, arms: list[EvidenceArm]) -> str:
+    return differences(table, arms, partial(same_but, kind="raw"), "raw")
 
 
 def halved_interval(values: list[float]) -> float:
@@ -82,7 +95,7 @@ def test_neither_a_late_nor_an_early_seed_decides_where_arms_are_read() -> None:
 def test_differences_are_of_pairs() -> None:
     table = table_of(FID)
     table[replace(RAW, seed=2), 0] = table[replace(RAW, seed=2), 1] = {"FID_test": 99.0}
-    found = rows(differences(table, [RAW, CORRECTED], "raw"))
+    found = rows(minus_raw(table, [RAW, CORRECTED]))
     assert found["corrected latest 1"][:3] == [
         "2", "2", f"-5.00 ± {halved_interval([-6.0, -4.0]):.2f}"
     ]  # fmt: skip
@@ -93,9 +106,25 @@ def test_differences_are_of_pairs() -> None:
 
 def test_differences_are_means_over_the_later_half_of_the_generations() -> None:
     table = table_of({(RAW, 0): [2, 9, 9, 8, 6], (CORRECTED, 0): [2, 1, 1, 4, 3]})
-    assert rows(differences(table, [CORRECTED], "raw"))["corrected latest 1"][:3] == [
+    assert rows(minus_raw(table, [CORRECTED]))["corrected latest 1"][:3] == [
         "1", "3 to 4", "-3.50"
     ]  # fmt: skip
+
+
+def test_later_generations_are_averaged_within_a_seed_and_then_over_seeds() -> None:
+    table = table_of({(RAW, 0): [2, 9, 9, 8, 6], (RAW, 1): [2, 9, 9, 5, 3], (RAW, 2): [2, 99]})
+    found = rows(late(table, [RAW, CORRECTED]))
+    assert found["raw latest 1"][:3] == ["2", "3 to 4", f"5.50 ± {halved_interval([7, 4]):.2f}"]
+    assert "corrected latest 1" not in found
+
+
+def test_a_change_is_compared_with_the_same_arm_without_it() -> None:
+    changed = replace(CORRECTED, change="rate")
+    table = table_of({**FID, (changed, 0): [2.0, 7.0, 9.0]})
+    found = rows(differences(table, [CORRECTED, changed], unchanged, "unchanged"))
+    assert found["corrected latest 1 rate"][:3] == ["1", "2", "7.00"]
+    assert "corrected latest 1" not in found
+    assert "corrected latest 1 rate" not in rows(minus_raw(table, [changed]))
 
 
 def test_a_response_is_drawn_of_three_doses_or_more_that_one_seed_has(tmp_path: Path) -> None:
@@ -115,9 +144,9 @@ def test_a_response_is_drawn_of_three_doses_or_more_that_one_seed_has(tmp_path: 
 def test_arms_are_paired_with_those_of_their_own_mixing_and_lambda() -> None:
     strong = replace(CORRECTED, ratio=2.0, mixing="replace")
     table = table_of({**FID, (strong, 0): [2.0, 3.0, 4.0]})
-    assert list(rows(differences(table, [strong], "raw"))) == ["minus raw", "---"]
+    assert list(rows(minus_raw(table, [strong]))) == ["minus raw", "---"]
     table |= table_of({(replace(RAW, ratio=2.0, mixing="replace"), 0): [2.0, 6.0, 10.0]})
-    assert rows(differences(table, [strong], "raw"))["corrected replace 2"][2] == "-6.00"
+    assert rows(minus_raw(table, [strong]))["corrected replace 2"][2] == "-6.00"
 
 
 def test_courses_stop_where_an_arm_and_its_pair_have_come() -> None:
