@@ -12,6 +12,7 @@ import numpy as np
 from dataset.humanml3d import read_ids
 from domains.motion.experiments import Experiment
 from domains.motion.generator import model_file
+from domains.motion.recorded import RecordedArm
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.files import make_folder, storage, write_json
 from loop.rundir.layout import ARGUMENTS
@@ -62,6 +63,7 @@ def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
         logger.info("%s: generation %d is its newest, not %d", arm.name, newest, last)
     generation = record.generation(newest)
     target = folder / "checkpoints" / f"{generation.name}_{arm.name}"
+    RecordedArm.read(arm / ARGUMENTS)  # an arm of another generator has no checkpoint to look for
     model = model_file(generation)
     make_folder(target)
     with storage(target):

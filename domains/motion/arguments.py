@@ -22,7 +22,7 @@ from domains.motion.presets import (
     check_guidance,
     preset_named,
 )
-from domains.motion.registries import CORRECTIONS, EVALUATORS
+from domains.motion.registries import CORRECTIONS, EVALUATORS, GENERATORS, MDM
 from loop.errors import InvalidOptionError
 from loop.loggers import LoggerName
 from loop.mixing import POLICIES
@@ -68,6 +68,7 @@ class Arguments:
     augmentation_type: Literal["raw_mdm_output", "imitation_output", "filter"] = "raw_mdm_output"
     """train on samples as they are, on what the correction function makes of them, or on those, as
     they are, that it succeeds with"""
+    generator: Annotated[str, arg(help=_listed("generative model", GENERATORS))] = MDM
     correction: Annotated[str, arg(help=_listed("correction function", CORRECTIONS))] = "simulated"
     controller: Annotated[
         str | None,

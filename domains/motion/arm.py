@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from pathlib import Path
 from typing import Any
 
 from domains.motion.arguments import Arguments
 from domains.motion.checkpoints.shipped import WEIGHTS, digest
 from domains.motion.distributed import TorchDistributed, joined_processes, own_device
-from domains.motion.domain import FINGERPRINT, MotionExperiment, build_domain, check_ratio
-from domains.motion.files import LARGE_FILES
+from domains.motion.domain import (
+    FINGERPRINT,
+    MotionExperiment,
+    build_domain,
+    check_ratio,
+    large_files,
+)
 from domains.motion.generator import read_checkpoints
 from domains.motion.recorded import cache_of
+from domains.motion.registries import MDM
 from loop.arm import Arm, run_arm
 from loop.cycle import LoopSettings
+from loop.errors import InvalidOptionError
 from loop.strength import recorded_gamma
 from model.clip_encoder import text_encoder_named
 from uhc.controllers.registry import create_controller, describe_controller, name_or_default
@@ -32,6 +40,7 @@ MODEL_SETTINGS = {
     "protocol": ("mask_padding", "ema_decay", "guidance", "sampler", "sampling_steps"),
     "text_encoder": ("weights",),
     "evaluator": (),
+    "generator": (),
 }
 """Settings without which a model, or what its metrics stand on, is another one."""
 
@@ -46,12 +55,13 @@ def run(arguments: Arguments) -> None:
     experiment = _experiment(arguments)
     check_ratio(arguments.synthetic_augmentation_percent, experiment.protocol)
     with joined_processes() as distributed:
+        _check_generator(arguments, distributed)
         arm = Arm(
             folder=arguments.save_dir,
             settings=_settings(experiment, arguments, distributed),
             loop=_loop_settings(arguments, experiment),
-            read_back=read_checkpoints,
-            large=LARGE_FILES,
+            read_back=read_checkpoints if arguments.generator == MDM else _no_checkpoints,
+            large=large_files(arguments.generator),
             later=(FINGERPRINT,),
             start_from=arguments.start_from,
             start_remedy=_how_to_start(arguments),
@@ -63,6 +73,32 @@ def run(arguments: Arguments) -> None:
         )
         device = own_device(arguments.device, distributed)
         run_arm(arm, lambda: build_domain(experiment, arguments.workers, device, distributed))
+
+
+def _check_generator(arguments: Arguments, distributed: TorchDistributed) -> None:
+    """Refuse what only the published model can do.
+
+    Raises:
+        InvalidOptionError: an option means nothing to a generator of one's own.
+    """
+    if arguments.generator == MDM:
+        return
+    for found, remedy in (
+        ("--faithful" if arguments.faithful else "", "leave it out"),
+        ("--generation_0_weights" if arguments.weights() else "", "add --from_scratch"),
+        (f"{distributed.size} processes" if distributed.size > 1 else "", "start one process"),
+    ):
+        if found:
+            raise InvalidOptionError(
+                "only the published model can do that",
+                found=f"{found} with --generator {arguments.generator}",
+                expected=f"--generator {MDM}",
+                remedy=remedy,
+            )
+
+
+def _no_checkpoints(folder: Path, training: bool) -> None:
+    """Read nothing back: what a generator of one's own wrote, its `load` alone can read."""
 
 
 def _how_to_start(arguments: Arguments) -> str:
@@ -100,6 +136,7 @@ def _experiment(arguments: Arguments) -> MotionExperiment:
         fresh_data=arguments.fresh_data_dir,
         ik=arguments.ik,
         start=arguments.weights(),
+        generator=arguments.generator,
     )
 
 
@@ -140,6 +177,7 @@ def _settings(
         },
         "evaluator": experiment.evaluator,
         **({} if experiment.start is None else {"weights": digest(experiment.start / WEIGHTS)}),
+        **({} if experiment.generator == MDM else {"generator": experiment.generator}),
         **({} if experiment.ik == "analytic" else {"ik": experiment.ik}),
         "synthetic_augmentation_percent": arguments.synthetic_augmentation_percent,
         "filters": experiment.filters,

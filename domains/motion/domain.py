@@ -11,26 +11,32 @@ from typing import cast, get_args
 
 import torch
 
-from dataset.humanml3d import MotionItem, MotionSet, load_split
+from dataset.humanml3d import MotionItem, MotionSet, load_split, read_ids
 from dataset.pool import load_pool
 from dataset.split_distance import report_split
 from domains.motion.checkpoints.generation_0 import starting_weights
 from domains.motion.correction import MotionCorrection, body_of
-from domains.motion.denoiser import Denoiser, new_denoiser
+from domains.motion.denoiser import new_denoiser
 from domains.motion.distributed import TorchDistributed
 from domains.motion.evaluation import MotionEvaluation, prompts_of
 from domains.motion.evaluator.choice import EvaluatorKind, motion_evaluator, shared_evaluators
 from domains.motion.evaluator.protocol import Evaluator as MotionEvaluator
-from domains.motion.files import LARGE_FILES, CorrectionFiles, MotionBatch, SampleFiles
+from domains.motion.files import (
+    LARGE_FILES,
+    OWN_LARGE_FILES,
+    CorrectionFiles,
+    MotionBatch,
+    SampleFiles,
+)
 from domains.motion.generator import MotionGenerator
 from domains.motion.presets import CORRECTED, MotionPreset, Protocol, preset_named
 from domains.motion.published_evaluation import PublishedEvaluation
 from domains.motion.recorded import own_evaluators
-from domains.motion.registries import CORRECTIONS, EVALUATORS
+from domains.motion.registries import CORRECTIONS, EVALUATORS, GENERATORS, MDM
 from domains.motion.repeated_evaluation import RepeatedEvaluation
 from loop.arm import Built
 from loop.errors import InvalidOptionError
-from loop.interfaces import Correction, Domain, Evaluator, NoCorrection
+from loop.interfaces import Correction, Domain, Evaluator, LargeFiles, NoCorrection
 from loop.registry import construct
 from loop.rundir.files import make_folder
 from model.cached_text_encoder import CachedTextEncoder
@@ -63,6 +69,7 @@ class MotionExperiment:
             out by the mixing policy `fresh_data`.
         ik: inverse kinematics of the correction.
         start: weights that come along as generation 0; None trains it.
+        generator: the generative model.
         text_encoder: what the captions become vectors with.
         text_encoder_source: folder or hub name of a text encoder that the user brings.
         evaluator: what the metrics stand on.
@@ -86,6 +93,7 @@ class MotionExperiment:
     fresh_data: Path | None = None
     ik: IK = "analytic"
     start: Path | None = None
+    generator: str = MDM
 
 
 def build_domain(
@@ -112,41 +120,74 @@ def build_domain(
     )
     report_split(train.items, test.items)
     make_folder(experiment.cache)
-    encoder = _caption_encoder(experiment, device)
     reserve = None if experiment.fresh_data is None else _reserve(experiment.fresh_data, train)
-    # All captions that the arm will ask for: whoever comes next finds them in the cache, and need
-    # not load a language model, with seconds and memory of its own.
-    told = [*train.items, *_prompts(experiment, test)]
-    told += () if reserve is None else reserve.items
-    encoder.encode([caption.text for item in told for caption in item.captions])
-    denoiser = new_denoiser(
-        preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
-    )
     pool = None
     if experiment.evaluator == "trained" or experiment.start is not None:
         pool = load_pool(experiment.dataset, skip_damaged=protocol.skip_damaged)
-    start = _starting_weights(experiment, train, pool, encoder.name)
-    generator = MotionGenerator(
-        denoiser, train, preset, protocol, experiment.seed, distributed, start,
-        experiment.cache / "drawn",
-    )  # fmt: skip
+    if experiment.generator == MDM:
+        told = [*train.items, *_prompts(experiment, test)]
+        told += () if reserve is None else reserve.items
+        generator = _mdm(experiment, train, told, pool, device, distributed)
+    else:
+        own = GENERATORS.resolve(experiment.generator)
+        generator = construct(
+            own, real=MotionBatch(train.items), mean=train.mean, std=train.std, preset=preset,
+            max_frames=preset.max_frames, seed=experiment.seed, device=device,
+        )  # fmt: skip
     judge = _judge(experiment, test, pool, device)
+    prompts = count_prompts(train, protocol)
     return Built(
         real=MotionBatch(train.items),
         generator=generator,
         correction=_correction(experiment, workers, train, judge),
         evaluator=RepeatedEvaluation(
-            _evaluation(experiment, denoiser, train, test, judge), preset.eval_repetitions
+            _evaluation(experiment, train, test, judge), preset.eval_repetitions
         ),
         samples=SampleFiles(),
         corrections=CorrectionFiles(
             experiment.controller.attempts if experiment.correction == "simulated" else ""
         ),
         reserve=reserve,
-        large=LARGE_FILES,
-        synthetic_count=lambda ratio, _: int(ratio * generator.prompts),  # published rounding
+        large=large_files(experiment.generator),
+        synthetic_count=lambda ratio, _: int(ratio * prompts),  # published rounding
         later={FINGERPRINT: getattr(judge, "fingerprint", experiment.evaluator)},
     )
+
+
+def large_files(generator: str) -> LargeFiles:
+    """Return the files of a generation that retention may remove."""
+    return LARGE_FILES if generator == MDM else OWN_LARGE_FILES
+
+
+def _mdm(
+    experiment: MotionExperiment,
+    train: MotionSet,
+    told: Sequence[MotionItem],
+    pool: MotionSet | None,
+    device: torch.device,
+    distributed: TorchDistributed | None,
+) -> MotionGenerator:
+    """Build the published model; `told`: all motions whose captions the arm will ask for."""
+    preset, protocol = experiment.preset, experiment.protocol
+    encoder = _caption_encoder(experiment, device)
+    # Whoever comes next finds them in the cache, and need not load a language model, with seconds
+    # and memory of its own.
+    encoder.encode([caption.text for item in told for caption in item.captions])
+    denoiser = new_denoiser(
+        preset, protocol, encoder, (train.mean, train.std), experiment.seed, device
+    )
+    start = _starting_weights(experiment, train, pool, encoder.name)
+    return MotionGenerator(
+        denoiser, train, preset, protocol, experiment.seed, distributed, start,
+        experiment.cache / "drawn",
+    )  # fmt: skip
+
+
+def count_prompts(train: MotionSet, protocol: Protocol) -> int:
+    """Count the clips that lambda counts: those that can prompt, or all listed ones (published)."""
+    if protocol.first_caption_only:
+        return len(read_ids(train.root, train.split))
+    return sum(item.name == item.id for item in train.items)
 
 
 def _starting_weights(
@@ -190,18 +231,17 @@ def motions(
 
 def _evaluation(
     experiment: MotionExperiment,
-    denoiser: Denoiser,
     train: MotionSet,
     test: MotionSet,
     judge: MotionEvaluator | None,
 ) -> Evaluator[MotionBatch]:
-    samples = experiment.preset.eval_samples
+    samples, longest = experiment.preset.eval_samples, experiment.preset.max_frames
     if judge is None:
         own = EVALUATORS.resolve(experiment.evaluator)
         return construct(own, real=MotionBatch(train.items), test=MotionBatch(test.items))
     if experiment.protocol.two_passes:
-        return PublishedEvaluation(denoiser, test, judge, samples, experiment.seed)
-    return MotionEvaluation(denoiser, test, train, judge, samples)
+        return PublishedEvaluation(longest, test, judge, samples, experiment.seed)
+    return MotionEvaluation(longest, test, train, judge, samples)
 
 
 def _judge(

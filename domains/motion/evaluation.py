@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset.humanml3d import MotionItem, MotionSet
-from domains.motion.denoiser import UNIT, Denoiser
+from domains.motion.captioned import drawn, usable_frames
 from domains.motion.distances import MotionReference, MotionTable
 from domains.motion.evaluator.protocol import Evaluator
 from domains.motion.files import MotionBatch
@@ -47,7 +47,7 @@ class MotionEvaluation:
     Real motions are cut to the lengths that the model draws, so that like is compared with like.
 
     Args:
-        denoiser: the model under test (the generator's own).
+        max_frames: longest motion that the model draws.
         test: real motions nobody trained on.
         train: real motions of the training split, for memorisation and the distance of real data.
         evaluator: embeds motions, and the captions of `test`.
@@ -59,7 +59,7 @@ class MotionEvaluation:
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        max_frames: int,
         test: MotionSet,
         train: MotionSet,
         evaluator: Evaluator,
@@ -67,14 +67,14 @@ class MotionEvaluation:
     ) -> None:
         for part in (test, train):
             _require_clips(part, samples if part is test else None)
-        self._denoiser, self._evaluator = denoiser, evaluator
+        self._max_frames, self._evaluator = max_frames, evaluator
         self._prompts = prompts_of(test, samples)
         self._real, self._train = (self._measure(part.items) for part in (test, train))
         self._reference = MotionReference(self._real)
         self._known = self._of_real()
 
     def _frames(self, item: MotionItem) -> int:
-        return min(len(item.vectors), self._denoiser.max_frames) // UNIT * UNIT
+        return usable_frames(len(item.vectors), self._max_frames)
 
     def _cut(self, items: Sequence[MotionItem]) -> list[np.ndarray]:
         return [item.vectors[: self._frames(item)] for item in items]
@@ -90,7 +90,12 @@ class MotionEvaluation:
         stream: Stream,
         scratch: Path | None = None,
     ) -> Metrics:
-        """Measure the current model, and add what the correction of this generation reported."""
+        """Measure the current model, and the synthetic set that it learnt from.
+
+        Raises:
+            InvalidOptionError: the generator does not draw motions for captions.
+            InvalidSamplesError: it drew other shapes than it was asked for.
+        """
         captions, noise = stream.spawn(2)
         rng = np.random.default_rng(captions)
         # The same captions judge the model and the real motions; shuffled, because matching ranks
@@ -98,13 +103,13 @@ class MotionEvaluation:
         prompts = [self._prompts[i] for i in rng.permutation(len(self._prompts))]
         texts = [item.captions[rng.integers(len(item.captions))].text for item in prompts]
         frames = [self._frames(item) for item in prompts]
-        motions = self._denoiser.sample(texts, frames, noise, "evaluate", scratch)
-        drawn = MotionTable.of(motions, [item.id for item in prompts], self._evaluator)
+        motions = drawn(generator, texts, frames, noise, scratch)
+        made = MotionTable.of(motions, [item.id for item in prompts], self._evaluator)
         real = self._evaluator.embed_motions(self._cut(prompts))
         embedded_texts = self._evaluator.embed_texts(texts)
-        values = self._reference.values(drawn)
-        intervals = self._reference.intervals(drawn, np.random.default_rng(0))
-        copying = memorisation(drawn.features, self._train.features, self._real.features)
+        values = self._reference.values(made)
+        intervals = self._reference.intervals(made, np.random.default_rng(0))
+        copying = memorisation(made.features, self._train.features, self._real.features)
         metrics = {
             **{f"{name}_test": value for name, value in values.items()},
             **{
@@ -114,7 +119,7 @@ class MotionEvaluation:
             },
             "Memorisation_test": copying.closer_to_train,
             "Memorisation_ground truth": copying.expected,
-            **_matching(texts, embedded_texts, drawn.features, "test"),
+            **_matching(texts, embedded_texts, made.features, "test"),
             **_matching(texts, embedded_texts, real, "ground truth"),
             **self._known,
         }

@@ -30,13 +30,16 @@ LARGE_FILES = LargeFiles(
     training=("opt*.pt",), models=("model*.pt",), samples=(f"{FOLDER}/**/*.npy",)
 )
 
+OWN_LARGE_FILES = replace(LARGE_FILES, training=(), models=())
+"""Of a generator of one's own, whose checkpoints have any names."""
+
 
 @dataclass(frozen=True)
 class MotionBatch:
     """Motions with their captions.
 
     A synthetic one bears the id of the clip that prompted it, with a number where it is not the
-    first (`domains.motion.generator.sample_ids`).
+    first (`domains.motion.captioned.sample_ids`).
     """
 
     items: tuple[MotionItem, ...]

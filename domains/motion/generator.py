@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import random
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +12,8 @@ import torch
 from torch import Tensor
 
 from dataset.batches import TrainingBatches
-from dataset.humanml3d import MotionItem, MotionSet, published_prompts, read_ids
+from dataset.humanml3d import MotionItem, MotionSet, published_prompts
+from domains.motion.captioned import CaptionedGenerator
 from domains.motion.denoiser import UNIT, Denoiser
 from domains.motion.distributed import TorchDistributed
 from domains.motion.drawn_once import parts_folder
@@ -23,12 +22,12 @@ from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.training import fit, restore_training, training_state
 from domains.motion.training_loss import Losses, write_losses
 from loop.errors import InvalidOptionError, MissingAssetError
-from loop.interfaces import Generator, Mixture
+from loop.interfaces import Mixture
 from loop.rng import Stream, generation_of, integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
 
 
-class MotionGenerator(Generator[MotionBatch]):
+class MotionGenerator(CaptionedGenerator):
     """Draws motions for the captions of training clips, and is fine-tuned on mixtures.
 
     Args:
@@ -53,6 +52,7 @@ class MotionGenerator(Generator[MotionBatch]):
         start: Mapping[str, Tensor] | None = None,
         shared: Path | None = None,
     ) -> None:
+        super().__init__(real, preset.max_frames)
         self.denoiser, self._start, self._shared = denoiser, start, shared
         self._distributed = distributed
         self._real, self._preset, self._protocol, self._seed = real, preset, protocol, seed
@@ -69,40 +69,25 @@ class MotionGenerator(Generator[MotionBatch]):
             fused=True,
         )
 
+    def draw(
+        self,
+        captions: Sequence[str],
+        frames: Sequence[int],
+        stream: Stream,
+        scratch: Path | None = None,
+    ) -> list[np.ndarray]:
+        """Draw one motion a caption, as `Denoiser.sample` does."""
+        return self.denoiser.sample(captions, frames, stream, "evaluate", scratch)
+
     def synthesise(self, count: int, stream: Stream, scratch: Path | None = None) -> MotionBatch:
         """Draw `count` motions, each for a caption and of the length of another training clip.
-
-        Where there are more motions than clips, every clip prompts once before any does again.
 
         Raises:
             InvalidOptionError: published prompts, and more motions than listed clips.
         """
         if self._protocol.first_caption_only:
             return self._synthesise_published(count, stream, scratch)
-        clips = [item for item in self._real.items if item.name == item.id]
-        choice, noise = stream.spawn(2)
-        rng = np.random.default_rng(choice)
-        sources, prompts = [], []
-        while len(sources) < count:
-            turn = rng.permutation(len(clips))[: count - len(sources)]
-            chosen = [clips[i] for i in np.sort(turn)]
-            sources += chosen
-            prompts += [item.captions[rng.integers(len(item.captions))] for item in chosen]
-        names = sample_ids(sources, clips)
-        motions = self._draw(
-            [prompt.text for prompt in prompts],
-            [len(item.vectors) for item in sources],
-            stream,
-            noise,
-            scratch,
-        )
-        every = self._protocol.captions == "all"
-        return MotionBatch(
-            tuple(
-                MotionItem(name, name, motion, item.captions if every else (prompt,))
-                for name, item, prompt, motion in zip(names, sources, prompts, motions, strict=True)
-            )
-        )
+        return super().synthesise(count, stream, scratch)
 
     def _synthesise_published(
         self, count: int, stream: Stream, scratch: Path | None
@@ -122,33 +107,24 @@ class MotionGenerator(Generator[MotionBatch]):
             )
         chosen = random.Random(generation_of(stream) * self._seed).sample(listed, count)
         texts, frames = [p.caption.text for p in chosen], [p.frames for p in chosen]
-        motions = self._draw(texts, frames, stream, stream, scratch, unit=1)
+        motions = self._draw_prompted(texts, frames, stream, stream, scratch)
         pairs = zip(chosen, motions, strict=True)
         return MotionBatch(tuple(MotionItem(p.id, p.id, m, p.captions) for p, m in pairs))
 
-    def _draw(
+    def _draw_prompted(
         self,
         texts: Sequence[str],
         frames: Sequence[int],
         stream: Stream,
         noise: Stream,
         scratch: Path | None,
-        unit: int = UNIT,
     ) -> list[np.ndarray]:
-        place = parts_folder(
-            self._shared, scratch, self.denoiser, texts, frames, stream, self._noise(noise)
-        )
+        """Draw in the folder that arms share; published lengths are no multiples of four."""
+        noise = self._noise(noise)
+        unit = 1 if self._protocol.first_caption_only else UNIT
+        place = parts_folder(self._shared, scratch, self.denoiser, texts, frames, stream, noise)
         with place as parts:
-            return self.denoiser.sample(
-                texts, frames, self._noise(noise), "synthesise", parts, unit
-            )
-
-    @property
-    def prompts(self) -> int:
-        """Clips that lambda counts: those that can prompt, or all that are listed (published)."""
-        if self._protocol.first_caption_only:
-            return len(read_ids(self._real.root, self._real.split))
-        return sum(item.name == item.id for item in self._real.items)
+            return self.denoiser.sample(texts, frames, noise, "synthesise", parts, unit)
 
     def _noise(self, stream: Stream) -> Stream:
         """Choose the noise: published processes all start from the seed, so that it repeats."""
@@ -280,26 +256,6 @@ def _with_partner(items: list[MotionItem], training_set: Mixture[MotionBatch]) -
     reserve = () if training_set.reserve is None else training_set.reserve.items
     clips = {item.id for item in (*training_set.real.items, *reserve) if item.name == item.id}
     return [item for item in items if item.name != item.id or item.id in clips]
-
-
-def sample_ids(sources: Sequence[MotionItem], clips: Sequence[MotionItem]) -> list[str]:
-    """Name the motions that clips prompt: 000021, the second one 000021_2, then 000021_3, ...
-
-    Args:
-        sources: the clip of each motion.
-        clips: all that can prompt. Where the id of one already ends like a number of ours, `__2`.
-
-    Returns:
-        Ids that are all different; a numbered one is no clip's id.
-    """
-    mark = "_"
-    while any(re.search(rf"{mark}\d+$", clip.id) for clip in clips):
-        mark += "_"
-    turns, names = Counter[str](), []
-    for clip in sources:
-        turns[clip.id] += 1
-        names.append(clip.id if turns[clip.id] == 1 else f"{clip.id}{mark}{turns[clip.id]}")
-    return names
 
 
 def in_whole_epochs(steps: int, items: int, batch_size: int) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset.humanml3d import MotionSet
-from domains.motion.denoiser import Denoiser
+from domains.motion.captioned import drawn, usable_frames
 from domains.motion.evaluator.protocol import EvaluationProtocol, Evaluator, evaluate
 from domains.motion.evaluator.published import PublishedEvaluator
 from domains.motion.files import MotionBatch
@@ -26,7 +26,7 @@ class PublishedEvaluation:
     """Draws motions for the test split and measures them by the published rules.
 
     Args:
-        denoiser: the model under test (the generator's own).
+        max_frames: longest motion that the model draws.
         test: real motions nobody trained on.
         evaluator: the published one, or ours, for which both rules of generated motions mean
             nothing.
@@ -35,9 +35,9 @@ class PublishedEvaluation:
     """
 
     def __init__(
-        self, denoiser: Denoiser, test: MotionSet, evaluator: Evaluator, samples: int, seed: int
+        self, max_frames: int, test: MotionSet, evaluator: Evaluator, samples: int, seed: int
     ) -> None:
-        self._denoiser, self._test, self._evaluator = denoiser, test, evaluator
+        self._max_frames, self._test, self._evaluator = max_frames, test, evaluator
         as_drawn = isinstance(evaluator, PublishedEvaluator)
         self._protocol = EvaluationProtocol(1, samples, None, as_drawn=as_drawn)
         self._seed = seed
@@ -53,9 +53,10 @@ class PublishedEvaluation:
         """Return the published metrics."""
 
         def draw(texts: Sequence[str], frames: Sequence[int], noise: Stream) -> list[np.ndarray]:
-            whole = [self._denoiser.max_frames] * len(texts)
-            ends = whole if self._protocol.as_drawn else frames
-            return self._denoiser.sample(texts, ends, noise, "evaluate", scratch)
+            longest = self._max_frames
+            ends = [longest] * len(texts) if self._protocol.as_drawn else frames
+            usable = [usable_frames(count, longest) for count in ends]
+            return drawn(generator, texts, usable, noise, scratch)
 
         found = evaluate(draw, self._evaluator, self._test.items, self._protocol, self._seed)
         return {name: estimate.mean for name, estimate in found.items()}

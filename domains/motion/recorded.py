@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from domains.motion.presets import MotionPreset, Protocol
+from domains.motion.registries import MDM
 from loop.errors import RunStateError
 from loop.rundir.files import read_json
 
@@ -39,6 +41,15 @@ class RecordedArm:
             RunStateError: it does not describe a motion arm.
         """
         stored = read_json(path)
+        if isinstance(stored, dict) and stored.get("generator", MDM) != MDM:
+            raise RunStateError(
+                "only the loop can draw from a generator of your own",
+                path=path,
+                found=f"--generator {stored['generator']}",
+                expected=f"an arm of --generator {MDM}",
+                remedy="look at its synthetic_motions: python visualize/visualizer.py "
+                f"{shlex.quote(str(path.parent))}",
+            )
         try:
             stored["preset"]["evaluator"]  # no default may stand in for the one that judged it
             return cls(

@@ -19,6 +19,16 @@ CORRECTIONS = Registry(
         ),
     },
 )
+MDM = "mdm"
+GENERATORS = Registry(
+    "generator",
+    {
+        MDM: Entry(
+            "domains.motion.generator:MotionGenerator",
+            "MDM, the text-to-motion diffusion model (published)",
+        ),
+    },
+)
 EVALUATORS = Registry(
     "evaluator",
     {

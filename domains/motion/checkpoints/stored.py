@@ -46,6 +46,7 @@ def load_denoiser(
         InvalidOptionError: guidance of a network that was never trained without a text.
     """
     settings = generation.parent / ARGUMENTS
+    RecordedArm.read(settings)  # an arm of another generator has no checkpoint to look for
     return denoiser_from(settings, model_file(generation), device, guidance, text_encoder)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from dataset.captions import Caption
 from dataset.humanml3d import MotionItem, MotionSet
+from domains.motion.captioned import CaptionedGenerator
 from domains.motion.distances import HEADLINE, SHARES
 from domains.motion.evaluation import LEAST, MotionEvaluation
 from domains.motion.files import MotionBatch
@@ -25,18 +26,17 @@ LONGEST = 44
 
 
 @dataclass
-class Model:
+class Model(CaptionedGenerator):
     """Draws walkers and remembers what it was asked for."""
 
-    max_frames: int = LONGEST
     collapsed: bool = False
     texts: list[str] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
     drawn: list[np.ndarray] = field(default_factory=list)
 
-    def sample(self, texts, frames, stream, description, scratch=None) -> list[np.ndarray]:
-        self.texts, self.frames = list(texts), list(frames)
-        seeds = [7 if self.collapsed else 1000 + i for i in range(len(texts))]
+    def draw(self, captions, frames, stream, scratch=None) -> list[np.ndarray]:
+        self.texts, self.frames = list(captions), list(frames)
+        seeds = [7 if self.collapsed else 1000 + i for i in range(len(captions))]
         self.drawn = [walker(seed, count) for seed, count in zip(seeds, frames, strict=True)]
         return self.drawn
 
@@ -66,8 +66,8 @@ def walkers(first: int, count: int) -> MotionSet:
 
 def evaluated(samples: int = 500, collapsed: bool = False) -> tuple[dict[str, Any], Model, Eyes]:
     model, eyes = Model(collapsed=collapsed), Eyes()
-    evaluation = MotionEvaluation(model, walkers(0, 40), walkers(100, 40), eyes, samples)  # type: ignore[arg-type]
-    return dict(evaluation.evaluate(None, None, None, Stream(3))), model, eyes  # type: ignore[arg-type]
+    evaluation = MotionEvaluation(LONGEST, walkers(0, 40), walkers(100, 40), eyes, samples)  # type: ignore[arg-type]
+    return dict(evaluation.evaluate(model, None, None, Stream(3))), model, eyes  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("test", "train", "samples"), [(2, 40, 9), (40, 5, 9), (40, 40, 5)])
@@ -75,13 +75,13 @@ def test_too_few_motions_name_the_list_and_the_least_count(
     test: int, train: int, samples: int
 ) -> None:
     with pytest.raises(InvalidSamplesError, match=r"walkers/test\.txt") as refused:
-        MotionEvaluation(Model(), walkers(0, test), walkers(9, train), Eyes(), samples)  # type: ignore[arg-type]
+        MotionEvaluation(LONGEST, walkers(0, test), walkers(9, train), Eyes(), samples)  # type: ignore[arg-type]
     assert "at least 6" in str(refused.value)
 
 
 def test_the_least_count_is_enough() -> None:
-    evaluation = MotionEvaluation(Model(), walkers(0, 6), walkers(100, 6), Eyes(), 6)  # type: ignore[arg-type]
-    assert "FID_test" in evaluation.evaluate(None, None, None, Stream(3))  # type: ignore[arg-type]
+    evaluation = MotionEvaluation(LONGEST, walkers(0, 6), walkers(100, 6), Eyes(), 6)  # type: ignore[arg-type]
+    assert "FID_test" in evaluation.evaluate(Model(), None, None, Stream(3))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +119,9 @@ def test_bounds_stand_beside_every_distance_and_real_motions_too(found) -> None:
 
 def test_synthetic_sets_are_measured_without_a_model(found) -> None:
     real, eyes = walkers(100, 40), Eyes()
-    evaluation = MotionEvaluation(Model(), walkers(0, 40), real, eyes, 40)  # type: ignore[arg-type]
+    evaluation = MotionEvaluation(LONGEST, walkers(0, 40), real, eyes, 40)  # type: ignore[arg-type]
     few = Corrected(MotionBatch(real.items[: LEAST - 1]))
-    metrics = evaluation.evaluate(None, MotionBatch(real.items), few, Stream(3))  # type: ignore[arg-type]
+    metrics = evaluation.evaluate(Model(), MotionBatch(real.items), few, Stream(3))  # type: ignore[arg-type]
     for name in (*HEADLINE, *SHARES, "Diversity", "Jitter", "Bone length error"):
         assert metrics[f"{name}_sampled"] == metrics[f"{name} train_ground truth"]
     assert not [name for name in metrics if name.endswith("_corrected")]  # too few

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import domains.motion.denoiser
 from dataset.humanml3d import MotionItem
+from domains.motion.captioned import sample_ids
 from domains.motion.files import MotionBatch
-from domains.motion.generator import MotionGenerator, in_whole_epochs, sample_ids
+from domains.motion.generator import MotionGenerator, in_whole_epochs
 from domains.motion.presets import CORRECTED, FAITHFUL
 from domains.motion.training_loss import FILE
 from loop.errors import CorruptFileError, MissingAssetError, RunStateError

@@ -13,7 +13,7 @@ from dataset.batches import TrainingBatches
 from dataset.captions import Caption
 from dataset.humanml3d import MotionSet, load_split, published_prompts
 from dataset.word_vectors import WordVectors
-from domains.motion.domain import check_ratio
+from domains.motion.domain import check_ratio, count_prompts
 from domains.motion.evaluator.protocol import EvaluationProtocol, evaluate
 from domains.motion.evaluator.published import PublishedEvaluator
 from domains.motion.files import MotionBatch
@@ -80,9 +80,9 @@ def test_every_listed_clip_prompts_with_its_first_caption_and_its_length(listed)
     assert {item.id for item in listed.items} == {"000001", "000002", "000005", "000006"}
 
 
-def test_lambda_counts_listed_clips(make) -> None:
+def test_lambda_counts_listed_clips(listed) -> None:
     """65 ids and .25 give 16, whether or not they can be loaded; ours counts those that can."""
-    assert make().prompts == 6 and make(CORRECTED).prompts == 4
+    assert count_prompts(listed, FAITHFUL) == 6 and count_prompts(listed, CORRECTED) == 4
 
 
 def test_more_motions_than_listed_clips_are_refused(make) -> None:
@@ -183,13 +183,11 @@ class Judge:
         return np.array([[hash(text) % 97, 1, 2, 3, 4, 5] for text in texts], np.float32)
 
 
-def test_the_ground_truth_is_two_passes_with_fresh_crops(make_denoiser, real) -> None:
+def test_the_ground_truth_is_two_passes_with_fresh_crops(make_denoiser, real, preset) -> None:
     judge = Judge()
-    evaluation = PublishedEvaluation(make_denoiser(FAITHFUL), real, judge, 8, seed=42)
-    found = [
-        evaluation.evaluate(None, None, None, Streams(42).at(g, "evaluate"))  # type: ignore[arg-type]
-        for g in (1, 2)
-    ]
+    model = MotionGenerator(make_denoiser(FAITHFUL), real, preset, FAITHFUL, 42)
+    evaluation = PublishedEvaluation(model.denoiser.max_frames, real, judge, 8, seed=42)
+    found = [evaluation.evaluate(model, None, None, Streams(42).at(g, "evaluate")) for g in (1, 2)]
     assert found[0] == found[1]  # published processes start from one seed
     assert found[0]["FID_ground truth"] > 0
     reference, first = judge.motions[0], judge.motions[1]
