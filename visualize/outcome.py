@@ -25,7 +25,7 @@ from loop.rundir.files import read_json
 from loop.rundir.layout import BASELINE, FINETUNING, WITH_CORRECTION
 from loop.rundir.read import find_arms
 from visualize.arms import arm_title
-from visualize.curves.records import Record, arms_in_order, seed_of
+from visualize.curves.records import Record, arms_in_order, seeds_of
 
 FAILED, ATTEMPTED = "Failed imitations_correction", "Attempted imitations_correction"
 REASON = "Failed: "
@@ -144,8 +144,8 @@ def read_resamples(folders: Sequence[Path]) -> Resamples:
         CorruptFileError: a file of them does not read as one.
     """
     return {
-        (arm.name.kind, arm.name.percent, seed_of(folder, place), generation): found
-        for place, folder in enumerate(folders)
+        (arm.name.kind, arm.name.percent, seed, generation): found
+        for folder, seed in zip(folders, seeds_of(folders), strict=True)
         for arm in find_arms(folder)
         if arm.name is not None
         for generation in arm.generations

@@ -24,6 +24,7 @@ from eval.metrics.neighbours import verdicts
 from eval.metrics.samples import Features
 from eval.metrics.statistics import Blocks, Interval, Rows, bootstrap_interval
 from translation.humanml import vectors_to_joints
+from translation.layout import mirror_partner
 from uhc.measure.plausibility import bone_length_error_mm, plausibility
 
 if TYPE_CHECKING:  # which loads torch
@@ -74,7 +75,7 @@ class MotionTable:
         physics[PHYS_ERR] = np.sum(list(physics.values()), axis=0)
         physics[JITTER] = np.array([row["jitter"] for row in rows])
         physics[BONES] = np.array([bone_length_error_mm(positions) for positions in joints])
-        labels = np.array([clip.removeprefix("M") for clip in ids])
+        labels = np.array([min(clip, mirror_partner(clip) or clip) for clip in ids])
         return cls(evaluator.embed_motions(list(motions)), motion_spaces(joints), physics, labels)
 
     def take(self, rows: Rows) -> MotionTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import logging
 import re
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ logger = logging.getLogger("scsc")
 HALVES, TRAINING = "FID halves_ground truth", " train"
 """FID between two halves of the test data, where it was measured; see `real_key`."""
 
-_SEED = re.compile(r"_seed_(\d+)")
+_SEED = re.compile(r"(?:^|_)seed_(\d+)$")
 
 
 class Record(NamedTuple):
@@ -44,7 +45,7 @@ def read_runs(folders: Sequence[Path]) -> list[Record]:
     """Read folders of arms that differ in the seed.
 
     Raises:
-        InvalidOptionError: there is no folder in the list.
+        InvalidOptionError: there is no folder in the list, or two have one seed.
         ScscError: as `read_folder`.
     """
     if not folders:
@@ -52,15 +53,28 @@ def read_runs(folders: Sequence[Path]) -> list[Record]:
             "no folder of runs was named", expected="such as exp_outputs/dataset_demo"
         )
     records: list[Record] = []
-    for place, folder in enumerate(folders):
-        records += read_folder(folder, seed=seed_of(folder, place))
+    for folder, seed in zip(folders, seeds_of(folders), strict=True):
+        records += read_folder(folder, seed=seed)
     return records
 
 
-def seed_of(folder: Path, place: int) -> int:
-    """Return the seed of a folder name that ends in `_seed_<n>`, else the folder's place."""
-    named = _SEED.search(folder.name)
-    return int(named[1]) if named else place
+def seeds_of(folders: Sequence[Path]) -> list[int]:
+    """Return the seed of each folder: that of a name `..._seed_<n>`, else one that no other has.
+
+    Raises:
+        InvalidOptionError: two folders are named after one seed, or one of them is there twice.
+    """
+    named = [_SEED.search(folder.resolve().name) for folder in folders]
+    taken = {int(match[1]) for match in named if match}
+    free = itertools.filterfalse(taken.__contains__, itertools.count())
+    seeds = [int(match[1]) if match else next(free) for match in named]
+    if len(set(seeds)) < len(seeds) or len({folder.resolve() for folder in folders}) < len(seeds):
+        raise InvalidOptionError(
+            "runs that are averaged have to differ in the seed",
+            found=" ".join(map(str, folders)),
+            expected="folders whose names end in different _seed_<n>",
+        )
+    return seeds
 
 
 def read_folder(folder: Path, seed: int = 0) -> list[Record]:
@@ -98,7 +112,8 @@ def read_folder(folder: Path, seed: int = 0) -> list[Record]:
 
 def size_name(folder: Path) -> str:
     """Return the published name of a size: "0064" of dataset_0064 (any seed), "demo" of demo."""
-    return _SEED.sub("", folder.resolve().name).removeprefix("dataset_")
+    name = folder.resolve().name
+    return (_SEED.sub("", name) or name).removeprefix("dataset_")
 
 
 def arms_in_order(records: Sequence[Record]) -> list[tuple[str, int]]:

@@ -207,7 +207,9 @@ def final_values(
     shown = [panel for panel in panels if select(records, panel)]
     headings = ["arm", "generation", *(panel.title for panel in shown)]
     rows: list[list[object]] = []
-    starts = [record for record in records if record.generation == 0]
+    # Arms hold copies of one generation 0 a seed, which are no repetitions.
+    first = {(r.seed, r.metric): r for r in records if r.generation == 0}
+    starts = list(first.values())
     if starts:
         rows.append(["generation 0", "0", *(_value(starts, panel) for panel in shown)])
     for arm, percent in arms_in_order(records):

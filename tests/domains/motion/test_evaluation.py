@@ -13,7 +13,7 @@ import pytest
 from dataset.captions import Caption
 from dataset.humanml3d import MotionItem, MotionSet
 from domains.motion.captioned import CaptionedGenerator
-from domains.motion.distances import HEADLINE, SHARES
+from domains.motion.distances import HEADLINE, SHARES, MotionTable
 from domains.motion.evaluation import LEAST, MotionEvaluation
 from domains.motion.files import MotionBatch
 from eval.metrics.diversity import mean_pairwise_distance
@@ -138,3 +138,11 @@ def test_a_collapsed_model_reads_worse(found) -> None:
 
 def test_equal_streams_give_equal_numbers(found) -> None:
     assert evaluated()[0] == found[0]
+
+
+def test_only_mirror_images_of_one_clip_are_drawn_together() -> None:
+    ids = ["cmu/000021", "cmu/M000021", "M000004", "000004", "Max1", "ax1"]
+    table = MotionTable.of([walker(seed, 40) for seed in range(6)], ids, Eyes())
+    first, mirrored, other, partner, max1, ax1 = table.labels
+    assert first == mirrored and other == partner
+    assert len({first, other, max1, ax1}) == 4

@@ -8,7 +8,7 @@ import pytest
 
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError
 from tests.runs import begin_generation
-from visualize.curves.records import Record, read_folder, read_runs, size_name
+from visualize.curves.records import Record, read_folder, read_runs, seeds_of, size_name
 
 ARM = "synthetic_percent_025_iterative_finetuning"
 
@@ -45,19 +45,34 @@ def test_what_is_not_a_finished_generation_is_left_out(runs, caplog) -> None:
     assert "generation_3" in caplog.text
 
 
-def test_seeds_come_from_folder_names_else_from_the_order(tmp_path: Path, runs) -> None:
+@pytest.mark.parametrize(
+    ("names", "seeds"),
+    [
+        (("dataset_0064_seed_42", "dataset_0064_seed_10", "other"), [42, 10, 0]),
+        (("dataset_demo", "dataset_demo_seed_0"), [1, 0]),
+        (("seed_3", "more", "another"), [3, 0, 1]),
+    ],
+)
+def test_seeds_come_from_folder_names_and_never_twice(names, seeds, tmp_path: Path, runs) -> None:
     folders = []
-    for name in ("dataset_0064_seed_42", "dataset_0064_seed_10", "other"):
+    for name in names:
         other = type(runs)(tmp_path / name)
         other.write("baseline", 0, {"model.pt": {"FID_test": 1.0}})
         folders.append(other.folder)
-    assert [record.seed for record in read_runs(folders)] == [42, 10, 2]
+    assert [record.seed for record in read_runs(folders)] == seeds
+
+
+@pytest.mark.parametrize("names", [("a_seed_3", "b_seed_3"), ("a", "a")])
+def test_one_seed_twice_is_not_averaged(names, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="differ in the seed"):
+        seeds_of([tmp_path / name for name in names])
 
 
 def test_names_of_sizes() -> None:
     assert size_name(Path("exp_outputs/dataset_0064")) == "0064"
     assert size_name(Path("exp_outputs/dataset_0064_seed_42")) == "0064"
     assert size_name(Path("exp_outputs/dataset_demo/")) == "demo"
+    assert size_name(Path("exp_outputs/mnist_evidence/seed_42")) == "seed_42"
 
 
 def test_missing_folders_say_what_was_expected(tmp_path: Path, runs) -> None:

@@ -122,3 +122,11 @@ def test_key_figures_name_where_each_arm_began_and_ended() -> None:
 )
 def test_numbers_have_three_significant_digits(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_copies_of_generation_0_are_no_repetitions() -> None:
+    values = {0: [1.0, 2.5, 4.0], 1: [2.0, 3.0, 4.5]}
+    arms = [records(values, arm) for arm in (BASELINE, FINETUNING, WITH_CORRECTION)]
+    _, rows = final_values([record for arm in arms for record in arm], [FID])
+    low, high = stats.t.interval(0.95, 2, loc=2.5, scale=stats.sem([1.0, 2.5, 4.0]))
+    assert rows[0] == ["generation 0", "0", ("2.5", f"{number(low)} to {number(high)}")]
