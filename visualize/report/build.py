@@ -41,7 +41,7 @@ def make_report(
     """Write the page about folders of runs that differ in the seed; returns its path.
 
     Args:
-        folders: size folders such as exp_outputs/demo; exp_outputs/mnist; or the Gaussian
+        folders: size folders such as exp_outputs/dataset_demo; exp_outputs/mnist; or the Gaussian
             experiment's JSON file, or the folder it lies in.
         out: the HTML file; default report.html in the first folder, beside the JSON file its name
             with .html.
@@ -89,7 +89,7 @@ def main(
     """Write one HTML page that needs no network: what was run, curves, table, motions.
 
     Args:
-        runs_dirs: a folder of runs such as exp_outputs/demo or exp_outputs/mnist, or
+        runs_dirs: a folder of runs such as exp_outputs/dataset_demo or exp_outputs/mnist, or
             exp_outputs/gaussian_toy_example.json; several that differ in the seed are averaged.
         out: the page; default <first folder>/report.html.
         options: how much the page may carry.
