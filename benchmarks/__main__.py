@@ -76,7 +76,7 @@ def roofline(step: Callable[[], object], found: dict[str, list[float]], half: bo
     return (
         f"{work / 1e9:.0f} GFLOP at {reached / 1e9:.0f} GFLOP/s; products of matrices: "
         f"{peak['float32'] / 1e9:.0f} in float32, {peak['bfloat16'] / 1e9:.0f} in bfloat16, at "
-        f"which it were {allowed:.1f} x"
+        f"which it would be {allowed:.1f} x"
     )
 
 
@@ -163,7 +163,7 @@ def correction_rows(turns: int) -> Iterator[Row]:
         spent = time.process_time() - begin
         length = sum(len(one) for one in motions[kind]) / 20
         motions["clean"] = [one.vectors for one in results if one.vectors is not None]
-        note = "corrected once before" if kind == "clean" else ""
+        note = "clips that were corrected once already" if kind == "clean" else ""
         yield Row(f"correction: {method}, {kind}", [], [spent], length, "s of motion", goal, note)
 
 

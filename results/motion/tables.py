@@ -21,7 +21,7 @@ PHYSICS = (
     *("Bone length error_test", "Residual force_correction", "Failed imitations_correction"),
 )
 GROUPS = {"Distances": DISTANCES, "Neighbours": SHARES, "Diversity": DIVERSITY, "Text": TEXT,
-          "Physics (mm, or as named)": PHYSICS,
+          "Physics (mm; skate mm a frame, jitter mm per frame³, force in body weights)": PHYSICS,
           "Seconds of a generation (by the clock, on shared cores)": (SECONDS,)}  # fmt: skip
 TRAIN = {name: name.replace("_test", " train_ground truth") for name in (*DISTANCES, *SHARES)}
 LATE = (*DISTANCES, *SHARES, TEXT[0], *PHYSICS[:3])
