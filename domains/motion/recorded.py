@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +46,7 @@ class RecordedArm:
                 path=path,
                 found=f"--generator {stored['generator']}",
                 expected=f"an arm of --generator {MDM}",
-                remedy="look at its synthetic_motions: python visualize/visualizer.py "
-                f"{shlex.quote(str(path.parent))}",
+                remedy=f"its motions lie in {path.parent}/generation_<g>/synthetic_motions",
             )
         try:
             stored["preset"]["evaluator"]  # no default may stand in for the one that judged it
