@@ -90,6 +90,22 @@ def usable_frames(frames: int, longest: int) -> int:
     return min(frames, longest) // UNIT * UNIT
 
 
+def require_captioned(generator: Generator[MotionBatch]) -> CaptionedGenerator:
+    """Return the generator if it draws motions for captions.
+
+    Raises:
+        InvalidOptionError: it does not.
+    """
+    if not isinstance(generator, CaptionedGenerator):
+        raise InvalidOptionError(
+            "this generator does not draw motions for captions",
+            found=type(generator).__name__,
+            expected="a subclass of domains.motion.captioned.CaptionedGenerator",
+            remedy="write one, as in examples/own_generator.py, or bring an evaluator of your own",
+        )
+    return generator
+
+
 def drawn(
     generator: Generator[MotionBatch],
     captions: Sequence[str],
@@ -103,16 +119,9 @@ def drawn(
         InvalidOptionError: the generator draws for no captions.
         InvalidSamplesError: it drew other shapes.
     """
-    if not isinstance(generator, CaptionedGenerator):
-        raise InvalidOptionError(
-            "this generator does not draw motions for captions",
-            found=type(generator).__name__,
-            expected="a subclass of domains.motion.captioned.CaptionedGenerator",
-            remedy="write one, as in examples/own_generator.py, or bring an evaluator of your own",
-        )
+    asked = require_captioned(generator)
     motions = [
-        np.asarray(motion, np.float32)
-        for motion in generator.draw(captions, frames, stream, scratch)
+        np.asarray(motion, np.float32) for motion in asked.draw(captions, frames, stream, scratch)
     ]
     wanted = [(count, MOTION_DIM) for count in frames]
     if [motion.shape for motion in motions] != wanted:

@@ -14,6 +14,7 @@ import torch
 from dataset.humanml3d import MotionItem, MotionSet, load_split, read_ids
 from dataset.pool import load_pool
 from dataset.split_distance import report_split
+from domains.motion.captioned import require_captioned
 from domains.motion.checkpoints.generation_0 import starting_weights
 from domains.motion.correction import MotionCorrection, body_of
 from domains.motion.denoiser import new_denoiser
@@ -135,6 +136,8 @@ def build_domain(
             max_frames=preset.max_frames, seed=experiment.seed, device=device,
         )  # fmt: skip
     judge = _judge(experiment, test, pool, device)
+    if judge is not None:
+        require_captioned(generator)
     prompts = count_prompts(train, protocol)
     return Built(
         real=MotionBatch(train.items),

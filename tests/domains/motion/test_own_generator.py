@@ -91,16 +91,21 @@ def test_other_shapes_than_asked_for_are_refused(smooth_data: Path) -> None:
         Short(real, 40).synthesise(2, Stream(0))
 
 
-def test_a_generator_without_captions_is_not_measured(smooth_data: Path) -> None:
-    class Other(Generator[MotionBatch]):
-        def synthesise(self, count, stream, scratch=None):
-            raise AssertionError
+class Wordless(Generator[MotionBatch]):
+    """Draws motions for no captions."""
 
-        def fit(self, training_set: Mixture[MotionBatch], generation, stream, scratch) -> None:
-            raise AssertionError
+    def synthesise(self, count, stream, scratch=None):
+        raise AssertionError
 
-    with pytest.raises(InvalidOptionError, match=r"(?s)Other.*CaptionedGenerator"):
-        drawn(Other(), ["a person walks"], [40], Stream(0), None)
+    def fit(self, training_set: Mixture[MotionBatch], generation, stream, scratch) -> None:
+        raise AssertionError
+
+
+def test_a_generator_without_captions_is_refused_before_it_is_trained(arguments) -> None:
+    with pytest.raises(InvalidOptionError, match=r"(?s)Wordless.*CaptionedGenerator"):
+        drawn(Wordless(), ["a person walks"], [40], Stream(0), None)
+    with pytest.raises(InvalidOptionError, match=r"(?s)Wordless.*CaptionedGenerator"):
+        run(replace(arguments, generator=f"{__name__}:Wordless"))
 
 
 def test_the_example_fits_what_it_is_given(smooth_data: Path) -> None:
