@@ -40,7 +40,9 @@ done
 
 supported() { "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
 
-if [ ! -x .venv/bin/python ]; then
+has_pip() { .venv/bin/python -m pip --version >/dev/null 2>&1; }
+
+if ! has_pip; then # nothing there yet, or an interrupt came between Python and pip
   if [ -z "$python" ]; then
     for candidate in python3.13 python3.12 python3.11 python3 python; do
       if supported "$candidate"; then python=$candidate; break; fi
@@ -54,7 +56,13 @@ if [ ! -x .venv/bin/python ]; then
     exit 1
   fi
   echo "setup.sh: creating .venv with $("$python" --version)"
-  "$python" -m venv .venv
+  { "$python" -m venv .venv && has_pip; } || "$python" -m venv --clear .venv
+elif [ -n "$python" ] && [ "$("$python" --version 2>&1)" != "$(.venv/bin/python --version)" ]; then
+  echo "setup.sh: .venv has another Python" >&2
+  echo "  found: $(.venv/bin/python --version)" >&2
+  echo "  expected: $python" >&2
+  echo "  what to do: rm -r .venv, then the same again; or leave --python out" >&2
+  exit 1
 fi
 
 cpu_index=https://download.pytorch.org/whl/cpu
@@ -73,7 +81,7 @@ state="$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1) $PWD $(
 installed="$(cat "$stamp" 2>/dev/null || true)"
 # The test extras include everything, so an environment with them also serves without.
 if [ "$installed" = "$state [test]" ] || { [ -z "$extras" ] && [ "$installed" = "$state" ]; }; then
-  if [ -z "$gpu" ] || cuda_build; then
+  if [ -z "$torch_index" ] && { [ -z "$gpu" ] || cuda_build; }; then
     echo "setup.sh: .venv is up to date"
     finish
   fi
@@ -81,10 +89,10 @@ fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 install_torch() { pip install --quiet --constraint constraints.txt "$@" torch; }
+# pip takes an installed torch from anywhere, CUDA or not, for the same version, unless told otherwise.
 if [ -n "$torch_index" ]; then
-  install_torch --index-url "$torch_index"
+  install_torch --index-url "$torch_index" $(torch_installed && echo --force-reinstall)
 elif [ -n "$gpu" ]; then
-  # pip takes an installed build without CUDA for the same version, unless told otherwise.
   cuda_build || { install_torch --force-reinstall; cuda_build; } ||
     echo "setup.sh: the default index has no torch with CUDA for this machine; name one with --torch-index"
 elif [ "$(uname -s)" = Linux ] && ! nvidia_gpu && ! torch_installed; then

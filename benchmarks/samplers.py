@@ -173,8 +173,9 @@ def _rows(
         pairs = zip(found, first, strict=True)
         change = mean_interval([ours[name] - theirs[name] for ours, theirs in pairs])
         star = "*" * (change.low > 0 or change.high < 0)
-        half = change.high - change.value
-        apart.append(f"{change.value:+.2g} ± {half:.2g}{star}" if found is not first else "")
+        # One draw tells nothing of how far draws lie apart.
+        interval = f" ± {change.high - change.value:.2g}{star}" if len(found) > 1 else ""
+        apart.append(f"{change.value:+.2g}{interval}" if found is not first else "")
     return [
         f"| {way.sampler} | {way.steps or whole} | {cost:.0f} | {' | '.join(means)} |",
         f"| | | | {' | '.join(apart)} |",

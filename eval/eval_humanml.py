@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
-import torch
 import tyro
 
 from dataset.humanml3d import MotionSet, load_split
@@ -28,7 +27,9 @@ from domains.motion.evaluator.protocol import (
     Estimate,
     EvaluationProtocol,
     as_json,
+    check_protocol,
     evaluate,
+    motions_drawn,
 )
 from domains.motion.presets import SAMPLE_GUIDANCE
 from domains.motion.recorded import RecordedArm, cache_of, own_evaluators
@@ -37,6 +38,7 @@ from loop.errors import InvalidOptionError
 from loop.rng import Stream
 from loop.rundir.files import prepare_file, write_json
 from loop.rundir.layout import ARGUMENTS
+from model.device import device_named
 
 logger = logging.getLogger("scsc")
 
@@ -60,7 +62,7 @@ class Arguments:
     samples: int | None = None
     """motions drawn in a repetition; default: the mode's"""
     diversity_pairs: int | None = None
-    """default: the mode's"""
+    """default: the mode's, at most one a motion"""
     multimodal_texts: int | None = None
     """texts of the multimodality metric, 0 for none; default: the mode's"""
     guidance_param: float | None = None
@@ -93,7 +95,7 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
     """Evaluate, write the result, and return it.
 
     Raises:
-        ScscError: bad options, files missing or damaged, a test set too small for the mode.
+        ScscError: bad options, files missing or damaged, a test set that is too small.
     """
     prepare_file(arguments.out)
     if not arguments.model_path.exists():
@@ -103,6 +105,8 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
             expected="a published .pt file, or the folder of a finished generation",
         )
     denoiser, judge, test = (_own if arguments.model_path.is_dir() else _published)(arguments)
+    protocol = _protocol(arguments, len(test.items))
+    check_protocol(protocol, len(test.items))  # an evaluator may take long to train
     denoiser = denoiser.with_sampling(arguments.sampler, arguments.sampling_steps)
     evaluator = motion_evaluator(
         judge.kind,
@@ -114,7 +118,6 @@ def run(arguments: Arguments) -> dict[str, Estimate]:
         device=denoiser.device,
         own=judge.own,
     )
-    protocol = _protocol(arguments)
 
     def sample(texts: Sequence[str], frames: Sequence[int], noise: Stream) -> list[np.ndarray]:
         return denoiser.sample(texts, frames, noise, "evaluate")
@@ -145,7 +148,8 @@ class _Judge:
     own: Path | None = None
 
 
-def _protocol(arguments: Arguments) -> EvaluationProtocol:
+def _protocol(arguments: Arguments, available: int) -> EvaluationProtocol:
+    """Change the mode's protocol as asked for; its diversity pairs are as many as can be drawn."""
     changes = {
         "repetitions": arguments.repetitions,
         "samples": arguments.samples,
@@ -153,10 +157,20 @@ def _protocol(arguments: Arguments) -> EvaluationProtocol:
         "multimodal_texts": arguments.multimodal_texts,
     }
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
-    return replace(PROTOCOLS[arguments.eval_mode], **given)
+    protocol = replace(PROTOCOLS[arguments.eval_mode], **given)
+    pairs, drawn = protocol.diversity_pairs, motions_drawn(protocol, available)
+    if arguments.diversity_pairs is None and pairs is not None and pairs > drawn:
+        logger.warning(
+            "diversity is of %d pairs, not of the %d of mode %s: a repetition draws %d motions for "
+            "the %d of split %s", drawn, pairs, arguments.eval_mode, drawn, available,
+            arguments.eval_split,
+        )  # fmt: skip
+        return replace(protocol, diversity_pairs=drawn)
+    return protocol
 
 
 def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
+    device = device_named(arguments.device)
     data = arguments.data_dir or Path("dataset/HumanML3D")
     test = load_split(data, arguments.eval_split)
     given = arguments.guidance_param
@@ -164,7 +178,7 @@ def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
     denoiser = published_denoiser(
         arguments.model_path,
         (test.mean, test.std),
-        torch.device(arguments.device),
+        device,
         guidance,
         arguments.text_encoder,
     )
@@ -179,7 +193,7 @@ def _published(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
 def _own(arguments: Arguments) -> tuple[Denoiser, _Judge, MotionSet]:
     denoiser = load_denoiser(
         arguments.model_path,
-        torch.device(arguments.device),
+        device_named(arguments.device),
         arguments.guidance_param,
         arguments.text_encoder,
     )

@@ -6,18 +6,21 @@ Stop it at any moment and repeat the command: it goes on where it was, to the sa
 from __future__ import annotations
 
 import csv
+import json
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from loop.cli import command
+from loop.errors import InvalidMotionError, InvalidOptionError, RunStateError
 from loop.progress import track
-from loop.rundir.files import make_folder, storage
+from loop.rundir.files import make_folder, read_json, storage, write_json
 from translation.layout import read_ids
 from uhc.clips import MotionClip, read_motions, upright
 
@@ -26,13 +29,14 @@ if TYPE_CHECKING:  # they need the simulator, which --help does not
 
     from uhc.rl.environment import ReferenceClip
     from uhc.rl.policy import Policy
-    from uhc.rl.ppo import Progress
+    from uhc.rl.ppo import PpoOptions, Progress
     from uhc.rl.references import Body
 
 logger = logging.getLogger("scsc")
 
 CHECKPOINT_S = 60.0
 """Wall time between checkpoints; no result depends on it."""
+SETTINGS, CHECKPOINT = "settings.json", "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,18 @@ def run(arguments: Arguments) -> None:
     from uhc.rl.ppo import PpoOptions, Trainer
     from uhc.rl.references import is_clean
 
-    out = arguments.out
+    out, sizes = arguments.out, (arguments.workers, arguments.environments, arguments.noisy)
+    if min(sizes[:2]) < 1 or arguments.noisy < 0:
+        raise InvalidOptionError(
+            "Too few --workers, --environments or --noisy copies.",
+            found=sizes,
+            expected="1, 1 and 0 at least",
+        )
     make_folder(out)
-    clips, body = _references(arguments, "train", arguments.noisy)
     options = PpoOptions(environments=arguments.environments, seed=arguments.seed)
-    checkpoint = out / "checkpoint.pt"
+    _compare(arguments, options)
+    clips, body = _references(arguments, "train", arguments.noisy, options)
+    checkpoint = out / CHECKPOINT
     torch.set_num_threads(1)  # the simulation has the cores
     with Trainer(body.humanoid(), clips, options, workers=arguments.workers) as trainer:
         if checkpoint.exists():
@@ -89,7 +100,7 @@ def run(arguments: Arguments) -> None:
         writer.close()
         trainer.save(checkpoint)
         trainer.policy().save(out / "policy.safetensors")
-    held_out, body = _references(arguments, "test", 0)
+    held_out, body = _references(arguments, "test", 0, options)
     _judge(
         {
             "trained on, clean": [clip for clip in clips if is_clean(clip)],
@@ -116,20 +127,74 @@ def _judge(
                 logger.info("%s: %s", which, line)
 
 
-def _references(arguments: Arguments, split: str, noisy: int) -> tuple[list[ReferenceClip], Body]:
-    """Read the references of a split from the run's folder, or build them."""
+def _settings(arguments: Arguments, options: PpoOptions) -> dict[str, Any]:
+    """Return all that weights depend on, as JSON reads it back; data is found from `out`."""
+    out = arguments.out.resolve()
+    motions = [os.path.relpath(folder.resolve(), out) for folder in arguments.motions]
+    found = {"motions": motions, "noisy": arguments.noisy, **asdict(options)}
+    return json.loads(json.dumps(found))
+
+
+def _compare(arguments: Arguments, options: PpoOptions) -> None:
+    """Compare the settings with those that the folder's run was begun with; RunStateError."""
+    out, path = arguments.out, arguments.out / SETTINGS
+    if not any((out / name).exists() for name in (_kept("train"), CHECKPOINT)):
+        return
+    if not path.exists():
+        logger.warning(
+            "%s was begun by an older version, which did not record its settings: its references "
+            "are used, whatever --motions and --noisy say", out,
+        )  # fmt: skip
+        return
+    stored, wanted = read_json(path), _settings(arguments, options)
+    if changed := [name for name in stored if stored[name] != wanted.get(name)]:
+        raise RunStateError(
+            "this folder holds a run with other settings",
+            path=path,
+            found={name: stored[name] for name in changed},
+            expected={name: wanted.get(name) for name in changed},
+            remedy="give the same options, choose another --out, or move this folder away",
+        )
+
+
+def _kept(split: str) -> str:
+    return f"references_{split}.npz"
+
+
+def _references(
+    arguments: Arguments, split: str, noisy: int, options: PpoOptions
+) -> tuple[list[ReferenceClip], Body]:
+    """Read the references of a split from the run's folder, or build them.
+
+    Raises:
+        InvalidMotionError: there is nothing to learn from.
+    """
     from uhc.rl.references import build_references, load_references, save_references, shared_body
 
-    kept = arguments.out / f"references_{split}.npz"
-    if kept.exists():
-        return load_references(kept)
-    clips = [clip for folder in arguments.motions for clip in _clips(folder, split)]
-    train_file = arguments.out / "references_train.npz"
-    body = load_references(train_file)[1] if train_file.exists() else shared_body(clips)
-    logger.info("%s: %d upright clips", split, len(clips))
-    references = build_references(clips, body, noisy, arguments.workers)
-    save_references(kept, references, body)
-    return references, body
+    kept, learned = arguments.out / _kept(split), arguments.out / _kept("train")
+    if not kept.exists():
+        clips = [clip for folder in arguments.motions for clip in _clips(folder, split)]
+        logger.info("%s: %d upright clips", split, len(clips))
+        if split == "train" and not clips:
+            raise _nothing_to_learn(arguments, "no upright clip of usable form")
+        body = load_references(learned)[1] if learned.exists() else shared_body(clips)
+        references = build_references(clips, body, noisy, arguments.workers)
+        if split == "train":
+            if not references:
+                raise _nothing_to_learn(arguments, f"{len(clips)} clips, none could be refined")
+            write_json(arguments.out / SETTINGS, _settings(arguments, options))
+        save_references(kept, references, body)
+    return load_references(kept)  # also the first time: they are rounded there
+
+
+def _nothing_to_learn(arguments: Arguments, found: str) -> InvalidMotionError:
+    return InvalidMotionError(
+        "There is no motion to learn from.",
+        path=" ".join(map(str, arguments.motions)),
+        found=found,
+        expected="a motion on its feet, such as a walk",
+        remedy="name other folders with --motions",
+    )
 
 
 def _clips(folder: Path, split: str) -> list[MotionClip]:
@@ -163,7 +228,7 @@ def _note(path: Path, writer: SummaryWriter, progress: Progress) -> None:
 def main() -> None:
     """Run the command line."""
     arguments = tyro.cli(Arguments, prog="python -m train.train_uhc")
-    kept = f"stopped; the same command goes on from {arguments.out / 'checkpoint.pt'}"
+    kept = f"stopped; the same command goes on from {arguments.out / CHECKPOINT}"
     with command(interrupted=kept):
         run(arguments)
 

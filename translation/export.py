@@ -14,6 +14,7 @@ import tyro
 
 from body_models.smpl import FOLDER, Gender, find_body_model, load_body_model
 from loop.cli import command
+from loop.errors import InvalidOptionError
 from loop.progress import track
 from loop.rundir.files import make_folder, write_array
 from translation.amass import write_amass
@@ -49,6 +50,9 @@ def main(
         gender: of the body, for amass.
     """
     paths = motion_paths(motions)
+    given = {path.resolve() for path in paths}
+    if format == "npy" and motions.is_dir():
+        _keep(given, *(out / path.name for path in paths))
     body = None
     if format == "amass":
         body = load_body_model(find_body_model("smplh", gender, body_models))
@@ -59,6 +63,7 @@ def main(
             for motion in read_motions(path, convention):
                 target = out / f"{motion.name}.npz"
                 if format == "npy":
+                    _keep(given, target.with_suffix(".npy"))
                     write_array(target.with_suffix(".npy"), motion.at(FPS))
                 else:
                     skeleton = None if body is None else body.skeleton()
@@ -70,6 +75,16 @@ def main(
                 written += 1
     logger.info("%d motions written to %s", written, out)
     batch.finish()
+
+
+def _keep(given: set[Path], *targets: Path) -> None:
+    """Refuse to write over a motion that was given."""
+    if replaced := next((target for target in targets if target.resolve() in given), None):
+        raise InvalidOptionError(
+            "the result would replace the motion that it is made of",
+            path=replaced,
+            remedy="name another folder with --out",
+        )
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def _rest_pose(bvh: Bvh, joints: NDArray[np.float64]) -> bool:
     if len(joints) < 4:
         return False
     turns = [c.endswith("rotation") for channels in bvh.channels for c in channels]
-    first, second = np.abs(bvh.values[:2, turns]).max(axis=1)
+    first, second = np.abs(bvh.values[:2, turns]).max(axis=1, initial=0.0)
     steps = np.linalg.norm(np.diff(joints[:20], axis=0), axis=-1).max(axis=1)
     jump = steps[0] > REST_M and steps[0] > REST_STEP * np.median(steps[1:])
     return bool((first == 0 and second > 0) or jump)

@@ -32,7 +32,7 @@ from uhc.clips import ClipFilter, MotionClip, choose
 from uhc.controllers.registry import DEFAULT, ControllerName, create_controller
 from uhc.evaluate import write_csv
 from uhc.measure.plausibility import mpjpe_mm, plausibility
-from uhc.measure.spectra import BANDS_HZ, band_power
+from uhc.measure.spectra import BANDS_HZ, LEAST_FRAMES, band_power
 from uhc.options import CorrectionOptions, Method, Outcome
 from uhc.workers import WorkerLostError, run_batch
 
@@ -249,17 +249,17 @@ def main(
         out: CSV file to write; the spectra go beside it as .png.
         choice: which of them.
         windows: how many, at most.
-        frames: of each; 60 are 3 seconds.
+        frames: of each, 12 at least; 60 are 3 seconds.
         controller: see `uhc.controllers.registry`.
         controller_weights: default: those that come along, or where prepare/download_uhc.sh puts
             them.
         workers: processes.
     """
-    if min(workers, frames - 3, windows - MIN_WINDOWS + 1) < 1:
+    if min(workers, frames - LEAST_FRAMES + 1, windows - MIN_WINDOWS + 1) < 1:
         raise InvalidOptionError(
             "Too few workers, frames or windows.",
             found=(workers, frames, windows),
-            expected=f"1, 4 and {MIN_WINDOWS} at least",
+            expected=f"1, {LEAST_FRAMES} and {MIN_WINDOWS} at least",
         )
     options = CorrectionOptions(
         controller=create_controller(controller, controller_weights), also=METHODS

@@ -14,7 +14,7 @@ import tyro
 
 from domains.motion.files import CORRECTED, FOLDER
 from loop.cli import command
-from loop.errors import MissingAssetError
+from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.files import read_json
 from loop.rundir.layout import FINETUNING, parse_arm
 from loop.rundir.read import read_arm
@@ -134,11 +134,17 @@ def main(arm: tyro.conf.Positional[Path], out: Path | None = None) -> None:
             other one, generations.mp4, lands beside it.
     """
     out = arm.parent / "graphs" / "before_after.mp4" if out is None else out
+    second = out.with_name(f"generations{out.suffix}")
+    if second == out:
+        raise InvalidOptionError(
+            "the film over the generations has this name",
+            path=out,
+            remedy="choose another name with --out",
+        )
     render(before_and_after(arm), out, size=PANEL_PX, columns=2)
     logger.info("wrote %s", out)
     panels, columns = over_generations(arm)
     if panels:
-        second = out.with_name(f"generations{out.suffix}")
         render(panels, second, size=SMALL_PX, columns=columns)
         logger.info("wrote %s", second)
 

@@ -45,8 +45,8 @@ def gather(
     """Read the motions of all files that hold some, with the colour of their arm.
 
     `by_path` takes the colour of the arm that the path names. With `forces` the clips are to be
-    corrected anew: they hold what the model sampled, and the request of the arm (see
-    `visualize.video.arm_request.request_at`, also for errors).
+    corrected anew: those in an arm's folder hold what the model sampled, and the request of the arm
+    (see `visualize.video.arm_request.request_at`, also for errors).
 
     Raises:
         MissingAssetError: a folder holds no motions.
@@ -55,18 +55,19 @@ def gather(
     batch, clips = Batch(" ".join(map(str, motions))), list[Clip]()
     for path in files_in(motions):
         with batch.file(path):
-            if not forces:
-                clips += [
-                    Clip(motion.name, motion.at(convention.fps), _colour(path, colour))
-                    for motion in read_motions(path, convention)
-                ]
-                continue
-            # MuJoCo where it is needed
-            from visualize.video.arm_request import request_at, sampled_at
+            shown, request = _colour(path, colour), None
+            if forces:  # MuJoCo where it is needed
+                from visualize.video.arm_request import in_arm, request_at, sampled_at
 
-            joints = read_joints(sampled_at(path), append_next=True)
-            request = request_at(path, controller, weights)
-            clips.append(Clip(path.stem, joints, _colour(path, colour), request))
+                request = request_at(path, controller, weights)
+                if in_arm(path):
+                    joints = read_joints(sampled_at(path), append_next=True)
+                    clips.append(Clip(path.stem, joints, shown, request))
+                    continue
+            clips += [
+                Clip(motion.name, motion.at(convention.fps), shown, request)
+                for motion in read_motions(path, convention)
+            ]
     batch.finish()
     return clips
 

@@ -139,6 +139,24 @@ def test_a_rest_pose_before_the_capture_is_dropped(walk: IKResult, tmp_path: Pat
     np.testing.assert_allclose(joints, clean, atol=1e-5)
 
 
+def test_joints_that_only_move_and_never_turn(walk: IKResult, tmp_path: Path) -> None:
+    """The same motion as places of each joint relative to its parent."""
+    export(tmp_path / "turned.bvh", walk, "lafan1")
+    bvh = read_bvh(tmp_path / "turned.bvh")
+    places = bvh.positions(bvh.names)
+    places[:, 1:] -= places[:, bvh.parents[1:]]
+    moved = places[:, [bool(channels) for channels in bvh.channels]].reshape(len(places), -1)
+    head, motion = (tmp_path / "turned.bvh").read_text().split("MOTION\n")
+    head = re.sub("CHANNELS .*", "CHANNELS 3 Xposition Yposition Zposition", head)
+    rows = [" ".join(f"{value:.8f}" for value in row) for row in moved]
+    text = "\n".join([*motion.splitlines()[:2], *rows])
+    (tmp_path / "moved.bvh").write_text(f"{head}MOTION\n{text}\n")
+    joints, found = read_take(tmp_path / "moved.bvh")
+    expected, same = read_take(tmp_path / "turned.bvh")
+    assert found == same
+    np.testing.assert_allclose(joints, expected, atol=1e-5)
+
+
 def test_what_cannot_be_mapped_is_named_and_a_table_helps(walk: IKResult, tmp_path: Path) -> None:
     export(tmp_path / "in/walk.bvh", walk, "lafan1")
     text = (tmp_path / "in/walk.bvh").read_text().replace("LeftForeArm", "MyElbow")

@@ -13,9 +13,11 @@ CPU = "--extra-index-url https://download.pytorch.org/whl/cpu torch"
 PYTHON = """#!/usr/bin/env bash
 echo "$*" >> calls.log
 case "$*" in
-  *find_spec*) exit 1 ;;              # torch is not installed yet
+  *find_spec*) exit "$NO_TORCH" ;;
   *urlopen*) exit "$NO_NETWORK" ;;
   *version.cuda*) exit "$NO_CUDA" ;;
+  *"pip --version"*) test -e .venv/pip ;;
+  *"-m venv $MENDS"*) touch .venv/pip ;;
   *--version*) echo Python 3.12.0 ;;
 esac
 """
@@ -27,6 +29,7 @@ def checkout(repository: Path, tmp_path: Path) -> Path:
         shutil.copy(repository / name, tmp_path)
     for path, text in {
         ".venv/bin/python": PYTHON,
+        ".venv/pip": "",
         "programs/nvidia-smi": '#!/usr/bin/env bash\nexit "$NO_GPU"\n',
         "programs/uname": "#!/usr/bin/env bash\necho Linux\n",
         "get_smpl_data.sh": "echo asked for an account\n",
@@ -37,9 +40,9 @@ def checkout(repository: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def typed(checkout: Path, *options: str, **machine: int) -> tuple[str, str]:
+def typed(checkout: Path, *options: str, status: int = 0, **machine: int | str) -> tuple[str, str]:
     """What setup.sh said, and the calls of pip that install torch by itself."""
-    answers = {"NO_NETWORK": 0, "NO_GPU": 1, "NO_CUDA": 1, **machine}
+    answers = {"NO_NETWORK": 0, "NO_GPU": 1, "NO_CUDA": 1, "NO_TORCH": 1, "MENDS": "", **machine}
     run = subprocess.run(
         ["bash", str(checkout / "setup.sh"), *options],
         env={
@@ -51,9 +54,9 @@ def typed(checkout: Path, *options: str, **machine: int) -> tuple[str, str]:
         text=True,
         timeout=30,
     )
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == status, run.stderr
     calls = (checkout / "calls.log").read_text().splitlines()
-    return run.stdout, "\n".join(line for line in calls if line.endswith(" torch"))
+    return run.stdout + run.stderr, "\n".join(line for line in calls if line.endswith(" torch"))
 
 
 def test_without_a_gpu_torch_is_built_for_processors(checkout: Path) -> None:
@@ -79,6 +82,31 @@ def test_gpu_replaces_a_build_without_cuda(checkout: Path) -> None:
 
 def test_an_index_of_ones_own_is_the_only_one(checkout: Path) -> None:
     assert "--index-url https://here torch" in typed(checkout, "--torch-index", "https://here")[1]
+
+
+def test_an_index_of_ones_own_replaces_what_is_installed(checkout: Path) -> None:
+    typed(checkout)  # now up to date
+    said, calls = typed(checkout, "--torch-index", "https://here", NO_TORCH=0)
+    assert "--index-url https://here --force-reinstall torch" in calls and "up to date" not in said
+
+
+@pytest.mark.parametrize("mends", [".venv", "--clear .venv"])
+def test_an_interrupt_before_pip_came_is_made_good(checkout: Path, mends: str) -> None:
+    (checkout / ".venv/pip").unlink()
+    other = checkout / "programs/python3.13"
+    shutil.copy(checkout / ".venv/bin/python", other)
+    assert "creating .venv" in typed(checkout, MENDS=mends)[0]
+    assert ("--clear" in (checkout / "calls.log").read_text()) == (mends != ".venv")
+    assert "creating .venv" not in typed(checkout)[0]
+
+
+def test_another_python_needs_another_environment(checkout: Path) -> None:
+    other = checkout / "programs/other"
+    other.write_text("#!/usr/bin/env bash\necho Python 3.11.0\n")
+    other.chmod(0o755)
+    said, _ = typed(checkout, "--python", str(other), status=1)
+    assert "found: Python 3.12.0" in said and "rm -r .venv" in said
+    typed(checkout, "--python", str(checkout / ".venv/bin/python"))
 
 
 def test_smpl_ends_with_the_download_also_when_nothing_is_to_do(checkout: Path) -> None:

@@ -60,6 +60,20 @@ def test_a_bad_motion_costs_only_itself(motions: Path, tmp_path: Path) -> None:
     assert stopped.value.code == 1
 
 
+def test_no_motion_is_replaced_by_its_result(motions: Path, tmp_path: Path, caplog) -> None:
+    before = {path: path.read_bytes() for path in sorted(motions.iterdir())}
+    (tmp_path / "link").symlink_to(motions)
+    for given in (motions, motions / "000002-sampled.npy"):
+        with pytest.raises(SystemExit):
+            main(given, tmp_path / "link", "npy")
+        assert "name another folder with --out" in caplog.text
+        caplog.clear()
+    assert {path: path.read_bytes() for path in sorted(motions.iterdir())} == before
+    np.save(motions / "results.npy", np.stack([swaying()] * 2))
+    main(motions / "results.npy", motions, "npy")
+    assert len(list(motions.iterdir())) == 5  # its two motions, under their own names
+
+
 def test_what_is_missing(motions: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(SystemExit):
         main(tmp_path / "absent", tmp_path / "out")

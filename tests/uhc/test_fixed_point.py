@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import welch
 
-from loop.errors import MissingAssetError
+from loop.errors import InvalidOptionError, MissingAssetError
 from uhc.clips import MotionClip
-from uhc.fixed_point import METHODS, REAL, Row, Windows, cut, distances, draw
+from uhc.fixed_point import METHODS, REAL, Row, Windows, cut, distances, draw, main
 from uhc.measure.corruptions import UP
-from uhc.measure.spectra import band_power, spectrum
+from uhc.measure.spectra import KINDS, LEAST_FRAMES, band_power, spectrum
 
 Array = NDArray[np.float64]
 
@@ -82,6 +82,14 @@ def test_spectra_agree_with_scipy() -> None:
     np.testing.assert_allclose(frequency, found[0])
     np.testing.assert_allclose(power[1:-1], found[1].sum(axis=-1)[1:-1], rtol=1e-9)
     assert band_power(joints, "acceleration").shape == (3, 22)
+
+
+def test_a_window_has_frames_for_every_band(tmp_path: Path) -> None:
+    for frames in range(LEAST_FRAMES, 197):
+        for kind in KINDS:
+            assert np.isfinite(band_power(stepping(0, frames), kind)).all()
+    with pytest.raises(InvalidOptionError, match=f"1, {LEAST_FRAMES} and 8 at least"):
+        main(tmp_path, tmp_path / "out.csv", frames=LEAST_FRAMES - 1)
 
 
 def test_windows_are_whole_and_spread_over_the_clips() -> None:

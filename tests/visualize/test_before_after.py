@@ -73,6 +73,15 @@ def test_films_land_among_the_graphs(arm: Path) -> None:
     assert len(iio.imread(arm.parent / "graphs" / "before_after.mp4")) == 4
 
 
+def test_the_first_film_is_not_called_as_the_second(
+    arm: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arm, arm.parent / "generations.mp4")
+    assert "choose another name with --out" in caplog.text
+    assert not (arm.parent / "generations.mp4").exists()
+
+
 def test_one_prompt_over_the_generations_of_both_arms(tmp_path: Path) -> None:
     raw = tmp_path / "synthetic_percent_100_iterative_finetuning"
     corrected = raw.with_name(raw.name + "_with_correction")

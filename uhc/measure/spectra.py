@@ -16,6 +16,8 @@ from translation.humanml import FPS
 
 BANDS_HZ = ((0.3, 2.0), (2.0, 5.0), (5.0, 10.0))
 """Steps and sways; the swing of limbs; impacts, and what motion capture adds."""
+LEAST_FRAMES = 12
+"""Of fewer, no line of the acceleration's spectrum lies within the lowest band."""
 KINDS = ("speed", "acceleration")
 
 
@@ -37,7 +39,10 @@ def spectrum(joints: NDArray[np.floating], kind: str) -> tuple[Array, Array]:
 
 
 def band_power(joints: NDArray[np.floating], kind: str) -> Array:
-    """Return the mean power density (bands, 22) of each joint within `BANDS_HZ`; see `spectrum`."""
+    """Return the mean power density (bands, 22) of each joint within `BANDS_HZ`; see `spectrum`.
+
+    A band without a line of the spectrum has none, NaN: see `LEAST_FRAMES`.
+    """
     frequency, power = spectrum(joints, kind)
     bands = [(frequency > low) & (frequency <= high) for low, high in BANDS_HZ]
     return np.stack([power[band].mean(axis=0) for band in bands])

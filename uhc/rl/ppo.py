@@ -21,7 +21,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecNormalize
 
-from loop.errors import CorruptFileError
+from loop.errors import CorruptFileError, RunStateError
 from loop.rng import integer_seed
 from model.checkpoint import load_checkpoint, save_checkpoint
 from uhc.humanoid.body import Humanoid
@@ -242,7 +242,7 @@ class Trainer:
         }
 
     def load(self, path: Path) -> None:
-        """Go on from `save`. Raises MissingAssetError, CorruptFileError."""
+        """Go on from `save`. Raises MissingAssetError, CorruptFileError, RunStateError."""
         ppo, statistics = self._ppo, self._envs.obs_rms
         stored = load_checkpoint(path, torch.device("cpu"))
         if missing := self._state().keys() - stored.keys():
@@ -251,6 +251,17 @@ class Trainer:
                 path=path,
                 found=f"no {', '.join(sorted(missing))}",
                 remedy="train in another folder (--out), or with the code that wrote it",
+            )
+        found = {name: len(stored[name]) for name in ("failure", "environments")}
+        expected = {"failure": len(self._failure), "environments": self.options.environments}
+        if found != expected:
+            raise RunStateError(
+                "this checkpoint is of a run with other clips or --environments",
+                path=path,
+                found=f"{found['failure']} clips, {found['environments']} environments",
+                expected=f"{expected['failure']} clips, {expected['environments']} environments",
+                remedy=f"--environments {found['environments']}, or train in another folder "
+                "(--out)",
             )
         self.iteration = stored["iteration"]
         ppo.policy.load_state_dict(stored["network"])

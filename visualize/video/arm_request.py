@@ -54,6 +54,11 @@ def sampled_at(path: Path) -> Path:
     return source if simulated and source.is_file() else path
 
 
+def in_arm(path: Path) -> bool:
+    """Tell whether an arm of motions holds a file."""
+    return bool(_settings(path))
+
+
 def _controller(name: str, weights: Path | None, asked: str, path: Path) -> Controller:
     """Load the controller; where an arm `asked` for weights, only with the very same."""
     try:

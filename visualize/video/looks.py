@@ -48,6 +48,8 @@ def look_frames(
         raise InvalidOptionError(
             "only the simulator knows forces", found=f"--look {look}", expected="--look simulator"
         )
+    if columns is not None and columns < 1:
+        raise InvalidOptionError("too few panels in a row", found=columns, expected="--columns 1")
     if look == "skeleton":
         return skeleton_frames(clips, fps, size, VIEWS[view], columns)
     if look == "simulator":

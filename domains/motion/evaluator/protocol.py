@@ -115,18 +115,10 @@ def evaluate(
         seed: fixes everything; equal seeds prompt any model with the same captions.
 
     Raises:
-        InvalidOptionError: no repetition, or too few items.
-        InvalidSamplesError: the test set is smaller than the number of diversity pairs, or the
-            model gave motions whose features are not finite.
+        InvalidOptionError: see `check_protocol`.
+        InvalidSamplesError: the model gave motions whose features are not finite.
     """
-    if protocol.repetitions < 1 or min(protocol.samples, len(items)) < LEAST:
-        raise InvalidOptionError(
-            "nothing to evaluate",
-            found=f"{protocol.repetitions} repetitions, {protocol.samples} samples, "
-            f"{len(items)} motions of usable length in test.txt",
-            expected=f"at least 1, {LEAST} and {LEAST}, for R-precision top-{LEAST}",
-            remedy="list more clips in test.txt of the data set",
-        )
+    check_protocol(protocol, len(items))
     repeated: dict[str, list[float | list[float]]] = {}
     for number, stream in enumerate(np.random.SeedSequence(seed).spawn(protocol.repetitions), 1):
         metrics = _repetition(sampler, evaluator, items, protocol, stream)
@@ -134,6 +126,35 @@ def evaluate(
         for name, value in metrics.items():
             repeated.setdefault(name, []).append(value)
     return {name: _estimate(values) for name, values in repeated.items()}
+
+
+def check_protocol(protocol: EvaluationProtocol, available: int) -> None:
+    """Compare a protocol with the size of the test set, before anything is drawn.
+
+    Raises:
+        InvalidOptionError: no repetition, too few items, or more diversity pairs than motions.
+    """
+    if protocol.repetitions < 1 or min(protocol.samples, available) < LEAST:
+        raise InvalidOptionError(
+            "nothing to evaluate",
+            found=f"{protocol.repetitions} repetitions, {protocol.samples} samples, "
+            f"{available} motions of usable length in test.txt",
+            expected=f"at least 1, {LEAST} and {LEAST}, for R-precision top-{LEAST}",
+            remedy="list more clips in test.txt of the data set",
+        )
+    drawn = motions_drawn(protocol, available)
+    if not 0 <= (protocol.diversity_pairs or 0) <= drawn:
+        raise InvalidOptionError(
+            "pairs of the diversity metric out of range",
+            found=f"{protocol.diversity_pairs} pairs of {drawn} motions a repetition",
+            expected=f"1 to {drawn}",
+            remedy=f"--diversity_pairs {drawn}",
+        )
+
+
+def motions_drawn(protocol: EvaluationProtocol, available: int) -> int:
+    """Return how many motions a repetition draws where the test set has so many."""
+    return _whole_batches(protocol.samples, _whole_batches(available, available))
 
 
 def _estimate(values: Sequence[float | list[float]]) -> Estimate:

@@ -17,7 +17,7 @@ from domains.motion.denoiser import new_denoiser
 from domains.motion.generator import MotionGenerator
 from domains.motion.presets import CORRECTED, preset_named
 from eval.eval_humanml import Arguments, run
-from loop.errors import InvalidOptionError, InvalidSamplesError, MissingAssetError, RunStateError
+from loop.errors import InvalidOptionError, MissingAssetError, RunStateError
 from model.text_encoder import MiniLMEncoder
 from tests.commands import typed
 
@@ -77,8 +77,10 @@ def test_what_is_missing_or_does_not_fit_is_named(
         run(arguments(published_root, smooth_data, evaluator_root=tmp_path))
     with pytest.raises(MissingAssetError, match="hf download openai/clip-vit-base-patch32"):
         run(arguments(published_root, smooth_data, text_encoder=tmp_path / "nothing"))
-    with pytest.raises(InvalidSamplesError, match="pairs out of range"):
-        run(arguments(published_root, smooth_data, diversity_pairs=None))
+    with pytest.raises(InvalidOptionError, match="--device cpu"):
+        run(arguments(published_root, smooth_data, device="gpu"))
+    with pytest.raises(InvalidOptionError, match="--diversity_pairs 32"):
+        run(arguments(published_root, smooth_data, diversity_pairs=33, evaluator_root=tmp_path))
     write_mdm(tmp_path / "other" / "model000475000.pt", text_dim=20)
     statistics = (np.zeros(263), np.ones(263))
     with pytest.raises(InvalidOptionError, match="12 dimensions"):
@@ -140,6 +142,7 @@ def test_either_model_with_either_evaluator(
     tmp_path: Path,
     evaluators: Path,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Which one is asked for, and where a trained one is kept; both are real elsewhere here."""
     asked: list[tuple[str, dict[str, Any]]] = []
@@ -161,13 +164,14 @@ def test_either_model_with_either_evaluator(
     out = tmp_path / "result.json"
     own: dict[str, Any] = {"model_path": generation, "text_encoder": None}
     for given, kind in (
-        (own, "published"),  # as the arm was measured
+        (own | {"diversity_pairs": None}, "published"),  # as the arm was measured
         (own | {"evaluator": "trained"}, "trained"),
         ({}, "published"),
         ({"evaluator": "trained", "evaluator_cache": tmp_path / "kept"}, "trained"),
     ):
         run(arguments(published_root, smooth_data, repetitions=1, out=out, **given))
         assert asked[-1][0] == kind == json.loads(out.read_text())["settings"]["evaluator"]
+    assert "diversity is of 32 pairs, not of the 300 of mode wo_mm" in caplog.text
     assert [given["cache"] for _, given in asked[1::2]] == [evaluators, tmp_path / "kept"]
     assert [given["own"] for _, given in asked[1::2]] == [tmp_path / "cache" / "evaluator", None]
     assert asked[1][1]["preset"] == "smoke"

@@ -155,6 +155,22 @@ def test_tables_are_those_of_the_csvs(tmp_path: Path) -> None:
     assert (FOLDER / "tables.md").read_text() == text(FOLDER), "python -m results.uhc"
 
 
+def test_tables_without_their_csv_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(MissingAssetError, match="correction_evidence"):
+        text(tmp_path)
+    for name in ("corrupted_floor", "tracker_demo", "clean_demo"):
+        (tmp_path / f"{name}.csv").symlink_to(FOLDER / f"{name}.csv")
+    whole = text(FOLDER)
+    caplog.clear()
+    head, *found = text(tmp_path).split("## ")
+    assert head == whole.split("## ")[0] and found[0].strip() in whole
+    assert [part.split("\n")[0] for part in found] == ["Floor work, corrupted"]
+    assert "left out: Controllers, demo; there is no" in caplog.text
+    assert "search_demo.csv" in caplog.text
+
+
 def test_figures_of_the_words_stand_in_the_tables() -> None:
     """Decimals and counts of README.md, but aims and what was tried, are those of tables.md."""
     said, _, _ = (FOLDER / "README.md").read_text().partition("## What was tried")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from loop.errors import CorruptFileError
+from loop.errors import CorruptFileError, RunStateError
 from uhc.rl.environment import DECISION_STEPS, ReferenceClip
 from uhc.rl.improvement import VineOptions
 from uhc.rl.ppo import PpoOptions, Trainer
@@ -65,6 +65,21 @@ def test_the_checkpoint_of_an_older_trainer_is_refused(symmetric_humanoid, clips
         del stored["imitation"]
         torch.save(stored, path)
         with pytest.raises(CorruptFileError, match="no imitation"):
+            trainer.load(path)
+
+
+def test_the_checkpoint_of_other_clips_or_environments_is_refused(
+    symmetric_humanoid, clips, tmp_path
+):
+    path = tmp_path / "checkpoint.pt"
+    with Trainer(symmetric_humanoid, clips, OPTIONS, workers=1) as trainer:
+        trainer.save(path)
+    more = replace(OPTIONS, environments=6)
+    for others, options in ((clips, more), (clips[:1], OPTIONS)):
+        with (
+            Trainer(symmetric_humanoid, others, options, workers=1) as trainer,
+            pytest.raises(RunStateError, match="found: 2 clips, 4 environments"),
+        ):
             trainer.load(path)
 
 

@@ -22,6 +22,7 @@ from tests.dataset.writing import write_dataset
 from tests.runs import write_settings
 from tests.uhc.test_recording import delivered, faint_policy, swaying
 from translation.humanml import joints_to_vectors, vectors_to_joints
+from translation.units import TO_Y_UP, Convention
 from uhc.controllers.cascade import Cascade
 from uhc.controllers.policy import PolicyController
 from uhc.controllers.registry import create_controller, describe_controller
@@ -103,6 +104,17 @@ def test_each_arm_has_its_own_controller(arm: Arm, dataset: Path, tmp_path: Path
     outside = tmp_path / "walk.npy"
     assert request_at(outside) == CorrectionOptions()
     assert request_at(outside, "search") == CorrectionOptions(controller=Cascade(Search()))
+
+
+def test_a_file_of_ones_own_is_in_the_units_that_are_told(tmp_path: Path, arm: Arm) -> None:
+    np.save(tmp_path / "own.npy", 100.0 * swaying(5) @ TO_Y_UP["z"])
+    sample = arm()
+    files = (tmp_path / "own.npy", sample)
+    own, of_arm = gather(files, forces=True, convention=Convention("cm", "z"))
+    np.testing.assert_allclose(own.joints, swaying(5), atol=1e-5)
+    assert own.request == CorrectionOptions()
+    assert np.array_equal(of_arm.joints, gather((sample,), forces=True)[0].joints)
+    assert len(np.asarray(of_arm.joints)) == len(np.load(sample)) + 1  # what was corrected
 
 
 def test_an_arm_that_names_no_controller_had_the_tracker(arm: Arm) -> None:

@@ -89,6 +89,9 @@ def test_what_does_not_fit_is_refused() -> None:
         look_frames([Clip("a", standing())], "skeleton", forces=True)
     with pytest.raises(InvalidOptionError, match="nothing to draw"):
         look_frames([])
+    for columns in (0, -1):
+        with pytest.raises(InvalidOptionError, match="--columns"):
+            look_frames([Clip("a", standing())], columns=columns)
 
 
 def test_without_opengl_the_message_says_what_to_install(monkeypatch) -> None:

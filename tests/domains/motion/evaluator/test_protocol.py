@@ -207,7 +207,11 @@ def test_what_cannot_be_evaluated_is_refused(items: list[MotionItem]) -> None:
     ):
         with pytest.raises(InvalidOptionError, match="nothing to evaluate"):
             evaluate(Model(), Place(), items[:count], protocol, seed=0)
-    with pytest.raises(InvalidSamplesError, match="pairs out of range"):
-        evaluate(Model(), Place(), items, replace(SMALL, diversity_pairs=300), seed=0)
+    model = Model()
+    for pairs in (65, -1):
+        with pytest.raises(InvalidOptionError, match=r"of 64 motions(?s:.)*--diversity_pairs 64"):
+            evaluate(model, Place(), items, replace(SMALL, diversity_pairs=pairs), seed=0)
+    assert not model.calls  # nothing was drawn in vain
+    evaluate(model, Place(), items, replace(SMALL, diversity_pairs=64), seed=0)
     with pytest.raises(InvalidSamplesError, match="not finite"):
         evaluate(Model(shift=np.inf), Place(), items, SMALL, seed=0)
