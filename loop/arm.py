@@ -44,7 +44,7 @@ class Arm:
         later: names of settings that `build` brings, because they depend on the data.
         start_from: finished generation 0 to start from (its folder); None trains one.
         model_settings: part of args.json -> names in it without which a model is another one; the
-            run that trained `start_from` has to agree in them.
+            run that trained `start_from` has to agree in them when the arm copies it.
         start_remedy: what to do where `start_from` is not finished.
         start_at: refuse to start unless the generations before it are finished.
         renamed: settings of args.json under the names of older versions -> their names now.
@@ -90,7 +90,8 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
     check_loggers(arm.loggers)
     if arm.start_from is not None:
         require_generation_0(arm.start_from, arm.start_remedy, arm.layout.name(0))
-        check_compatible(arm.start_from, arm.settings, arm.model_settings)
+        if not (arm.folder / arm.start_from.name).exists():  # else it has its copy
+            check_compatible(arm.start_from, arm.settings, arm.model_settings)
     directory: RunDirectory[BatchT] = RunDirectory(
         arm.folder, arm.settings, arm.layout, arm.distributed, arm.later, arm.renamed
     )
