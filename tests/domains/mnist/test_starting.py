@@ -11,7 +11,7 @@ import pytest
 
 from domains.mnist.arguments import MnistArguments
 from domains.mnist.arm import run
-from loop.errors import RunStateError
+from loop.errors import InvalidOptionError, RunStateError, ScscError
 
 Options = Callable[..., MnistArguments]
 RAW = "iterative_finetuning"
@@ -67,3 +67,39 @@ def test_an_arm_of_an_older_version_goes_on(options: Options, begun: Path) -> No
     shutil.rmtree(arm)
     with pytest.raises(RunStateError, match="another model"):
         run(options(RAW, seed=7, start_from=begun / "00", num_generations=1))
+
+
+WRONG = {
+    "ddim_steps": (0, 9),
+    "lr_divisor": (0.0, float("nan")),
+    "learning_rate": (-1.0,),
+    "fine_tune_rate": (float("inf"),),
+    "n_epoch_for_training_from_scratch": (0,),
+    "real_images": (0,),
+    "fraction_of_train_set_to_train_on": (0.0, 1.5),
+    "n_clusters_per_digit": (0,),
+    "eval_samples": (5,),
+    "num_generations": (-1,),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_number_out_of_range_is_refused_before_anything_is_written(
+    options: Options, tmp_path: Path, name: str
+) -> None:
+    for number in WRONG[name]:
+        with pytest.raises(InvalidOptionError, match=r"(?s)out of range.*expected: .* from .* to "):
+            run(options(**{"num_generations": 0, name: number}))
+    assert not (tmp_path / "mnist").exists()
+
+
+def test_an_option_that_the_data_refuse_may_be_corrected(options: Options, begun: Path) -> None:
+    """Nothing was made with it: neither of a baseline, nor of an arm that copied generation 0."""
+    with pytest.raises(InvalidOptionError, match="1 to 300"):
+        run(options(parent="other", real_images=301))
+    run(options(parent="other", num_generations=0))
+    arm = {"train_type": f"{RAW}_with_correction", "num_generations": 0}
+    for wrong in ({"correction": "nobody"}, {"n_clusters_per_digit": 99}):
+        with pytest.raises(ScscError):
+            run(options(**arm | {"num_generations": 1} | wrong))
+    run(options(**arm))
