@@ -20,11 +20,13 @@ from loop.distributed import DistributedContext, SingleProcess
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.interfaces import BatchT, Domain, LargeFiles, Metrics, NoCorrection
 from loop.loggers import LoggerName, check_loggers, open_loggers
+from loop.rundir.arrays import with_array_codecs
 from loop.rundir.damage import ReadBack, damage_of, set_damage_aside
 from loop.rundir.directory import MemoryRun, RunDirectory
 from loop.rundir.generation_0 import check_compatible, copy_generation_0, require_generation_0
 from loop.rundir.layout import Layout, read_metrics
 from loop.rundir.retention import keep_named
+from loop.rundir.stage import needed
 from loop.strength import recorded_gamma
 
 logger = logging.getLogger("scsc")
@@ -157,7 +159,8 @@ def run_loop(
 
     Raises:
         InvalidOptionError: options out of range, or an unknown mixing policy.
-        RunStateError: `folder` holds a run with other settings.
+        RunStateError: `folder` holds a run with other settings, or the domain lacks codecs for
+            batches that are no arrays.
         RunLockedError: another process works in `folder`.
     """
     if not corrected:
@@ -167,6 +170,10 @@ def run_loop(
         memory: MemoryRun[BatchT] = MemoryRun()
         run_generations(domain, loop, memory)
         return memory.metrics
+    if ratio > 0 and generations > 0:
+        storable = with_array_codecs(domain)
+        needed(storable.samples)
+        needed(storable.corrections)
     same = {"seed": seed, "ratio": ratio, "corrected": corrected, "mixing": mixing}
     same |= {"start_weights": start_weights, **recorded_gamma(gamma), **(settings or {})}
     with RunDirectory[BatchT](Path(folder), same) as directory:

@@ -11,6 +11,7 @@ import numpy as np
 
 from domains.gaussian.corrections import ExactCorrection, HistogramCorrection, mixing_weight
 from domains.gaussian.distance import wasserstein_2
+from domains.gaussian.files import CorrectionFiles, SampleFiles
 from domains.gaussian.model import GaussianModel, Points, real_points, standard_model
 from loop.cycle import LoopSettings, run_generations
 from loop.errors import InvalidOptionError
@@ -148,6 +149,8 @@ def gaussian_domain(settings: GaussianSettings, real: np.ndarray) -> Domain[Poin
         generator=standard_model(arms, settings.seeds, settings.dimension),
         correction=correction_named(settings.correction, settings.gammas),
         evaluator=DistanceToTarget(),
+        samples=SampleFiles(),
+        corrections=CorrectionFiles(),
     )
 
 

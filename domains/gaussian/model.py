@@ -181,6 +181,8 @@ class GaussianModel(Generator[Points]):
     def load(self, folder: Path) -> str:
         with np.load(folder / "gaussian.npz") as stored:
             self.mean, self.cov = stored["mean"], stored["cov"]
+        # Running sums would round otherwise than those of a process that goes on from here.
+        self._pool = RunningPool()
         return "gaussian.npz"
 
 

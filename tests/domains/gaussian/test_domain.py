@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, mannwhitneyu
 
-from domains.gaussian.domain import GaussianSettings, correction_named, draw_real, run_gaussian
+from domains.gaussian.domain import (
+    GaussianSettings,
+    correction_named,
+    draw_real,
+    one_gaussian,
+    run_gaussian,
+)
+from loop.arm import run_loop
 from loop.errors import InvalidOptionError, InvalidSamplesError
 
 SMALL = GaussianSettings(generations=12, seeds=3)
@@ -211,3 +218,18 @@ def test_unknown_names_are_refused() -> None:
         run_gaussian(replace(SMALL, mixing="sometimes"))  # pyright: ignore
     with pytest.raises(InvalidOptionError, match="unknown correction"):
         correction_named("magic", (0.0,))  # pyright: ignore
+
+
+@pytest.mark.parametrize("mixing", ["latest", "triangular", "accumulate_subsample"])
+def test_a_run_in_a_folder_goes_on_to_the_same_numbers(tmp_path: Path, mixing: str) -> None:
+    """Which are those of a run in memory, but for how sums are rounded."""
+    common = {"mixing": mixing, "gamma": 2.0}
+    whole = run_loop(one_gaussian(), 6, folder=tmp_path / "whole", **common)
+    for generations in (2, 6):
+        parts = run_loop(one_gaussian(), generations, folder=tmp_path / "parts", **common)
+    assert parts == whole
+    memory = run_loop(one_gaussian(), 6, **common)
+    for kept, held in zip(whole, memory, strict=True):
+        assert {name: pytest.approx(value, rel=1e-6) for name, value in held.items()} == kept
+    first = tmp_path / "whole" / "generation_1"
+    assert np.load(first / "synthetic.npy").shape == np.load(first / "corrected.npy").shape
