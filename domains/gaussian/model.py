@@ -162,7 +162,8 @@ class GaussianModel(Generator[Points]):
         self.cov = total.second / total.count - outer + REG_COVAR * np.eye(self.mean.shape[-1])
 
     def reset(self) -> None:
-        """Do nothing: nothing of a model outlives its `fit`, which is in closed form."""
+        """Forget the running sums: a `fit` in closed form depends on nothing else before it."""
+        self._pool = RunningPool()
 
     def _real_moments(self, training_set: Mixture[Points]) -> Moments:
         real, rows = training_set.real, training_set.real_rows

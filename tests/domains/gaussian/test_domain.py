@@ -233,3 +233,10 @@ def test_a_run_in_a_folder_goes_on_to_the_same_numbers(tmp_path: Path, mixing: s
         assert {name: pytest.approx(value, rel=1e-6) for name, value in held.items()} == kept
     first = tmp_path / "whole" / "generation_1"
     assert np.load(first / "synthetic.npy").shape == np.load(first / "corrected.npy").shape
+
+
+def test_a_domain_serves_any_number_of_loops() -> None:
+    domain = one_gaussian()
+    whole = run_loop(domain, 4)
+    assert run_loop(domain, 2) == whole[:3]
+    assert run_loop(domain, 4) == whole
