@@ -234,7 +234,7 @@ class RunDirectory(Generic[BatchT]):
                 path=self.folder / ARGUMENTS,
                 found={name: stored.get(name) for name in changed},
                 expected={name: wanted.get(name) for name in changed},
-                remedy="choose another --save_dir, or move this folder away",
+                remedy="choose another folder for the run, or move this one away",
             )
 
     def add_settings(self, settings: Mapping[str, Any]) -> None:
