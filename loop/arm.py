@@ -30,6 +30,8 @@ from loop.rundir.stage import needed
 from loop.strength import recorded_gamma
 
 logger = logging.getLogger("scsc")
+RESOLVED = "resolved"
+"""Setting of `Built.later`: option -> what its `auto` turned out to mean here."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,16 @@ class Arm:
 
 @dataclass(frozen=True)
 class Built(Domain[BatchT]):
-    """A domain, and the settings that only its data tell (those named in `Arm.later`)."""
+    """A domain, and the settings that only building it tells (those named in `Arm.later`).
+
+    `run_loop` records them too. What `RESOLVED` names among them, `python -m scsc` gives back to
+    the options of the same names when a run goes on, where the user does not.
+    """
 
     later: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def with_parts(self, **parts: Any) -> Built[BatchT]:
+        return Built(**vars(super().with_parts(**parts)), later=self.later)
 
 
 def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
@@ -176,7 +185,9 @@ def run_loop(
         needed(storable.corrections)
     same = {"seed": seed, "ratio": ratio, "corrected": corrected, "mixing": mixing}
     same |= {"start_weights": start_weights, **recorded_gamma(gamma), **(settings or {})}
-    with RunDirectory[BatchT](Path(folder), same) as directory:
+    later = domain.later if isinstance(domain, Built) else None
+    with RunDirectory[BatchT](Path(folder), same, later=later or ()) as directory:
+        directory.add_settings(later or {})
         run_generations(domain, loop, directory)
         return [read_metrics(directory.generation(g)) for g in range(generations + 1)]
 
