@@ -36,6 +36,12 @@ def test_the_defaults_are_the_published_protocol() -> None:
     )
 
 
+def test_a_share_of_the_points_is_counted_as_written() -> None:
+    for ratio, n, count in ((0.29, 100, 29), (0.57, 100, 57), (0.299, 10, 2), (0.0, 10, 0)):
+        assert GaussianSettings(ratio=ratio, n=n).synthetic_count == count
+        assert one_gaussian(n=n).synthetic_count(ratio, one_gaussian(n=n).real) == count
+
+
 def test_the_curves_are_those_of_the_published_loop(repository: Path) -> None:
     path = repository / "benchmarks" / "gaussian.py"
     specification = importlib.util.spec_from_file_location("benchmark_gaussian", path)
@@ -206,6 +212,7 @@ def test_unusable_real_points_are_refused() -> None:
         {"ratio": -0.5},
         {"ratio": float("nan")},
         {"ratio": float("inf")},
+        {"seed": -1},
     ],
 )
 def test_impossible_settings_are_refused(change) -> None:
