@@ -20,14 +20,18 @@ from loop.distributed import DistributedContext, SingleProcess
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.interfaces import BatchT, Domain, LargeFiles, Metrics, NoCorrection
 from loop.loggers import LoggerName, check_loggers, open_loggers
+from loop.rundir.arrays import with_array_codecs
 from loop.rundir.damage import ReadBack, damage_of, set_damage_aside
 from loop.rundir.directory import MemoryRun, RunDirectory
 from loop.rundir.generation_0 import check_compatible, copy_generation_0, require_generation_0
 from loop.rundir.layout import Layout, read_metrics
 from loop.rundir.retention import keep_named
+from loop.rundir.stage import needed
 from loop.strength import recorded_gamma
 
 logger = logging.getLogger("scsc")
+RESOLVED = "resolved"
+"""Setting of `Built.later`: option -> what its `auto` turned out to mean here."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Arm:
         later: names of settings that `build` brings, because they depend on the data.
         start_from: finished generation 0 to start from (its folder); None trains one.
         model_settings: part of args.json -> names in it without which a model is another one; the
-            run that trained `start_from` has to agree in them.
+            run that trained `start_from` has to agree in them when the arm copies it.
         start_remedy: what to do where `start_from` is not finished.
         start_at: refuse to start unless the generations before it are finished.
         renamed: settings of args.json under the names of older versions -> their names now.
@@ -72,9 +76,16 @@ class Arm:
 
 @dataclass(frozen=True)
 class Built(Domain[BatchT]):
-    """A domain, and the settings that only its data tell (those named in `Arm.later`)."""
+    """A domain, and the settings that only building it tells (those named in `Arm.later`).
+
+    `run_loop` records them too. What `RESOLVED` names among them, `python -m scsc` gives back to
+    the options of the same names when a run goes on, where the user does not.
+    """
 
     later: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def with_parts(self, **parts: Any) -> Built[BatchT]:
+        return Built(**vars(super().with_parts(**parts)), later=self.later)
 
 
 def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
@@ -90,7 +101,8 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
     check_loggers(arm.loggers)
     if arm.start_from is not None:
         require_generation_0(arm.start_from, arm.start_remedy, arm.layout.name(0))
-        check_compatible(arm.start_from, arm.settings, arm.model_settings)
+        if not (arm.folder / arm.start_from.name).exists():  # else it has its copy
+            check_compatible(arm.start_from, arm.settings, arm.model_settings)
     directory: RunDirectory[BatchT] = RunDirectory(
         arm.folder, arm.settings, arm.layout, arm.distributed, arm.later, arm.renamed
     )
@@ -156,7 +168,8 @@ def run_loop(
 
     Raises:
         InvalidOptionError: options out of range, or an unknown mixing policy.
-        RunStateError: `folder` holds a run with other settings.
+        RunStateError: `folder` holds a run with other settings, or the domain lacks codecs for
+            batches that are no arrays.
         RunLockedError: another process works in `folder`.
     """
     if not corrected:
@@ -166,9 +179,15 @@ def run_loop(
         memory: MemoryRun[BatchT] = MemoryRun()
         run_generations(domain, loop, memory)
         return memory.metrics
+    if ratio > 0 and generations > 0:
+        storable = with_array_codecs(domain)
+        needed(storable.samples)
+        needed(storable.corrections)
     same = {"seed": seed, "ratio": ratio, "corrected": corrected, "mixing": mixing}
     same |= {"start_weights": start_weights, **recorded_gamma(gamma), **(settings or {})}
-    with RunDirectory[BatchT](Path(folder), same) as directory:
+    later = domain.later if isinstance(domain, Built) else None
+    with RunDirectory[BatchT](Path(folder), same, later=later or ()) as directory:
+        directory.add_settings(later or {})
         run_generations(domain, loop, directory)
         return [read_metrics(directory.generation(g)) for g in range(generations + 1)]
 

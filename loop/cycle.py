@@ -109,8 +109,7 @@ def run_generations(
     _check_reserve(domain, settings)
     domain = with_strength(with_array_codecs(domain), settings.gamma)
     last = run.last()
-    if getattr(type(domain.generator), "reset", None) is Generator[BatchT].reset:
-        _be_untrained(domain.generator, settings, begins=last is None)
+    _be_untrained(domain.generator, settings, begins=last is None)
     if last is not None:
         prune_run(domain.large, settings, run, last)  # a killed process may have left it undone
     for generation in range(0 if last is None else last + 1, settings.generations + 1):
@@ -124,19 +123,22 @@ def run_generations(
 def _be_untrained(generator: Generator[BatchT], settings: LoopSettings, begins: bool) -> None:
     """Let a loop that begins train from what the generator was before any other loop took it.
 
-    One that cannot be copied serves a single loop that fine-tunes.
+    One that cannot be copied and has no `reset` of its own serves a single loop that fine-tunes.
 
     Raises:
         InvalidOptionError: it cannot be copied, and has to become untrained again.
     """
-    taken = vars(generator).get("_taken", False)
-    vars(generator)["_taken"] = True
-    try:
-        generator.remember_untrained()
-    except InvalidOptionError:
-        if settings.start_weights == "scratch" or (begins and taken):
-            raise
-    if begins and taken:
+    kept = getattr(generator, "__dict__", {})
+    taken = kept.get("_taken", False)
+    kept["_taken"] = True
+    reset = getattr(type(generator), "reset", None)
+    if reset is Generator[BatchT].reset:
+        try:
+            generator.remember_untrained()
+        except InvalidOptionError:
+            if settings.start_weights == "scratch" or (begins and taken):
+                raise
+    if begins and taken and reset is not None:
         generator.reset()
 
 

@@ -274,8 +274,8 @@ class NoCorrection(Generic[BatchT]):
 
 
 def rounded_down(ratio: float, real: Sized) -> int:
-    """Return int(lambda n), n the number of real samples."""
-    return int(ratio * len(real))
+    """Return lambda n rounded down, n the number of real samples."""
+    return int(round(ratio * len(real), 6))  # 0.29 * 100 is a little less than 29
 
 
 @dataclass(frozen=True)

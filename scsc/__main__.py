@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_type_hints
@@ -18,11 +18,13 @@ import tyro
 from tyro.conf import arg
 
 from domains.registry import DOMAINS
-from loop.arm import run_loop
+from loop.arm import RESOLVED, run_loop
 from loop.cli import command
 from loop.interfaces import Domain
 from loop.mixing import POLICIES
 from loop.registry import Registry, construct
+from loop.rundir.layout import ARGUMENTS
+from loop.rundir.read import read_settings
 
 CORRECTIONS = Registry("correction function", {})
 
@@ -89,11 +91,22 @@ def _build(options: Options, words: list[str]) -> Domain[Any]:
     target: Callable[..., Domain[Any]] = DOMAINS.resolve(options.domain)
     if isinstance(target, Domain):
         return cast(Domain[Any], target)
-    names = inspect.signature(target).parameters
-    if "seed" in names and not any(word.startswith("--seed") for word in words):
-        words = [*words, "--seed", str(options.seed)]
+    for name, value in {"seed": options.seed, **_resolved(options.folder)}.items():
+        known = name in inspect.signature(target).parameters
+        if known and not any(word.partition("=")[0] == f"--{name}" for word in words):
+            words = [*words, f"--{name}", str(value)]
     prog = f"python -m scsc --domain {options.domain} --"
     return tyro.cli(_as_function(target), args=words, prog=prog)
+
+
+def _resolved(folder: Path | None) -> Mapping[str, str]:
+    """Return the options that a run in `folder` resolved when it began.
+
+    A probe may answer otherwise on another day or machine, and results would differ.
+    """
+    if folder is None or not (folder / ARGUMENTS).is_file():
+        return {}
+    return read_settings(folder).get(RESOLVED, {})
 
 
 def _as_function(target: Callable[..., Domain[Any]]) -> Callable[..., Domain[Any]]:

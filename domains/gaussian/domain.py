@@ -11,11 +11,20 @@ import numpy as np
 
 from domains.gaussian.corrections import ExactCorrection, HistogramCorrection, mixing_weight
 from domains.gaussian.distance import wasserstein_2
+from domains.gaussian.files import CorrectionFiles, SampleFiles
 from domains.gaussian.model import GaussianModel, Points, real_points, standard_model
 from loop.cycle import LoopSettings, run_generations
 from loop.errors import InvalidOptionError
-from loop.interfaces import Corrected, Correction, Domain, Generator, Metrics, NoCorrection
-from loop.rng import Stream, Streams
+from loop.interfaces import (
+    Corrected,
+    Correction,
+    Domain,
+    Generator,
+    Metrics,
+    NoCorrection,
+    rounded_down,
+)
+from loop.rng import Stream, Streams, check_seed
 from loop.rundir.directory import MemoryRun
 
 PUBLISHED_GAMMAS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0)
@@ -50,6 +59,7 @@ class GaussianSettings:
 
     def __post_init__(self) -> None:
         mixing_weight(np.array(self.gammas))
+        check_seed(self.seed)
         counts = (self.dimension, self.seeds, self.n - 1, len(self.gammas))
         distinct = len(set(self.gammas)) == len(self.gammas)
         finite = 0 <= self.ratio < np.inf and self.generations >= 0
@@ -64,7 +74,7 @@ class GaussianSettings:
     @property
     def synthetic_count(self) -> int:
         """Synthetic points of a generation."""
-        return int(self.ratio * self.n)
+        return rounded_down(self.ratio, range(self.n))
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,8 @@ def gaussian_domain(settings: GaussianSettings, real: np.ndarray) -> Domain[Poin
         generator=standard_model(arms, settings.seeds, settings.dimension),
         correction=correction_named(settings.correction, settings.gammas),
         evaluator=DistanceToTarget(),
+        samples=SampleFiles(),
+        corrections=CorrectionFiles(),
     )
 
 

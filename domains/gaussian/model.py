@@ -162,7 +162,8 @@ class GaussianModel(Generator[Points]):
         self.cov = total.second / total.count - outer + REG_COVAR * np.eye(self.mean.shape[-1])
 
     def reset(self) -> None:
-        """Do nothing: nothing of a model outlives its `fit`, which is in closed form."""
+        """Forget the running sums: a `fit` in closed form depends on nothing else before it."""
+        self._pool = RunningPool()
 
     def _real_moments(self, training_set: Mixture[Points]) -> Moments:
         real, rows = training_set.real, training_set.real_rows
@@ -181,6 +182,8 @@ class GaussianModel(Generator[Points]):
     def load(self, folder: Path) -> str:
         with np.load(folder / "gaussian.npz") as stored:
             self.mean, self.cov = stored["mean"], stored["cov"]
+        # Running sums would round otherwise than those of a process that goes on from here.
+        self._pool = RunningPool()
         return "gaussian.npz"
 
 

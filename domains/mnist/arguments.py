@@ -20,6 +20,7 @@ from loop.rundir.read import read_settings
 BASELINES = ("baseline", "baseline_copy")
 WITH_CORRECTION = "iterative_finetuning_with_correction"
 Precision = Literal["auto", "fp32", "bf16"]
+Compile = Literal["auto", "yes", "no"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class MnistArguments:
     precision: Precision = "auto"
     """auto: as the run or its generation 0 began; else bfloat16 where the processor computes with
     it, float32 elsewhere and with --faithful"""
-    compile: Literal["auto", "yes", "no"] = "auto"
+    compile: Compile = "auto"
     """compile the network before every draw, a minute that only many samples of a wide network pay
     back; auto: from 64 features on, where there is a C++ compiler, and not with --faithful"""
     device: str = "auto"

@@ -21,6 +21,14 @@ from loop.interfaces import LargeFiles
 from loop.rundir.layout import NUMBERED, Layout
 from model.threads import threads
 
+MODEL_NUMBERS = (
+    *("real_images", "epochs", "batch_size", "learning_rate", "class_dropout"),
+    *("diffusion_steps", "n_feat", "patch", "ddim_steps", "guidance_weight"),
+    *("published_samples", "eval_samples"),
+    *("classifier_epochs", "classifier_rate", "classifier_batch"),
+)
+"""Numbers of a preset that decide generation 0 and its metrics."""
+
 
 def mnist_layout() -> Layout:
     """Return the published names: <gg>/, metrics under "0", of generation 0 "0" and the epoch."""
@@ -55,6 +63,7 @@ def run(arguments: MnistArguments) -> None:
         start_from=None if own_start else arguments.generation_0(experiment.preset),
         start_remedy="run --train_type baseline first, with the same other options, or name "
         "another generation 0 with --start_from",
+        model_settings=_model_settings(experiment),
         start_at=arguments.resume_starting_at_generation,
         discard_damaged=arguments.discard_damaged,
         loggers=arguments.loggers,
@@ -83,6 +92,18 @@ def _loop_settings(
         keep=arguments.keep,
         keep_samples=arguments.keep,
     )
+
+
+def _model_settings(experiment: MnistExperiment) -> dict[str, Sequence[str]]:
+    """Return the settings without which a model, or what its metrics stand on, is another one.
+
+    Arms may differ in how they correct and fine-tune, and in how networks are computed. The real
+    images follow from the seed, but for the published ones, which are always the first.
+    """
+    preset = experiment.preset
+    images = ("fraction",) if preset.real_images is None else ()
+    seed: dict[str, Sequence[str]] = {} if experiment.protocol.first_images_only else {"seed": ()}
+    return {"preset": (*MODEL_NUMBERS, *images), "faithful": (), **seed}
 
 
 def _large_files(arguments: MnistArguments) -> LargeFiles:

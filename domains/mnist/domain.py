@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dataset.mnist import Digits, load_mnist
-from domains.mnist.arguments import MnistArguments
+from domains.mnist.arguments import WITH_CORRECTION, Compile, MnistArguments, Precision
 from domains.mnist.classifier import classifier_settings, train_or_load_classifier
 from domains.mnist.corrections.methods import correction_named, write_centroids
 from domains.mnist.evaluation import MnistEvaluation
-from domains.mnist.experiment import MnistExperiment, experiment_of
+from domains.mnist.experiment import MnistExperiment, experiment_of, numbers_of
 from domains.mnist.files import LARGE_FILES, CorrectionFiles, SampleFiles
 from domains.mnist.generator import MnistGenerator
 from domains.mnist.real import real_and_reserve, synthetic_count
-from loop.arm import Built
+from loop.arm import RESOLVED, Built
 from loop.interfaces import Correction, NoCorrection
 from model.device import device_named
 
@@ -69,6 +70,8 @@ def digits(
     preset: str = "demo",
     correction: str = "transport",
     classifier: Path = Path("exp_outputs/mnist"),
+    precision: Precision = "auto",
+    compile: Compile = "auto",
     seed: int = 42,
 ) -> Built[Digits]:
     """Build the domain for `python -m scsc --domain mnist`.
@@ -78,12 +81,22 @@ def digits(
         preset: row of the preset table (domains/mnist/presets.py).
         correction: the correction function, as in `--correction` of the published script.
         classifier: folder that keeps the classifier of the metrics.
+        precision, compile: as of the published script.
         seed: fixes everything.
     """
-    arguments = MnistArguments(
-        "iterative_finetuning_with_correction", preset=preset, correction=correction, seed=seed
-    )
-    return build_domain(experiment_of(arguments), data, classifier, classifier)
+    experiment = experiment_of(
+        MnistArguments(
+            WITH_CORRECTION, preset=preset, correction=correction, precision=precision,
+            compile=compile, seed=seed,
+        )
+    )  # fmt: skip
+    domain = build_domain(experiment, data, classifier, classifier)
+    resolved = {
+        "precision": "bf16" if experiment.half else "fp32",
+        "compile": "yes" if experiment.compiled else "no",
+    }
+    later = {**domain.later, "numbers": numbers_of(experiment.preset), RESOLVED: resolved}
+    return replace(domain, later=later)
 
 
 def _correction(experiment: MnistExperiment, real: Digits) -> Correction[Digits]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset.mnist import DIGITS, Digits
+from domains.mnist.files import differ
 from domains.mnist.presets import MnistPreset, MnistProtocol
 from eval.metrics.diversity import diversity, mean_pairwise_distance
 from eval.metrics.floors import floor_by_resampling
@@ -82,8 +83,10 @@ class MnistEvaluation:
         metrics |= self._intervals(features, np.random.default_rng(0))
         if sampled is not None:
             metrics |= self.measure(sampled, "_sampled")
-        if corrected is not None and corrected.report:  # else it left the samples as they were
-            metrics |= self.measure(corrected.batch, "_corrected")
+            # A correction that reports has these keys in every generation, also where it found
+            # nothing to change.
+            if corrected is not None and (corrected.report or differ(corrected.batch, sampled)):
+                metrics |= self.measure(corrected.batch, "_corrected")
         return metrics | self._floor
 
     def published(self, digits: Digits, rng: np.random.Generator) -> Metrics:

@@ -99,6 +99,13 @@ def experiment_of(arguments: MnistArguments) -> MnistExperiment:
     )
 
 
+def numbers_of(preset: MnistPreset) -> dict[str, Any]:
+    """Return the numbers that stay the same when a run goes on; it may be made longer."""
+    numbers = dataclasses.asdict(preset)
+    del numbers["generations"]
+    return numbers
+
+
 def settings_of(
     experiment: MnistExperiment, arguments: MnistArguments, ratio: float
 ) -> dict[str, Any]:
@@ -106,8 +113,6 @@ def settings_of(
 
     Keys that came later are there only where they matter, so that older runs go on.
     """
-    preset = dataclasses.asdict(experiment.preset)
-    del preset["generations"]  # a finished run may be made longer
     protocol = dataclasses.asdict(experiment.protocol)
     if not experiment.protocol.epoch_evaluations:
         del protocol["epoch_evaluations"]
@@ -117,7 +122,7 @@ def settings_of(
         **compiled,
         **start,
         "train_type": arguments.train_type,
-        "preset": preset,
+        "preset": numbers_of(experiment.preset),
         "protocol": protocol,
         "faithful": arguments.faithful,
         "correction": experiment.correction,

@@ -65,6 +65,12 @@ def read_digits(path: Path) -> Digits:
         ) from error
 
 
+def differ(first: Digits, second: Digits) -> bool:
+    """Tell whether an image or a label of two sets differs, or how many there are."""
+    same = np.array_equal(first.images, second.images)
+    return not (same and np.array_equal(first.labels, second.labels))
+
+
 def write_sheet(path: Path, digits: Digits, columns: int = SHEET_COLUMNS) -> None:
     """Draw digits, ten a row, black on white, no margin (published, inverted)."""
     rows = -(-len(digits) // columns)
@@ -91,7 +97,7 @@ class CorrectionFiles:
     """Codec of what the correction made of it."""
 
     def save(self, value: Corrected[Digits], folder: Path) -> None:
-        changed = bool(value.report)
+        changed = differ(value.batch, read_digits(folder / SYNTHETIC))
         if changed:
             write_digits(folder / CORRECTED, value.batch)
         write_json(folder / REPORT, {"changed": changed, "report": dict(value.report)})

@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from loop.presets import Presets
+from loop.presets import Presets, check_ranges
 
 Normalisation = Literal["batch", "group"]
 TrainType = Literal[
     "baseline", "baseline_copy", "iterative_finetuning", "iterative_finetuning_with_correction"
 ]
+
+LARGE = 1e30
+FEWEST_SAMPLES = 6
+"""Images that the neighbours of the metrics need."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,23 @@ class MnistPreset:
     classifier_epochs: int = 10  # [P]
     classifier_rate: float = 1e-3  # [P]
     classifier_batch: int = 64  # [P]
+
+    def __post_init__(self) -> None:
+        """Raise InvalidOptionError where a number is out of range."""
+        counts = ("real_images", "epochs", "batch_size", "generation_epochs", "diffusion_steps",
+                  "n_feat", "patch", "clusters", "sheet", "classifier_epochs",
+                  "classifier_batch")  # fmt: skip
+        check_ranges(
+            self,
+            **dict.fromkeys(counts, (1, LARGE)),
+            **dict.fromkeys(("published_samples", "eval_samples"), (FEWEST_SAMPLES, LARGE)),
+            **dict.fromkeys(("learning_rate", "fine_tune_rate", "generations"), (0, LARGE)),
+            **dict.fromkeys(("lr_divisor", "classifier_rate"), (1 / LARGE, LARGE)),
+            fraction=(1 / LARGE, 1),
+            class_dropout=(0, 1),
+            guidance_weight=(-LARGE, LARGE),
+        )
+        check_ranges(self, ddim_steps=(1, self.diffusion_steps))
 
     def fine_tuning_rate(self) -> float:
         """Return the rate of every generation after 0: lr / (lr_divisor epochs), published."""

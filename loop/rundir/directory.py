@@ -164,6 +164,7 @@ class RunDirectory(Generic[BatchT]):
         self._lock = FileLock(folder / ".lock")
         self._settings, self._later = _as_json(settings), frozenset(later)
         self._renamed = renamed or {}
+        self._untouched = False
 
     def __enter__(self) -> RunDirectory[BatchT]:
         if self._distributed.leads:
@@ -189,7 +190,10 @@ class RunDirectory(Generic[BatchT]):
             self._lock.release()
             raise
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._untouched:
+            # A run that never began has no settings: the command may be corrected.
+            (self.folder / ARGUMENTS).unlink(missing_ok=True)
         self._lock.release()
 
     def _check_settings(self) -> None:
@@ -203,6 +207,7 @@ class RunDirectory(Generic[BatchT]):
                     remedy="restore the file, or move this folder away to start anew",
                 )
             write_json(path, self._settings)
+            self._untouched = True
             return
         stored = read_settings(self.folder)
         for old, new in self._renamed.items():
@@ -229,7 +234,7 @@ class RunDirectory(Generic[BatchT]):
                 path=self.folder / ARGUMENTS,
                 found={name: stored.get(name) for name in changed},
                 expected={name: wanted.get(name) for name in changed},
-                remedy="choose another --save_dir, or move this folder away",
+                remedy="choose another folder for the run, or move this one away",
             )
 
     def add_settings(self, settings: Mapping[str, Any]) -> None:
@@ -311,6 +316,7 @@ class RunDirectory(Generic[BatchT]):
         return LazySequence(len(folders), load)
 
     def open(self, generation: int) -> WorkFolder[BatchT]:
+        self._untouched = False
         return WorkFolder(self.folder, generation, self.layout, self._distributed)
 
     def prune(self, large: LargeFiles, models: Keep, samples: Keep, finished: bool) -> None:

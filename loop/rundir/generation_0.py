@@ -78,8 +78,8 @@ def check_compatible(
             path=path,
             found=found,
             expected=expected,
-            remedy="give the same options (--faithful, sizes, --evaluator ...) to generation 0 and "
-            "to all arms",
+            remedy="give the same options (--seed, --faithful, sizes ...) to generation 0 and to "
+            "all arms, or start from another generation 0",
         )
 
 

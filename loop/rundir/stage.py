@@ -172,6 +172,7 @@ def needed(codec: Codec[Value] | None) -> Codec[Value]:
         raise RunStateError(
             "this domain cannot be kept on disk",
             expected="a Domain with the codecs `samples` and `corrections`",
-            remedy="use a MemoryRun, or give the domain its codecs",
+            remedy="write them (loop.interfaces.Codec), or leave the folder out (--folder): the "
+            "run is then kept in memory",
         )
     return codec

@@ -37,8 +37,14 @@ LAST = "--num_generations"
 
 
 def _last_generation(asked: int | None, extra: Sequence[str]) -> tuple[int | None, tuple[str, ...]]:
-    """Take --num_generations out of the options for every arm: generation 0 has none after it."""
-    words = [part for word in extra for part in word.split("=", word.startswith(LAST + "="))]
+    """Take --num_generations out of the options for every arm: generation 0 has none after it.
+
+    Trainers understand dashes in its name, too.
+    """
+    words: list[str] = []
+    for word in extra:
+        name, *value = word.split("=", 1)
+        words += [LAST, *value] if name.replace("_", "-") == LAST.replace("_", "-") else [word]
     if LAST not in words:
         return asked, tuple(extra)
     place = words.index(LAST)

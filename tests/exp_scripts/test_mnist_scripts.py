@@ -86,7 +86,8 @@ def test_classifier_then_graphs(
 
 
 @pytest.mark.parametrize(
-    ("words", "folder", "arms"), [("", "mnist", 8), ("--preset demo", "mnist_demo", 2)]
+    ("words", "folder", "arms"),
+    [("", "mnist", 8), ("--preset demo", "mnist_demo", 2), ("--preset=demo", "mnist_demo", 2)],
 )
 def test_run_all_plans_the_whole_figure(
     words: str, folder: str, arms: int, repository: Path
@@ -101,3 +102,14 @@ def test_run_all_plans_the_whole_figure(
     commands = [line for line in done.stdout.splitlines() if "self_consuming_ddpm_mini" in line]
     assert len(commands) == 2 + arms  # generation 0 and the rest of the baseline
     assert all(f"exp_outputs/{folder} " in c and c.endswith("--faithful") for c in commands)
+
+
+def test_run_all_explains_itself_before_the_options_of_every_experiment(repository: Path) -> None:
+    if not (repository / ".venv").is_dir():
+        pytest.skip("SKIPPED LOUDLY: run_all.sh needs the environment .venv")
+    script = (repository / "exp_scripts" / "mnist" / "run_all.sh").read_text()
+    header = [line[2:] for line in script.split("\nname=")[0].splitlines()[1:]]
+    for words in (["--help"], ["--preset", "demo", "-h"]):
+        line = ["bash", "exp_scripts/mnist/run_all.sh", *words]
+        done = subprocess.run(line, cwd=repository, capture_output=True, text=True, timeout=120)
+        assert done.stdout.splitlines()[: len(header)] == header and "--arms" in header[-1]

@@ -130,3 +130,26 @@ def test_run_loop_gives_in_memory_what_it_keeps_on_disk(tmp_path: Path) -> None:
     assert longer == in_memory
     raw = run_loop(build(), generations=3, ratio=0.5, seed=1, corrected=False)
     assert raw[0] == in_memory[0] and raw[1] != in_memory[1]
+
+
+def test_a_domain_that_cannot_be_kept_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    model = MeanModel()
+    domain = toy_domain(model).with_parts(samples=None, corrections=None)
+    with pytest.raises(RunStateError, match="--folder"):
+        run_loop(domain, generations=1, folder=tmp_path / "run")
+    assert not model.seen and not (tmp_path / "run").exists()
+    run_loop(domain, generations=1, ratio=0, folder=tmp_path / "run")  # draws nothing
+    run_loop(domain, generations=1)
+
+
+def test_settings_of_a_run_that_never_began_are_not_kept(arm: Arm) -> None:
+    """Its data may have refused them; the corrected command is not refused for it."""
+    other = {**arm.settings, "seed": 4}
+    with pytest.raises(MissingAssetError):
+        run_arm(replace(arm, settings=other), lambda: read_back(arm.folder))  # type: ignore
+    dying = toy_domain(MeanModel(die_in="fit"))
+    with pytest.raises(KeyboardInterrupt):
+        run_arm(arm, lambda: dying)
+    with pytest.raises(RunStateError, match="seed"):
+        run_arm(replace(arm, settings=other), build)
+    run_arm(arm, build)

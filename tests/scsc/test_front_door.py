@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loop.errors import InvalidOptionError
+import domains.mnist.precision
+from domains.mnist.presets import PRESETS, preset_named
+from loop.errors import InvalidOptionError, RunStateError
+from loop.presets import with_changes
+from scsc import __main__ as front
+from tests.domains.mnist.conftest import data_dir
+
+__all__ = ["data_dir"]  # a fixture
 
 STRANGER = '''
 import numpy as np
@@ -203,3 +210,27 @@ def test_a_strength_replaces_a_share_of_the_samples(repository: Path, stranger: 
     assert 8 < replaced.sum() < 32 and np.array_equal(mixed[~replaced], drawn[~replaced])
     report = json.loads((first / "correction.json").read_text())["report"]
     assert report == {"Scaled_correction": 1.0, "Replaced_correction": float(replaced.sum())}
+
+
+def test_what_was_probed_when_a_run_began_holds_when_it_goes_on(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so do the numbers behind the name of the preset."""
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", str(data_dir), "--preset", "smoke", "--classifier", "lenet"]
+    settings = tmp_path / "run" / "args.json"
+
+    def go_on(generations: int, answer: bool) -> None:
+        monkeypatch.setattr(domains.mnist.precision, "bfloat16_pays", lambda kind: answer)
+        front.run(front.Options("mnist", Path("run"), generations, correction="none"), words)
+
+    go_on(0, False)
+    begun = json.loads(settings.read_text())
+    assert begun["resolved"] == {"precision": "fp32", "compile": "no"}
+    assert begun["numbers"]["epochs"] == 1
+    go_on(1, True)
+    assert json.loads(settings.read_text()) == begun
+    changed = with_changes(preset_named("smoke"), epochs=2)
+    monkeypatch.setitem(PRESETS, "smoke", changed)
+    with pytest.raises(RunStateError, match=r"(?s)numbers.*another folder"):
+        go_on(1, False)

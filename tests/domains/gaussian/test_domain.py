@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, mannwhitneyu
 
-from domains.gaussian.domain import GaussianSettings, correction_named, draw_real, run_gaussian
+from domains.gaussian.domain import (
+    GaussianSettings,
+    correction_named,
+    draw_real,
+    one_gaussian,
+    run_gaussian,
+)
+from loop.arm import run_loop
 from loop.errors import InvalidOptionError, InvalidSamplesError
 
 SMALL = GaussianSettings(generations=12, seeds=3)
@@ -27,6 +34,12 @@ def test_the_defaults_are_the_published_protocol() -> None:
         "triangular",
         "histogram",
     )
+
+
+def test_a_share_of_the_points_is_counted_as_written() -> None:
+    for ratio, n, count in ((0.29, 100, 29), (0.57, 100, 57), (0.299, 10, 2), (0.0, 10, 0)):
+        assert GaussianSettings(ratio=ratio, n=n).synthetic_count == count
+        assert one_gaussian(n=n).synthetic_count(ratio, one_gaussian(n=n).real) == count
 
 
 def test_the_curves_are_those_of_the_published_loop(repository: Path) -> None:
@@ -199,6 +212,7 @@ def test_unusable_real_points_are_refused() -> None:
         {"ratio": -0.5},
         {"ratio": float("nan")},
         {"ratio": float("inf")},
+        {"seed": -1},
     ],
 )
 def test_impossible_settings_are_refused(change) -> None:
@@ -211,3 +225,25 @@ def test_unknown_names_are_refused() -> None:
         run_gaussian(replace(SMALL, mixing="sometimes"))  # pyright: ignore
     with pytest.raises(InvalidOptionError, match="unknown correction"):
         correction_named("magic", (0.0,))  # pyright: ignore
+
+
+@pytest.mark.parametrize("mixing", ["latest", "triangular", "accumulate_subsample"])
+def test_a_run_in_a_folder_goes_on_to_the_same_numbers(tmp_path: Path, mixing: str) -> None:
+    """Which are those of a run in memory, but for how sums are rounded."""
+    common = {"mixing": mixing, "gamma": 2.0}
+    whole = run_loop(one_gaussian(), 6, folder=tmp_path / "whole", **common)
+    for generations in (2, 6):
+        parts = run_loop(one_gaussian(), generations, folder=tmp_path / "parts", **common)
+    assert parts == whole
+    memory = run_loop(one_gaussian(), 6, **common)
+    for kept, held in zip(whole, memory, strict=True):
+        assert {name: pytest.approx(value, rel=1e-6) for name, value in held.items()} == kept
+    first = tmp_path / "whole" / "generation_1"
+    assert np.load(first / "synthetic.npy").shape == np.load(first / "corrected.npy").shape
+
+
+def test_a_domain_serves_any_number_of_loops() -> None:
+    domain = one_gaussian()
+    whole = run_loop(domain, 4)
+    assert run_loop(domain, 2) == whole[:3]
+    assert run_loop(domain, 4) == whole

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,37 +18,14 @@ from domains.mnist.experiment import experiment_of
 from domains.mnist.files import read_digits
 from domains.mnist.generator import MnistGenerator
 from domains.mnist.precision import threads_of
-from domains.mnist.presets import CORRECTED, FAITHFUL, TrainType, preset_named
+from domains.mnist.presets import CORRECTED, FAITHFUL, preset_named
 from domains.mnist.real import real_and_reserve, real_subset, synthetic_count
 from loop.errors import CorruptFileError, InvalidOptionError, MissingAssetError, RunStateError
 from loop.presets import with_changes
 from loop.rundir.layout import read_metrics
-from tests.domains.mnist.digits import digits, write_digits
+from tests.domains.mnist.digits import digits
 
 CORRECTION = "iterative_finetuning_with_correction"
-
-
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small MNIST in IDX files."""
-    return write_digits(tmp_path_factory.mktemp("mnist"))
-
-
-@pytest.fixture
-def options(tmp_path: Path, data_dir: Path) -> Callable[..., MnistArguments]:
-    def make(
-        train_type: TrainType = "baseline", parent: str = "mnist", **changes
-    ) -> MnistArguments:
-        common = {
-            "save_dir_parent": tmp_path / parent,
-            "data_dir": data_dir,
-            "preset": "smoke",
-            "synth_aug_percent": 0.5,
-            "precision": "fp32",
-        }
-        return MnistArguments(train_type, **(common | changes))
-
-    return make
 
 
 def results(folder: Path) -> dict[str, bytes]:

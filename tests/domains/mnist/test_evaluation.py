@@ -90,6 +90,9 @@ def test_sets_that_made_the_model_are_measured_too(classifier: LeNetFeatures) ->
     assert found["Copies_corrected"] == 1.0 > found["Copies_sampled"]
     raw = evaluation.evaluate(_Drawer(_blobs(120, 2)), sampled, Corrected(sampled), Stream(0))
     assert "FID_sampled" in raw and "FID_corrected" not in raw
+    silent = Corrected(corrected.batch)
+    told = evaluation.evaluate(_Drawer(_blobs(120, 2)), sampled, silent, Stream(0))
+    assert told["FID_corrected"] == found["FID_corrected"], "a report is no condition"
 
 
 def test_entropy_of_classes_against_scipy() -> None:

@@ -226,6 +226,13 @@ def test_digits_survive_the_disk(tmp_path: Path) -> None:
     codec.save(Corrected(drawn), tmp_path)
     assert not (tmp_path / "corrected.npz").exists()  # the raw arm keeps no second copy
     assert np.array_equal(codec.load(tmp_path).batch.images, drawn.images)
+    codec.save(Corrected(drawn, {"moved": 0.0}), tmp_path)
+    assert not (tmp_path / "corrected.npz").exists()
+    for other in (changed, drawn.take(slice(7)), Digits(drawn.images, (drawn.labels + 1) % 10)):
+        codec.save(Corrected(other), tmp_path)  # a correction owes no report
+        kept = codec.load(tmp_path).batch
+        assert np.array_equal(kept.images, other.images)
+        assert np.array_equal(kept.labels, other.labels)
     codec.save(Corrected(changed, {"moved": 1.0}), tmp_path)
     assert np.array_equal(codec.load(tmp_path).batch.images, changed.images)
     assert codec.load(tmp_path).report == {"moved": 1.0}

@@ -115,11 +115,12 @@ def test_numbers_below_zero_are_refused(tell: Sweep, tmp_path: Path, option: str
 def test_the_trainers_word_for_the_last_generation_plans_all_arms() -> None:
     """And generation 0, which has none after it, keeps its own."""
     assert sweep._last_generation(None, ("--lr", "1")) == (None, ("--lr", "1"))
-    for words in (("--num_generations", "3"), ("--num_generations=3",)):
-        assert sweep._last_generation(None, ("--seed", "1", *words, "--lr", "2")) == (
-            3, ("--seed", "1", "--lr", "2")
-        )  # fmt: skip
-        assert sweep._last_generation(3, words) == (3, ())
+    for name in ("--num_generations", "--num-generations"):
+        for words in ((name, "3"), (f"{name}=3",)):
+            assert sweep._last_generation(None, ("--seed", "1", *words, "--lr", "2")) == (
+                3, ("--seed", "1", "--lr", "2")
+            )  # fmt: skip
+            assert sweep._last_generation(3, words) == (3, ())
     for asked, words in ((2, ("--num_generations", "3")), (None, ("--num_generations",))):
         with pytest.raises(InvalidOptionError, match="one number"):
             sweep._last_generation(asked, words)
