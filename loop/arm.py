@@ -24,7 +24,7 @@ from loop.rundir.arrays import with_array_codecs
 from loop.rundir.damage import ReadBack, damage_of, set_damage_aside
 from loop.rundir.directory import MemoryRun, RunDirectory
 from loop.rundir.generation_0 import check_compatible, copy_generation_0, require_generation_0
-from loop.rundir.layout import Layout, read_metrics
+from loop.rundir.layout import ARGUMENTS, Layout, read_metrics
 from loop.rundir.retention import keep_named
 from loop.rundir.stage import needed
 from loop.strength import recorded_gamma
@@ -48,7 +48,7 @@ class Arm:
         later: names of settings that `build` brings, because they depend on the data.
         start_from: finished generation 0 to start from (its folder); None trains one.
         model_settings: part of args.json -> names in it without which a model is another one; the
-            run that trained `start_from` has to agree in them when the arm copies it.
+            run that trained `start_from` has to agree in them when the arm begins.
         start_remedy: what to do where `start_from` is not finished.
         start_at: refuse to start unless the generations before it are finished.
         renamed: settings of args.json under the names of older versions -> their names now.
@@ -101,7 +101,7 @@ def run_arm(arm: Arm, build: Callable[[], Domain[BatchT]]) -> None:
     check_loggers(arm.loggers)
     if arm.start_from is not None:
         require_generation_0(arm.start_from, arm.start_remedy, arm.layout.name(0))
-        if not (arm.folder / arm.start_from.name).exists():  # else it has its copy
+        if not (arm.folder / ARGUMENTS).is_file():  # else its settings are those it began with
             check_compatible(arm.start_from, arm.settings, arm.model_settings)
     directory: RunDirectory[BatchT] = RunDirectory(
         arm.folder, arm.settings, arm.layout, arm.distributed, arm.later, arm.renamed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -37,7 +37,7 @@ from domains.motion.registries import CORRECTIONS, EVALUATORS, GENERATORS, MDM
 from domains.motion.repeated_evaluation import RepeatedEvaluation
 from loop.arm import Built
 from loop.errors import InvalidOptionError
-from loop.interfaces import Correction, Domain, Evaluator, LargeFiles, NoCorrection
+from loop.interfaces import Correction, Evaluator, LargeFiles, NoCorrection
 from loop.registry import construct
 from loop.rundir.files import make_folder
 from model.cached_text_encoder import CachedTextEncoder
@@ -210,7 +210,7 @@ def motions(
     workers: int = os.cpu_count() or 1,
     device: str = "cpu",
     seed: int = 42,
-) -> Domain[MotionBatch]:
+) -> Built[MotionBatch]:
     """Build the domain for `python -m scsc --domain motion`.
 
     Args:
@@ -229,7 +229,9 @@ def motions(
         correction=correction,
         seed=seed,
     )
-    return build_domain(experiment, workers, torch.device(device))
+    domain = build_domain(experiment, workers, torch.device(device))
+    numbers = {"preset": asdict(experiment.preset), "protocol": asdict(experiment.protocol)}
+    return replace(domain, later={**domain.later, **numbers})
 
 
 def _evaluation(

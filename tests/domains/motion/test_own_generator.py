@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from domains.motion.arguments import Arguments
 from domains.motion.arm import run
 from domains.motion.captioned import CaptionedGenerator, drawn
 from domains.motion.checkpoints.stored import load_denoiser
+from domains.motion.domain import motions
 from domains.motion.files import MotionBatch
 from domains.motion.presets import PRESETS
 from examples.own_generator import Components, stretched
+from loop.arm import run_loop
 from loop.errors import InvalidOptionError, InvalidSamplesError, RunStateError
 from loop.interfaces import Generator, Mixture
 from loop.rng import Stream, Streams
@@ -59,6 +62,22 @@ def test_the_loop_trains_draws_and_measures_it(arguments: Arguments) -> None:
     other = read_metrics(baseline.save_dir / "generation_0")
     assert metrics["FID_ground truth"] == other["FID_ground truth"]
     assert metrics["FID_test"] < other["FID_test"]  # which has hardly been trained
+
+
+def test_in_python_the_metrics_are_those_of_the_generator_that_was_put_in(
+    smooth_data: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(smooth_data, data)
+    domain = motions(data, preset="smoke", correction="none", workers=1)
+    assert domain.later["preset"]["name"] == "smoke"
+    real = MotionBatch(load_split(data, "train").items)
+    frames = PRESETS["smoke"].max_frames
+    other = domain.with_parts(generator=Components(real, frames))
+    assert other.later == domain.later
+    (theirs,), (ours,) = (run_loop(each, generations=0) for each in (domain, other))
+    assert theirs["FID_ground truth"] == ours["FID_ground truth"]
+    assert theirs["FID_test"] != ours["FID_test"]
 
 
 def test_what_only_the_published_model_can_do_is_refused(arguments: Arguments) -> None:
