@@ -15,7 +15,7 @@ from domains.motion.experiments import BASELINE, KINEMATIC, RAW
 from loop.cli import command
 from loop.errors import MissingAssetError
 from loop.rundir.files import prepare_file, write_bytes
-from results.motion.plan import DATASETS, NAME, EvidenceArm, arms
+from results.motion.plan import DATASETS, NAME, OTHER_MEASURES, EvidenceArm, arms
 
 logger = logging.getLogger("scsc")
 
@@ -86,7 +86,7 @@ def _tables(table: dict[tuple[EvidenceArm, int], dict[str, float]]) -> str:
             partner = partial(tables.same_but, kind=kind)
             pairs = tables.differences(table, found, partner, kind)
             parts += [f"### Minus {kind}, in pairs", pairs]
-        changed = [arm for arm in found if arm.change]
+        changed = [arm for arm in found if arm.change and arm.change not in OTHER_MEASURES]
         if changed:
             pairs = tables.differences(table, changed, tables.unchanged, "unchanged")
             parts += ["### Ablations minus the arm as it is, in pairs", pairs]

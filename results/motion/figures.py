@@ -68,8 +68,9 @@ def _draw_arms(table: Table, dataset: str, mixing: str, stem: Path) -> list[Path
 
 def draw_response(table: Table, dataset: str, out: Path) -> list[Path]:
     """Draw late FID and recall over lambda and over gamma; returns the files."""
+    none = (0.0, EvidenceArm(dataset, 0, BASELINE))
     by_ratio = {
-        kind: [(r, EvidenceArm(dataset, 0, kind, ratio=r)) for r in sorted((*RATIOS, 1.0))]
+        kind: [none, *((r, EvidenceArm(dataset, 0, kind, ratio=r)) for r in sorted((*RATIOS, 1.0)))]
         for kind in ("raw", "corrected")
     }
     by_gamma = {mixing: _strengths(dataset, mixing) for mixing in ("latest", "replace")}

@@ -49,6 +49,8 @@ CHANGES = {
 """What is changed, one at a time -> the trainer's options; the rate is three times the preset's."""
 OTHER_MODEL = ("guidance", "no_ema", "faithful")
 """Changes that also change generation 0 or what is measured of it: it is made anew with them."""
+OTHER_MEASURES = ("faithful",)
+"""Changes whose distances are others, so that they compare among themselves alone."""
 CONTROL_SEEDS, LONG = 3, 50
 """Seeds of everything but the headline; generations of its first seed."""
 

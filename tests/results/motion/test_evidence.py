@@ -135,10 +135,13 @@ def test_a_response_is_drawn_of_three_doses_or_more_that_one_seed_has(tmp_path: 
         draw_response(table_of({(RAW, 0): [2, 9], (CORRECTED, 1): [2, 9]}), "cmu_0064", tmp_path)
         == []
     )
+    baseline = EvidenceArm("cmu_0064", 0, BASELINE)  # it is lambda = 0
+    table |= table_of({(baseline, 0): [2, 2, 2]})
     assert draw_response(table, "cmu_0064", tmp_path) == []
-    table |= table_of({(replace(CORRECTED, gamma=1.0), 0): [2, 5, 5]})
-    drawn = draw_response(table, "cmu_0064", tmp_path)
-    assert [path.name for path in drawn] == [f"cmu_0064_response.{kind}" for kind in ("png", "pdf")]
+    figures = [f"cmu_0064_response.{kind}" for kind in ("png", "pdf")]
+    for third in (replace(CORRECTED, gamma=1.0), replace(CORRECTED, ratio=2.0)):
+        drawn = draw_response(table | table_of({(third, 0): [2, 5, 5]}), "cmu_0064", tmp_path)
+        assert [path.name for path in drawn] == figures
 
 
 def test_arms_are_paired_with_those_of_their_own_mixing_and_lambda() -> None:
