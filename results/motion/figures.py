@@ -148,14 +148,13 @@ def _draw_response(
 ) -> bool:
     """Draw the mean over later generations, of seeds that have all doses: each thin, and the mean.
 
-    Doses that nothing has run are left out; returns whether more than two are left.
+    Doses that nothing has run, or not so far, are left out; returns whether more than two are left.
     """
     found = {dose: curves(table, arm, metric) for dose, arm in arms}
     found = {dose: seeds for dose, seeds in found.items() if seeds}
     last = last_common(list(found.values()))
-    values = {
-        dose: late_means(seeds, range(last // 2 + 1, last + 1)) for dose, seeds in found.items()
-    }
+    late = range(last // 2 + 1, last + 1)
+    values = {dose: means for dose, seeds in found.items() if (means := late_means(seeds, late))}
     common = sorted(set.intersection(*map(set, values.values()))) if len(values) > 2 else []
     if not common:  # two doses are a comparison
         return False
