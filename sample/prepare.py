@@ -12,7 +12,7 @@ import numpy as np
 from dataset.humanml3d import read_ids
 from domains.motion.experiments import Experiment
 from domains.motion.generator import model_file
-from domains.motion.recorded import RecordedArm
+from domains.motion.recorded import require_mdm
 from loop.errors import InvalidOptionError, MissingAssetError
 from loop.rundir.files import make_folder, storage, write_json
 from loop.rundir.layout import ARGUMENTS
@@ -63,7 +63,8 @@ def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
         logger.info("%s: generation %d is its newest, not %d", arm.name, newest, last)
     generation = record.generation(newest)
     target = folder / "checkpoints" / f"{generation.name}_{arm.name}"
-    RecordedArm.read(arm / ARGUMENTS)  # an arm of another generator has no checkpoint to look for
+    settings = read_settings(arm)
+    require_mdm(settings, arm / ARGUMENTS)  # an arm of another generator has no such checkpoint
     model = model_file(generation)
     make_folder(target)
     with storage(target):
@@ -71,7 +72,7 @@ def _take_checkpoint(arm: Path, folder: Path, last: int) -> bool:
         optimiser = generation / f"opt{model.stem.removeprefix('model')}.pt"
         if optimiser.is_file():  # a run need not keep all of them
             shutil.copyfile(optimiser, target / "opt.pt")
-    write_json(target / ARGUMENTS, read_settings(arm))
+    write_json(target / ARGUMENTS, settings)
     return True
 
 

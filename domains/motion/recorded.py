@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from domains.motion.presets import MotionPreset, Protocol
 from domains.motion.registries import MDM
@@ -40,14 +40,8 @@ class RecordedArm:
             RunStateError: it does not describe a motion arm.
         """
         stored = read_json(path)
-        if isinstance(stored, dict) and stored.get("generator", MDM) != MDM:
-            raise RunStateError(
-                "only the loop can draw from a generator of your own",
-                path=path,
-                found=f"--generator {stored['generator']}",
-                expected=f"an arm of --generator {MDM}",
-                remedy=f"its motions lie in {path.parent}/generation_<g>/synthetic_motions",
-            )
+        if isinstance(stored, dict):
+            require_mdm(cast(dict[str, Any], stored), path)
         try:
             stored["preset"]["evaluator"]  # no default may stand in for the one that judged it
             return cls(
@@ -64,6 +58,22 @@ class RecordedArm:
                 found=error,
                 expected="args.json as train.train_mdm_iterative_finetuning writes it",
             ) from error
+
+
+def require_mdm(settings: Mapping[str, Any], path: Path) -> None:
+    """Refuse the settings, read from `path`, of an arm whose generator is its user's own.
+
+    Raises:
+        RunStateError: they are.
+    """
+    if settings.get("generator", MDM) != MDM:
+        raise RunStateError(
+            "only the loop can draw from a generator of your own",
+            path=path,
+            found=f"--generator {settings['generator']}",
+            expected=f"an arm of --generator {MDM}",
+            remedy=f"its motions lie in {path.parent}/generation_<g>/synthetic_motions",
+        )
 
 
 def cache_of(arm: Path) -> Path:
