@@ -10,7 +10,6 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from domains.motion.captioned import CaptionedGenerator
-from domains.motion.files import MotionBatch
 
 FRAMES, COMPONENTS = 40, 12
 
@@ -19,9 +18,6 @@ class Components(CaptionedGenerator):
     """Knows no words: draws motions like those it was trained on, stretched to their lengths."""
 
     state = ("mean", "axes", "scales")  # the arrays that make the model, kept on disk by default
-
-    def __init__(self, real: MotionBatch, max_frames: int) -> None:
-        super().__init__(real, max_frames)
 
     def fit(self, training_set, generation, stream, scratch):
         motions = [item for part in training_set.parts() for item in part.items]
